@@ -1,0 +1,1 @@
+//! Observations become verdicts. Pure: no sockets, no clock.

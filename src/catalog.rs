@@ -1,0 +1,1 @@
+//! probes.toml becomes a Catalog, or an error that points at line, column and key.

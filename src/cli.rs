@@ -1,0 +1,1 @@
+//! The command line: arguments, exit status, one file per subcommand.

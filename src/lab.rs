@@ -1,0 +1,1 @@
+//! A censored internet on loopback: honest servers, censors and the table of scenarios.

@@ -1,0 +1,1 @@
+//! Runs checks and yields observations: the only room that talks to the measured network.

@@ -1,0 +1,10 @@
+//! The words of the field, shared by every floor: plain values without sockets, clock or printing.
+
+pub mod catalog;
+pub mod check;
+pub mod failure;
+pub mod line;
+pub mod observation;
+pub mod outline;
+pub mod report;
+pub mod technique;

@@ -1,0 +1,341 @@
+//! What is measured: targets, services, endpoints, controls and resolvers, as loaded from `probes.toml`.
+
+use std::net::{IpAddr, SocketAddr};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::model::observation::Operation;
+
+/// Everything a run may measure. Read by every floor, written by none after loading.
+#[derive(Clone, Debug, Default)]
+pub struct Catalog {
+    /// Where the definitions came from and their digest.
+    pub definitions: Definitions,
+    /// What may be blocked.
+    pub targets: Vec<Target>,
+    /// What should work if only a target is filtered.
+    pub controls: Vec<Control>,
+    /// One entry for each operator, transport and address; those of the system come first.
+    pub resolvers: Vec<Resolver>,
+    /// Roots that are trusted for the endpoints that name them, and for nothing else.
+    pub private_roots: Vec<PrivateRoot>,
+    /// Addresses known to serve block pages, as facts with a source.
+    pub block_pages: Vec<BlockPage>,
+}
+
+/// Where the definitions came from.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Definitions {
+    /// `embedded`, a file's path as given, or `lab:SCENARIO`.
+    pub source: String,
+    /// SHA-256 of the file's bytes, in hex.
+    pub sha256: String,
+}
+
+/// What may be blocked: WhatsApp.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// Short, stable, `[a-z0-9_-]`: what the command line and the reports say.
+    pub id: String,
+    /// What a person calls it.
+    pub name: String,
+    /// What it does for a person.
+    pub services: Vec<Service>,
+}
+
+/// What a target does for a person: chat, web, registration, media, calls, push.
+#[derive(Clone, Debug)]
+pub struct Service {
+    /// Short, stable, unique in its target.
+    pub id: String,
+    /// Without it the target is of no use: a target is blocked when every essential service is.
+    pub essential: bool,
+    /// Its endpoints stand in for one another: one that works is enough.
+    pub pool: bool,
+    /// Where it is served.
+    pub endpoints: Vec<Endpoint>,
+}
+
+/// A host or fixed addresses, with a port and a protocol.
+#[derive(Clone, Debug)]
+pub struct Endpoint {
+    /// Like a URL, unique in its target: `https://web.whatsapp.com/`, `mtproto_abridged://149.154.167.51:443`.
+    pub id: String,
+    /// The name asked of the resolvers, in lower case; `None` where only addresses are known.
+    pub host: Option<String>,
+    /// Fixed addresses, measured besides what the resolvers say.
+    pub addresses: Vec<IpAddr>,
+    /// TCP or UDP port.
+    pub port: u16,
+    /// What is spoken there.
+    pub protocol: Protocol,
+    /// The TLS server name, where it is not the host.
+    pub server_name: Option<String>,
+    /// Path of the HTTP request; `/` by default.
+    pub path: String,
+    /// ALPN identifiers to offer in TLS; empty means the protocol's own (`h2`, `http/1.1` for `https`).
+    pub alpn: Vec<String>,
+    /// What an honest answer looks like.
+    pub expect: Expect,
+}
+
+/// What an honest answer looks like. An empty list or `None` means that anything is honest.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Expect {
+    /// HTTP statuses.
+    pub status: Vec<u16>,
+    /// A part of the HTML title.
+    pub title: Option<String>,
+    /// Text that the body contains.
+    pub contains: Option<String>,
+    /// The whole body, byte for byte.
+    pub body: Option<String>,
+    /// Id of the private root (`Catalog::private_roots`) under which the chain may end.
+    pub private_root: Option<String>,
+    /// The selected ALPN identifier begins so.
+    pub alpn: Option<String>,
+}
+
+/// What is spoken at an endpoint: a closed set, so the compiler names every place a new one needs.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Protocol {
+    /// A TCP connection and nothing more.
+    Tcp,
+    /// A TLS handshake over TCP.
+    Tls,
+    /// HTTP in clear.
+    Http,
+    /// HTTP over TLS.
+    Https,
+    /// WhatsApp's Noise handshake on raw TCP.
+    WhatsappNoise,
+    /// WhatsApp's Noise handshake inside a WebSocket.
+    WhatsappWebsocket,
+    /// Telegram, abridged transport.
+    MtprotoAbridged,
+    /// Telegram, intermediate transport.
+    MtprotoIntermediate,
+    /// Telegram, obfuscated2 transport.
+    MtprotoObfuscated,
+    /// Telegram over HTTP POST.
+    MtprotoHttp,
+    /// Telegram inside a WebSocket.
+    MtprotoWebsocket,
+    /// MAX's binary frames over TLS.
+    MaxBinary,
+    /// MAX's frames inside a WebSocket.
+    MaxWebsocket,
+    /// A WebSocket upgrade.
+    Websocket,
+    /// STUN Binding over UDP.
+    Stun,
+    /// TURN Allocate over UDP.
+    Turn,
+    /// A Telegram call reflector, over UDP.
+    TelegramReflector,
+    /// Apple's CommNAT, over UDP.
+    Commnat,
+    /// A QUIC handshake.
+    Quic,
+}
+
+impl Protocol {
+    /// The word of the definitions, also the scheme of an endpoint's id.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Tcp => "tcp",
+            Self::Tls => "tls",
+            Self::Http => "http",
+            Self::Https => "https",
+            Self::WhatsappNoise => "whatsapp_noise",
+            Self::WhatsappWebsocket => "whatsapp_websocket",
+            Self::MtprotoAbridged => "mtproto_abridged",
+            Self::MtprotoIntermediate => "mtproto_intermediate",
+            Self::MtprotoObfuscated => "mtproto_obfuscated",
+            Self::MtprotoHttp => "mtproto_http",
+            Self::MtprotoWebsocket => "mtproto_websocket",
+            Self::MaxBinary => "max_binary",
+            Self::MaxWebsocket => "max_websocket",
+            Self::Websocket => "websocket",
+            Self::Stun => "stun",
+            Self::Turn => "turn",
+            Self::TelegramReflector => "telegram_reflector",
+            Self::Commnat => "commnat",
+            Self::Quic => "quic",
+        }
+    }
+
+    /// Every protocol that definitions may name.
+    pub const ALL: &'static [Self] = &[
+        Self::Tcp,
+        Self::Tls,
+        Self::Http,
+        Self::Https,
+        Self::WhatsappNoise,
+        Self::WhatsappWebsocket,
+        Self::MtprotoAbridged,
+        Self::MtprotoIntermediate,
+        Self::MtprotoObfuscated,
+        Self::MtprotoHttp,
+        Self::MtprotoWebsocket,
+        Self::MaxBinary,
+        Self::MaxWebsocket,
+        Self::Websocket,
+        Self::Stun,
+        Self::Turn,
+        Self::TelegramReflector,
+        Self::Commnat,
+        Self::Quic,
+    ];
+
+    /// The steps from the ground up, the app's own included.
+    pub const fn ladder(self) -> &'static [Operation] {
+        use Operation::{Exchange, HttpRoundTrip, QuicHandshake, TcpConnect, TlsHandshake};
+        match self {
+            Self::Tcp => &[TcpConnect],
+            Self::Tls => &[TcpConnect, TlsHandshake],
+            Self::Http => &[TcpConnect, HttpRoundTrip],
+            Self::Https => &[TcpConnect, TlsHandshake, HttpRoundTrip],
+            Self::WhatsappNoise
+            | Self::MtprotoAbridged
+            | Self::MtprotoIntermediate
+            | Self::MtprotoObfuscated
+            | Self::MtprotoHttp => &[TcpConnect, Exchange],
+            Self::WhatsappWebsocket
+            | Self::MtprotoWebsocket
+            | Self::MaxBinary
+            | Self::MaxWebsocket
+            | Self::Websocket => &[TcpConnect, TlsHandshake, Exchange],
+            Self::Stun | Self::Turn | Self::TelegramReflector | Self::Commnat => &[Exchange],
+            Self::Quic => &[QuicHandshake],
+        }
+    }
+
+    /// Whether TLS is part of the ladder.
+    pub fn is_tls(self) -> bool {
+        self.ladder().contains(&Operation::TlsHandshake)
+    }
+
+    /// The lowest step this version does not climb yet, if any: it is reported as `not_run`, never guessed.
+    pub fn first_unspoken(self) -> Option<Operation> {
+        self.ladder()
+            .iter()
+            .copied()
+            .find(|step| matches!(step, Operation::Exchange | Operation::QuicHandshake))
+    }
+}
+
+/// What should work if only a target is filtered.
+#[derive(Clone, Debug)]
+pub struct Control {
+    /// Short and stable.
+    pub id: String,
+    /// Who runs it; controls of one operator count once.
+    pub operator: String,
+    /// Inside the country whose censorship is looked at, or outside.
+    pub region: Region,
+    /// An endpoint with an exact expectation.
+    pub endpoint: Endpoint,
+}
+
+/// Where something stands, seen from the censor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Region {
+    /// Under the censor's law.
+    Domestic,
+    /// Outside it.
+    Foreign,
+}
+
+/// One resolver at one address by one transport.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resolver {
+    /// `google/udp/8.8.8.8`; `system/udp/192.168.1.1` for the system's own.
+    pub id: String,
+    /// What a person calls it: the operator's short id.
+    pub name: String,
+    /// Who runs it; resolvers of one operator count once.
+    pub operator: String,
+    /// What it is to us.
+    pub role: ResolverRole,
+    /// Where it stands.
+    pub region: Region,
+    /// How it is asked.
+    pub transport: Transport,
+    /// Where it is asked.
+    pub address: SocketAddr,
+    /// Name in its certificate (DoT, DoH).
+    pub server_name: Option<String>,
+    /// Path of DoH; `/dns-query` by default.
+    pub path: String,
+}
+
+/// What a resolver is to us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ResolverRole {
+    /// What this machine is told to use: the ordinary path.
+    System,
+    /// A public resolver: the contrast.
+    Public,
+    /// A national system's resolver, asked for what it says, never believed as a contrast.
+    National,
+    /// An address where no resolver is: any answer comes from the path.
+    Decoy,
+}
+
+/// How a resolver is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Transport {
+    /// Plain DNS over UDP.
+    Udp,
+    /// Plain DNS over TCP.
+    Tcp,
+    /// DNS over TLS (RFC 7858).
+    Dot,
+    /// DNS over HTTPS (RFC 8484, wire form).
+    Doh,
+}
+
+impl Transport {
+    /// The word of definitions and reports.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Udp => "udp",
+            Self::Tcp => "tcp",
+            Self::Dot => "dot",
+            Self::Doh => "doh",
+        }
+    }
+
+    /// Whether the answers are protected by a certificate.
+    pub const fn is_authenticated(self) -> bool {
+        matches!(self, Self::Dot | Self::Doh)
+    }
+}
+
+/// A root that is trusted only where an endpoint names it.
+#[derive(Clone, Debug)]
+pub struct PrivateRoot {
+    /// Short and stable: `apple`, `russian_trusted_ca`.
+    pub id: String,
+    /// What a person calls it.
+    pub name: String,
+    /// DER certificates.
+    pub certificates: Vec<Vec<u8>>,
+}
+
+/// Addresses known to serve somebody's block page.
+#[derive(Clone, Debug)]
+pub struct BlockPage {
+    /// Whose page it is.
+    pub operator: String,
+    /// Exact addresses.
+    pub addresses: Vec<IpAddr>,
+}

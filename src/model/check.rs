@@ -1,0 +1,135 @@
+//! One planned measurement, as plain data: a plan can be printed, saved and compared.
+
+use std::net::SocketAddr;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::model::catalog::Protocol;
+
+/// One planned measurement. Two checks with the same id are the same measurement.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Check {
+    /// Says everything that makes the check itself: round, subject, question, trial.
+    pub id: String,
+    /// When in the run.
+    pub round: Round,
+    /// On whose behalf: a target's id, or `ground`.
+    pub subject: String,
+    /// Ids of the endpoints that this check speaks for; empty for name and resolver checks.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub endpoints: Vec<String>,
+    /// What it is for.
+    pub role: Role,
+    /// 1 for the first of its kind, more for repetitions.
+    pub trial: u32,
+    /// What is asked of the network.
+    #[serde(flatten)]
+    pub ask: Ask,
+}
+
+/// The round a check belongs to.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Round {
+    /// The line itself.
+    Ground,
+    /// Every host name at every resolver.
+    Resolve,
+    /// Every endpoint at the addresses found.
+    Reach,
+    /// What failed, again, with one thing changed.
+    Contrast,
+}
+
+/// What a check is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// A target's own name or endpoint.
+    Target,
+    /// A control's name or endpoint.
+    Control,
+    /// Who really answers at a resolver's address.
+    Identity,
+    /// A name that household filters block and censors do not.
+    Canary,
+}
+
+/// What is asked of the network.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "ask", rename_all = "snake_case")]
+pub enum Ask {
+    /// The system's own view of a name, as applications get it (`getaddrinfo`).
+    Lookup {
+        /// Host name.
+        name: String,
+    },
+    /// A raw query to one resolver.
+    Query {
+        /// `Resolver::id`.
+        resolver: String,
+        /// Name in the query.
+        name: String,
+        /// `A`, `AAAA`, `TXT`.
+        record: RecordType,
+        /// Ask in class CH instead of IN.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        chaos: bool,
+    },
+    /// One address, up a protocol's whole ladder.
+    Climb(Climb),
+}
+
+/// DNS record types the product asks for.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum RecordType {
+    /// IPv4 addresses.
+    A,
+    /// IPv6 addresses.
+    Aaaa,
+    /// Texts.
+    Txt,
+}
+
+impl RecordType {
+    /// The word of reports.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::A => "A",
+            Self::Aaaa => "AAAA",
+            Self::Txt => "TXT",
+        }
+    }
+}
+
+/// One address, up a protocol's whole ladder.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Climb {
+    /// Where to.
+    pub address: SocketAddr,
+    /// What is spoken.
+    pub protocol: Protocol,
+    /// The host the address was found for; `None` for fixed addresses.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
+    /// Server name of the ClientHello and of the name check; `None` sends none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server_name: Option<String>,
+    /// ALPN identifiers to offer.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub alpn: Vec<String>,
+    /// Path of the HTTP request.
+    pub path: String,
+    /// Text to look for in the whole body, also past the part that is kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub look_for: Option<String>,
+    /// Id of the private root that is right here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub private_root: Option<String>,
+}

@@ -1,0 +1,301 @@
+//! What is told: verdicts and the report around them, the public contract.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::model::catalog::{Definitions, Transport};
+use crate::model::failure::Failure;
+use crate::model::observation::Observation;
+use crate::model::technique::{Interference, Technique, Trigger};
+
+/// The value of `Report::format`.
+pub const FORMAT: &str = "blockprobe-report/1";
+
+/// One run, whole.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Report {
+    /// `blockprobe-report/1`.
+    pub format: String,
+    /// What wrote it.
+    pub software: Software,
+    /// When, how long, of what.
+    pub run: Run,
+    /// Where we stand.
+    pub vantage: Vantage,
+    /// One for each target.
+    pub verdicts: Vec<Verdict>,
+    /// Everything that was seen.
+    pub observations: Vec<Observation>,
+}
+
+/// What wrote the report.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Software {
+    /// `blockprobe`.
+    pub name: String,
+    /// Semantic version.
+    pub version: String,
+}
+
+/// When, how long, of what.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Run {
+    /// UUID, version 7.
+    pub id: String,
+    /// RFC 3339, UTC.
+    pub started_at: String,
+    /// Seconds.
+    pub duration_s: f64,
+    /// Ended by Ctrl-C or `--timeout` before everything planned was measured.
+    pub interrupted: bool,
+    /// The definitions that were measured.
+    pub definitions: Definitions,
+}
+
+/// Where we stand.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Vantage {
+    /// What the user calls it.
+    pub label: Option<String>,
+    /// State of the whole line.
+    pub regime: Regime,
+    /// `ipv4`, `ipv6`: the families that work here.
+    pub address_families: Vec<String>,
+    /// Autonomous system, `AS64500`, if known.
+    pub asn: Option<String>,
+    /// Two capital letters, if known.
+    pub country: Option<String>,
+    /// Every resolver that was asked.
+    pub resolvers: Vec<ResolverReport>,
+    /// What else is worth knowing of this line, in sentences.
+    pub notes: Vec<String>,
+}
+
+/// State of the whole line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Regime {
+    /// Controls work: what fails can be blamed.
+    Open,
+    /// A portal answers for everybody.
+    CaptivePortal,
+    /// Only listed destinations pass.
+    AllowList,
+    /// Nothing outside the country passes.
+    DomesticOnly,
+    /// Nothing passes.
+    Offline,
+}
+
+impl Regime {
+    /// The word of the report.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::CaptivePortal => "captive_portal",
+            Self::AllowList => "allow_list",
+            Self::DomesticOnly => "domestic_only",
+            Self::Offline => "offline",
+        }
+    }
+}
+
+/// One resolver, as it behaved.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ResolverReport {
+    /// `system`, `google`, ...
+    pub name: String,
+    /// How it was asked.
+    pub transport: Transport,
+    /// `address:port`.
+    pub address: String,
+    /// Whether it can be used from here.
+    pub status: Status,
+    /// What is done to it.
+    pub techniques: Vec<TechniqueReport>,
+}
+
+/// What we say of one target.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Verdict {
+    /// Id of the target.
+    pub target: String,
+    /// What a person calls it.
+    pub name: String,
+    /// What a person here would meet.
+    pub status: Status,
+    /// How sure we are of that status.
+    pub confidence: Confidence,
+    /// One or two sentences for a person.
+    pub summary: String,
+    /// Why the status is not plainer: the regime, the missing contrast, what does not work.
+    pub reason: Option<String>,
+    /// Every technique found on its endpoints.
+    pub techniques: Vec<TechniqueReport>,
+    /// What works and what does not.
+    pub services: Vec<ServiceReport>,
+}
+
+/// One technique that was found.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct TechniqueReport {
+    /// `trigger/interference`.
+    pub id: String,
+    /// What the censor looks at.
+    pub trigger: Trigger,
+    /// What the censor does.
+    pub interference: Interference,
+    /// How sure we are.
+    pub confidence: Confidence,
+    /// Ids of the services it hits.
+    pub services: Vec<String>,
+    /// Ids of the endpoints it hits.
+    pub endpoints: Vec<String>,
+    /// Ids of the observations it rests on.
+    pub evidence: Vec<String>,
+    /// The innocent explanation that is left.
+    pub doubt: Option<String>,
+    /// What was seen, the contrast included, in a sentence.
+    pub seen: String,
+}
+
+impl TechniqueReport {
+    /// The technique itself.
+    pub const fn technique(&self) -> Technique {
+        Technique::new(self.trigger, self.interference)
+    }
+}
+
+/// One service.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ServiceReport {
+    /// Id of the service.
+    pub service: String,
+    /// What a person here would meet.
+    pub status: Status,
+    /// Whether the target is of no use without it.
+    pub essential: bool,
+    /// Where it is served.
+    pub endpoints: Vec<EndpointReport>,
+}
+
+/// One endpoint.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct EndpointReport {
+    /// Id of the endpoint.
+    pub endpoint: String,
+    /// What a person's app would meet there.
+    pub status: EndpointStatus,
+    /// Why it failed, on the ordinary path.
+    pub failure: Option<Failure>,
+    /// Ids of the techniques found there.
+    pub techniques: Vec<String>,
+    /// What was not measured and why, or why the status is not plainer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// What a person here would meet, at a target or a service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// It works.
+    Accessible,
+    /// Some of it works.
+    Degraded,
+    /// A censor keeps it from working.
+    Blocked,
+    /// It fails at the control vantage too.
+    Down,
+    /// It cannot be told, for the reason given.
+    Inconclusive,
+}
+
+impl Status {
+    /// Every status, as `--fail-on` takes them.
+    pub const ALL: &'static [Self] = &[
+        Self::Accessible,
+        Self::Degraded,
+        Self::Blocked,
+        Self::Down,
+        Self::Inconclusive,
+    ];
+
+    /// The word of the report.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Accessible => "accessible",
+            Self::Degraded => "degraded",
+            Self::Blocked => "blocked",
+            Self::Down => "down",
+            Self::Inconclusive => "inconclusive",
+        }
+    }
+}
+
+/// What a person's app would meet at one endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum EndpointStatus {
+    /// It works, as far as it was measured.
+    Accessible,
+    /// A named technique keeps it from working.
+    Blocked,
+    /// It fails at the control vantage too.
+    Down,
+    /// It fails and nothing tells why, or it cannot be judged.
+    Inconclusive,
+    /// Nothing of it was measured; the reason says why.
+    NotRun,
+}
+
+/// How sure we are, by rule and never by feeling. The order is from least to most.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Confidence {
+    /// A failure without a telling contrast.
+    Suspected,
+    /// A contrast with fewer trials, or with one innocent explanation left.
+    Likely,
+    /// A contrast that differs in one thing worked while the target failed in each of at least three trials.
+    Confirmed,
+}
+
+impl Confidence {
+    /// The word of the report.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Suspected => "suspected",
+            Self::Likely => "likely",
+            Self::Confirmed => "confirmed",
+        }
+    }
+}
+
+/// One line of the NDJSON stream.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Line {
+    /// The first line.
+    Started {
+        /// `blockprobe-report/1`.
+        format: String,
+        /// What writes the stream.
+        software: Software,
+        /// The run; its duration is 0 so far.
+        run: Run,
+    },
+    /// One observation, as soon as it is complete.
+    Observation(Box<Observation>),
+    /// One verdict, as soon as its target's last round is done.
+    Verdict(Box<Verdict>),
+    /// The last line.
+    Finished {
+        /// The run, with its duration.
+        run: Run,
+        /// The line, as judged in the end.
+        vantage: Vantage,
+    },
+}

@@ -1,0 +1,1 @@
+//! What was seen becomes the next round of checks. Pure.

@@ -1,0 +1,1 @@
+//! Bytes, no sockets: messages of the protocols that are spoken.
