@@ -1,1 +1,88 @@
 //! Observations become verdicts. Pure: no sockets, no clock.
+//!
+//! The order is the ladder of the field: local trouble, captive portal, outage, DNS, and what comes above it.
+
+pub mod endpoint;
+pub mod evidence;
+pub mod ground;
+pub mod resolvers;
+pub mod rules;
+pub mod status;
+pub mod summary;
+
+use crate::analysis::evidence::Evidence;
+use crate::analysis::ground::Ground;
+use crate::model::catalog::{Catalog, Target};
+use crate::model::observation::Observation;
+use crate::model::report::{Confidence, Regime, ServiceReport, Status, TechniqueReport, Verdict};
+
+/// Judges one target by the ground and by its own observations, and by nothing else.
+pub fn judge(
+    catalog: &Catalog,
+    target: &Target,
+    ground: &Ground,
+    observations: &[Observation],
+) -> Verdict {
+    let evidence = Evidence::new(catalog, target, ground, observations);
+    let findings = if ground.regime == Regime::Open {
+        rules::findings(&evidence)
+    } else {
+        Vec::new()
+    };
+    let services: Vec<ServiceReport> = target
+        .services
+        .iter()
+        .map(|service| {
+            let endpoints = service
+                .endpoints
+                .iter()
+                .map(|endpoint| endpoint::judge(&evidence, endpoint, &findings))
+                .collect();
+            status::service(service, endpoints)
+        })
+        .collect();
+    let techniques = findings
+        .iter()
+        .map(|finding| finding.report(target))
+        .collect::<Vec<_>>();
+    let status = status::target(&services);
+    let confidence = confidence(status, &techniques, &services);
+    let told = summary::tell(target, ground, status, &services, &techniques);
+    Verdict {
+        target: target.id.clone(),
+        name: target.name.clone(),
+        status,
+        confidence,
+        summary: told.summary,
+        reason: told.reason,
+        techniques,
+        services,
+    }
+}
+
+/// By rule and never by feeling: a status rests on the techniques that cause it, or on what was measured to its top.
+fn confidence(
+    status: Status,
+    techniques: &[TechniqueReport],
+    services: &[ServiceReport],
+) -> Confidence {
+    match status {
+        Status::Accessible => {
+            let partial = services
+                .iter()
+                .filter(|service| service.essential)
+                .any(|service| !status::is_measured_to_the_top(service));
+            if partial {
+                Confidence::Likely
+            } else {
+                Confidence::Confirmed
+            }
+        }
+        Status::Blocked | Status::Degraded => techniques
+            .iter()
+            .map(|technique| technique.confidence)
+            .max()
+            .unwrap_or(Confidence::Suspected),
+        Status::Down | Status::Inconclusive => Confidence::Suspected,
+    }
+}

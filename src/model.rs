@@ -7,4 +7,5 @@ pub mod line;
 pub mod observation;
 pub mod outline;
 pub mod report;
+pub mod resolution;
 pub mod technique;

@@ -1,0 +1,195 @@
+//! One endpoint, judged by what a person's app would meet on the ordinary path.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use crate::analysis::evidence::{Evidence, is_interrupted, is_proof};
+use crate::analysis::rules::Finding;
+use crate::model::catalog::Endpoint;
+use crate::model::check::Climb;
+use crate::model::failure::Failure;
+use crate::model::observation::{Observation, Operation};
+use crate::model::report::{Confidence, EndpointReport, EndpointStatus, Regime};
+use crate::model::resolution::Ordinary;
+
+/// Judges one endpoint.
+pub fn judge(evidence: &Evidence, endpoint: &Endpoint, findings: &[Finding]) -> EndpointReport {
+    let found: Vec<&Finding> = findings
+        .iter()
+        .filter(|finding| finding.endpoints.contains(&endpoint.id))
+        .collect();
+    let met = meet(evidence, endpoint);
+    let named = found
+        .iter()
+        .any(|finding| finding.confidence >= Confidence::Likely);
+    let status = match met.status {
+        EndpointStatus::Inconclusive if named => EndpointStatus::Blocked,
+        other => other,
+    };
+    EndpointReport {
+        endpoint: endpoint.id.clone(),
+        status,
+        failure: met.failure,
+        techniques: found.iter().map(|finding| finding.technique.id()).collect(),
+        reason: if status == EndpointStatus::Blocked {
+            None
+        } else {
+            met.reason
+        },
+    }
+}
+
+/// What the ordinary path led to.
+struct Met {
+    status: EndpointStatus,
+    failure: Option<Failure>,
+    reason: Option<String>,
+}
+
+impl Met {
+    fn inconclusive(failure: Option<Failure>, reason: &str) -> Self {
+        Self {
+            status: EndpointStatus::Inconclusive,
+            failure,
+            reason: Some(reason.to_owned()),
+        }
+    }
+
+    fn not_run(reason: String) -> Self {
+        Self {
+            status: EndpointStatus::NotRun,
+            failure: None,
+            reason: Some(reason),
+        }
+    }
+}
+
+fn meet(evidence: &Evidence, endpoint: &Endpoint) -> Met {
+    if endpoint.protocol.first_unspoken() == endpoint.protocol.ladder().first().copied() {
+        let protocol = endpoint.protocol.word();
+        return Met::not_run(format!("{protocol} is not spoken by this version"));
+    }
+    let climbs = evidence.climbs(endpoint);
+    let mut ordinary: BTreeSet<IpAddr> = endpoint.addresses.iter().copied().collect();
+    if let Some(host) = endpoint.host.as_deref() {
+        match evidence.ordinary(host) {
+            Ordinary::Addresses(addresses) => ordinary.extend(addresses),
+            // Fixed addresses stand beside the name: an app that ships them does not need it.
+            Ordinary::Failed(failure) if ordinary.is_empty() => {
+                return unresolved(evidence, host, failure);
+            }
+            Ordinary::Waiting | Ordinary::NotMeasured if ordinary.is_empty() => {
+                return Met::not_run("The run ended before the name was resolved".to_owned());
+            }
+            _ => {}
+        }
+    }
+    let met: Vec<&(&Climb, &Observation)> = climbs
+        .iter()
+        .filter(|(climb, _)| ordinary.contains(&climb.address.ip()))
+        .collect();
+    climbed(evidence, endpoint, &met)
+}
+
+/// The ordinary path gave no address.
+fn unresolved(evidence: &Evidence, host: &str, failure: Failure) -> Met {
+    let known_elsewhere = evidence.honest(host).is_some();
+    let null_answer = evidence.resolution(host).is_some_and(|resolution| {
+        resolution
+            .answers
+            .iter()
+            .filter(|answer| answer.is_system())
+            .any(|answer| {
+                answer.dns().is_some_and(|facts| {
+                    facts
+                        .bogons
+                        .iter()
+                        .any(|bogon| bogon == "0.0.0.0" || bogon == "::")
+                })
+            })
+    });
+    let reason = if null_answer {
+        "The resolver answers with the null address, as household filters (Pi-hole, AdGuard Home) do: ask whoever runs it"
+    } else if failure == Failure::Interrupted {
+        "The run ended before the name was resolved"
+    } else if !evidence.ground.answers_system(evidence.catalog) {
+        "The system's resolver does not answer for control names either"
+    } else if !known_elsewhere && failure == Failure::DnsNxdomain {
+        "No resolver that was asked knows this name: it may be retired"
+    } else {
+        "The name is not resolved here, and no contrast tells why"
+    };
+    Met::inconclusive(Some(failure), reason)
+}
+
+fn climbed(evidence: &Evidence, endpoint: &Endpoint, climbs: &[&(&Climb, &Observation)]) -> Met {
+    let open = evidence.ground.regime == Regime::Open;
+    // Under a portal or an outage only a proven server counts: anything else may be the portal's.
+    let worked = climbs
+        .iter()
+        .filter(|(_, observation)| observation.is_success())
+        .find(|(_, observation)| open || is_proof(observation));
+    if let Some((_, observation)) = worked {
+        return Met {
+            status: EndpointStatus::Accessible,
+            failure: None,
+            reason: observation.not_run.clone(),
+        };
+    }
+    let telling: Vec<&&(&Climb, &Observation)> = climbs
+        .iter()
+        .filter(|(_, observation)| !observation.is_not_run() && !is_interrupted(observation))
+        .filter(|(climb, _)| {
+            evidence.ground.has_family(climb.address.is_ipv6()) || !climb.address.is_ipv6()
+        })
+        .collect();
+    // IPv4 first: what fails over IPv6 only is seldom what a person notices.
+    let failed = telling
+        .iter()
+        .find(|(climb, _)| climb.address.is_ipv4())
+        .or(telling.first());
+    let Some((_, observation)) = failed else {
+        let reason = climbs
+            .iter()
+            .find_map(|(_, observation)| observation.not_run.clone())
+            .unwrap_or_else(|| "It was not reached in this run".to_owned());
+        return Met::not_run(reason);
+    };
+    let reason = reason(evidence, endpoint, observation);
+    Met::inconclusive(observation.failure().cloned(), &reason)
+}
+
+/// Why a failed climb is not blamed on anybody.
+fn reason(evidence: &Evidence, endpoint: &Endpoint, observation: &Observation) -> String {
+    if evidence.ground.regime != Regime::Open {
+        return format!("The line is not open ({})", evidence.ground.regime.word());
+    }
+    let elsewhere = evidence
+        .climbs(endpoint)
+        .iter()
+        .any(|(_, other)| other.is_success());
+    if elsewhere {
+        return "It works at another address than the one given here".to_owned();
+    }
+    match observation.steps.last().map(|step| step.operation) {
+        Some(Operation::TlsHandshake) if observation.failure() == Some(&Failure::SslInvalidCertificate) => {
+            "The certificate is expired or not yet valid: the server's own fault, or this machine's clock".to_owned()
+        }
+        Some(operation) => format!(
+            "It fails at the {} step, and no contrast tells why",
+            operation_words(operation)
+        ),
+        None => "It was not reached in this run".to_owned(),
+    }
+}
+
+fn operation_words(operation: Operation) -> &'static str {
+    match operation {
+        Operation::Resolve => "DNS",
+        Operation::TcpConnect => "TCP",
+        Operation::TlsHandshake => "TLS",
+        Operation::QuicHandshake => "QUIC",
+        Operation::HttpRoundTrip => "HTTP",
+        Operation::Exchange => "application",
+    }
+}

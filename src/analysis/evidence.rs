@@ -1,0 +1,322 @@
+//! Observations, asked in the words of the rules.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use crate::analysis::ground::Ground;
+use crate::model::catalog::{Catalog, Endpoint, Resolver, ResolverRole, Target, Transport};
+use crate::model::check::{Ask, Climb, Role};
+use crate::model::failure::Failure;
+use crate::model::observation::{DnsReply, Observation, Operation};
+use crate::model::resolution::{Answer, Ordinary, Resolution};
+
+/// What is known about one target.
+pub struct Evidence<'a> {
+    /// What was planned from.
+    pub catalog: &'a Catalog,
+    /// Who is judged.
+    pub target: &'a Target,
+    /// The line, already judged.
+    pub ground: &'a Ground,
+    /// The target's own observations.
+    pub observations: &'a [Observation],
+    resolutions: BTreeMap<&'a str, Resolution<'a>>,
+}
+
+/// How well the honest answer about a name is known, from least to most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Honesty {
+    /// One operator says so, in clear.
+    Single,
+    /// Two operators or more say so, in clear.
+    Agreed,
+    /// A resolver says so over a protected transport.
+    Protected,
+    /// A server at that address proved by TLS to be the host.
+    Proven,
+}
+
+/// The honest answer about a name, for contrast.
+#[derive(Clone, Debug)]
+pub struct Honest {
+    /// How well it is known.
+    pub honesty: Honesty,
+    /// Observations that tell it (at most four).
+    pub evidence: Vec<String>,
+    /// Names of the resolvers that tell it.
+    pub tellers: Vec<String>,
+}
+
+impl<'a> Evidence<'a> {
+    /// Reads the observations of one target.
+    pub fn new(
+        catalog: &'a Catalog,
+        target: &'a Target,
+        ground: &'a Ground,
+        observations: &'a [Observation],
+    ) -> Self {
+        let resolutions = endpoints(target)
+            .filter_map(|endpoint| endpoint.host.as_deref())
+            .map(|host| (host, Resolution::of(catalog, host, observations.iter())))
+            .collect();
+        Self {
+            catalog,
+            target,
+            ground,
+            observations,
+            resolutions,
+        }
+    }
+
+    /// The target's hosts.
+    pub fn hosts(&self) -> impl Iterator<Item = &'a str> + '_ {
+        self.resolutions.keys().copied()
+    }
+
+    /// Everything that was asked about a host.
+    pub fn resolution(&self, host: &str) -> Option<&Resolution<'a>> {
+        self.resolutions.get(host)
+    }
+
+    /// What applications here get for a host, once the run is over.
+    pub fn ordinary(&self, host: &str) -> Ordinary {
+        self.resolution(host)
+            .map_or(Ordinary::NotMeasured, |resolution| resolution.ordinary(0))
+    }
+
+    /// The climbs that speak for an endpoint: its own, and for protocols that carry no name those of others at the same
+    /// address, port and protocol.
+    pub fn climbs(&self, endpoint: &Endpoint) -> Vec<(&'a Climb, &'a Observation)> {
+        let known: BTreeSet<IpAddr> = endpoint
+            .host
+            .as_deref()
+            .and_then(|host| self.resolution(host))
+            .into_iter()
+            .flat_map(|resolution| resolution.answers.iter().flat_map(Answer::addresses))
+            .collect();
+        let named = endpoint.protocol.is_tls()
+            || endpoint.protocol == crate::model::catalog::Protocol::Http;
+        self.all_climbs()
+            .filter(|(climb, observation)| {
+                observation.check.endpoints.contains(&endpoint.id)
+                    || (!named
+                        && climb.protocol == endpoint.protocol
+                        && climb.address.port() == endpoint.port
+                        && known.contains(&climb.address.ip()))
+            })
+            .collect()
+    }
+
+    /// Every climb on behalf of the target.
+    pub fn all_climbs(&self) -> impl Iterator<Item = (&'a Climb, &'a Observation)> {
+        self.observations
+            .iter()
+            .filter_map(|observation| match &observation.check.ask {
+                Ask::Climb(climb) => Some((climb, observation)),
+                _ => None,
+            })
+    }
+
+    /// Whether a server at that address proved by TLS to be that host.
+    pub fn proof(&self, host: &str, address: IpAddr) -> Option<&'a Observation> {
+        self.all_climbs()
+            .filter(|(climb, _)| {
+                climb.host.as_deref() == Some(host) && climb.address.ip() == address
+            })
+            .map(|(_, observation)| observation)
+            .find(|observation| is_proof(observation))
+    }
+
+    /// Whether climbs of that host at that address ended with somebody else answering: another certificate, or clear
+    /// text where TLS was due. Silence and refusal are no such sign.
+    pub fn impostor(&self, host: &str, address: IpAddr) -> Option<&'a Observation> {
+        if self.proof(host, address).is_some() {
+            return None;
+        }
+        self.all_climbs()
+            .filter(|(climb, _)| {
+                climb.host.as_deref() == Some(host) && climb.address.ip() == address
+            })
+            .map(|(_, observation)| observation)
+            .find(|observation| is_somebody_else(observation))
+    }
+
+    /// The honest answer about a host by those who may serve as contrast.
+    pub fn honest(&self, host: &str) -> Option<Honest> {
+        let resolution = self.resolution(host)?;
+        let tellers: Vec<&Answer> = resolution
+            .answers
+            .iter()
+            .filter(|answer| answer.is_public() && !self.is_hijacked(answer))
+            .filter(|answer| !answer.addresses().is_empty() && !has_two_versions(answer))
+            .collect();
+        let first = tellers.first()?;
+        let operators: BTreeSet<&str> = tellers
+            .iter()
+            .filter_map(|answer| answer.resolver)
+            .map(|resolver| resolver.operator.as_str())
+            .collect();
+        let mut evidence: Vec<String> = Vec::new();
+        let mut honesty = if operators.len() > 1 {
+            Honesty::Agreed
+        } else {
+            Honesty::Single
+        };
+        if let Some(protected) = tellers.iter().find(|answer| answer.is_authenticated()) {
+            honesty = Honesty::Protected;
+            evidence.push(protected.observation.id.clone());
+        }
+        let proof = tellers
+            .iter()
+            .flat_map(|answer| answer.addresses())
+            .find_map(|address| self.proof(host, address));
+        if let Some(proof) = proof {
+            honesty = Honesty::Proven;
+            evidence.push(proof.id.clone());
+        }
+        evidence.push(first.observation.id.clone());
+        evidence.extend(
+            tellers
+                .iter()
+                .skip(1)
+                .take(1)
+                .map(|answer| answer.observation.id.clone()),
+        );
+        evidence.dedup();
+        let mut names: Vec<String> = tellers
+            .iter()
+            .filter_map(|answer| answer.resolver)
+            .map(|resolver| format!("{} ({})", resolver.name, resolver.transport.word()))
+            .collect();
+        names.dedup();
+        names.truncate(4);
+        Some(Honest {
+            honesty,
+            evidence,
+            tellers: names,
+        })
+    }
+
+    /// Whether the resolver (or the system's own view) answered a control name, in the ground or in between.
+    pub fn answers_controls(&self, resolver: Option<&Resolver>) -> bool {
+        let id = resolver.map(|resolver| resolver.id.as_str());
+        self.ground.answers_controls(id)
+            || self
+                .observations
+                .iter()
+                .filter(|observation| observation.check.role == Role::Control)
+                .any(|observation| asked(observation) == Some(id) && observation.is_success())
+    }
+
+    /// Every trial of the same question at the same resolver, the first included; those that were not run left out.
+    pub fn trials(&self, answer: &Answer) -> Vec<&'a Observation> {
+        self.observations
+            .iter()
+            .filter(|observation| observation.check.role == Role::Target)
+            .filter(|observation| observation.check.ask == answer.observation.check.ask)
+            .filter(|observation| !observation.is_not_run() && !is_interrupted(observation))
+            .collect()
+    }
+
+    /// What a decoy said about a host: `Some` only where the decoy stays silent for controls, so that the answer was
+    /// made on the path because of the name.
+    pub fn decoy_answer(&self, host: &str) -> Option<Answer<'a>> {
+        let resolution = self.resolution(host)?;
+        resolution
+            .answers
+            .iter()
+            .copied()
+            .filter(|answer| {
+                answer
+                    .resolver
+                    .is_some_and(|resolver| resolver.role == ResolverRole::Decoy)
+            })
+            .find(|answer| {
+                answer.dns().is_some_and(|facts| facts.accepted().is_some())
+                    && !self.answers_controls(answer.resolver)
+            })
+    }
+
+    fn is_hijacked(&self, answer: &Answer) -> bool {
+        answer
+            .resolver
+            .is_some_and(|resolver| self.ground.is_hijacked(&resolver.id))
+    }
+}
+
+/// All endpoints of a target.
+pub fn endpoints(target: &Target) -> impl Iterator<Item = &Endpoint> {
+    target
+        .services
+        .iter()
+        .flat_map(|service| &service.endpoints)
+}
+
+/// Whether the observation holds a TLS handshake in which the peer proved its name.
+pub fn is_proof(observation: &Observation) -> bool {
+    observation.reached(Operation::TlsHandshake)
+        && observation
+            .step(Operation::TlsHandshake)
+            .and_then(|step| step.tls.as_deref())
+            .is_some_and(crate::model::observation::TlsFacts::is_proof)
+}
+
+/// Whether somebody else than the host answered in the TLS step.
+fn is_somebody_else(observation: &Observation) -> bool {
+    let Some(step) = observation.step(Operation::TlsHandshake) else {
+        return false;
+    };
+    let Some(tls) = step.tls.as_deref() else {
+        return false;
+    };
+    let wrong_chain =
+        !tls.chain.is_empty() && (tls.trusted_by.is_none() || tls.name_matches == Some(false));
+    step.failure.is_some() && (wrong_chain || tls.clear_text.is_some())
+}
+
+/// Whether the run ended while this was being observed.
+pub fn is_interrupted(observation: &Observation) -> bool {
+    observation.failure() == Some(&Failure::Interrupted)
+}
+
+/// Who was asked: `None` if nobody, `Some(None)` for the system's own view.
+fn asked(observation: &Observation) -> Option<Option<&str>> {
+    match &observation.check.ask {
+        Ask::Lookup { .. } => Some(None),
+        Ask::Query { resolver, .. } => Some(Some(resolver)),
+        Ask::Climb(_) => None,
+    }
+}
+
+/// Replies that count: ours, well formed, whole.
+pub fn valid_replies<'a>(answer: &Answer<'a>) -> Vec<&'a DnsReply> {
+    let Some(facts) = answer.dns() else {
+        return Vec::new();
+    };
+    facts
+        .replies
+        .iter()
+        .filter(|reply| reply.id_matches && reply.malformed.is_none() && !reply.truncated)
+        .collect()
+}
+
+/// Whether replies to the one query contradict each other: another code, or no address in common. A resolver that
+/// merely repeats itself does not.
+pub fn has_two_versions(answer: &Answer) -> bool {
+    let replies = valid_replies(answer);
+    let Some(first) = replies.first() else {
+        return false;
+    };
+    let known = first.addresses();
+    replies.iter().any(|reply| {
+        let addresses = reply.addresses();
+        reply.rcode != first.rcode
+            || (addresses.is_empty() != known.is_empty())
+            || (!known.is_empty() && !addresses.iter().any(|address| known.contains(address)))
+    })
+}
+
+/// Whether this resolver speaks plain DNS, which the path can read and forge.
+pub fn is_plain(resolver: &Resolver) -> bool {
+    matches!(resolver.transport, Transport::Udp | Transport::Tcp)
+}

@@ -1,0 +1,351 @@
+//! The line itself: its regime, what works on it, and what its resolvers do to everybody.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+
+use crate::analysis::evidence::is_proof;
+use crate::analysis::resolvers;
+use crate::model::catalog::{Catalog, Control, Protocol, Region};
+use crate::model::check::{Ask, Role};
+use crate::model::failure::Failure;
+use crate::model::observation::{HttpFacts, Observation, Operation};
+use crate::model::report::{Regime, ResolverReport, Status};
+use crate::model::resolution::Resolution;
+
+/// What every target's judgement rests on.
+#[derive(Clone, Debug)]
+pub struct Ground {
+    /// State of the whole line.
+    pub regime: Regime,
+    /// `ipv4`, `ipv6`: the families in which something answered.
+    pub families: Vec<String>,
+    /// Every resolver that was asked.
+    pub resolvers: Vec<ResolverReport>,
+    /// What else is worth knowing.
+    pub notes: Vec<String>,
+    /// Ids of resolvers that answered a control name; `None` is the system's own view.
+    answering: BTreeSet<Option<String>>,
+    hijacked: BTreeSet<String>,
+}
+
+impl Ground {
+    /// Judges the line by the ground's observations. `started_at` is the vantage's clock at second 0 of the run.
+    pub fn new(
+        catalog: &Catalog,
+        notes: &[String],
+        started_at: Timestamp,
+        observations: &[Observation],
+    ) -> Self {
+        let answering = answering(observations);
+        let states: Vec<(&Control, State)> = catalog
+            .controls
+            .iter()
+            .map(|control| (control, state(control, observations)))
+            .collect();
+        let hijacked = resolvers::hijacked(catalog, observations);
+        let mut ground = Self {
+            regime: Regime::Open,
+            families: families(observations),
+            resolvers: resolvers::report(catalog, observations, &hijacked),
+            notes: notes.to_vec(),
+            answering,
+            hijacked: hijacked.keys().cloned().collect(),
+        };
+        ground.regime = ground.judge_regime(catalog, &states, observations);
+        ground.note(catalog, &states, started_at, observations);
+        ground
+    }
+
+    /// Whether a resolver (or `None`, the system's own view) answered a control name with addresses.
+    pub fn answers_controls(&self, resolver: Option<&str>) -> bool {
+        self.answering.contains(&resolver.map(str::to_owned))
+    }
+
+    /// Whether somebody else answers at that resolver's address.
+    pub fn is_hijacked(&self, resolver: &str) -> bool {
+        self.hijacked.contains(resolver)
+    }
+
+    /// Whether a family works on this line at all.
+    pub fn has_family(&self, ipv6: bool) -> bool {
+        let word = if ipv6 { "ipv6" } else { "ipv4" };
+        self.families.iter().any(|family| family == word)
+    }
+
+    fn judge_regime(
+        &self,
+        catalog: &Catalog,
+        states: &[(&Control, State)],
+        observations: &[Observation],
+    ) -> Regime {
+        let operators = |wanted: State, region: Option<Region>| -> BTreeSet<&str> {
+            states
+                .iter()
+                .filter(|(control, state)| {
+                    *state == wanted && region.is_none_or(|region| control.region == region)
+                })
+                .map(|(control, _)| control.operator.as_str())
+                .collect()
+        };
+        let works = operators(State::Works, None).len();
+        if works == 0 {
+            let impostors = operators(State::SomebodyElse, None).len();
+            if impostors >= 2 || one_address_for_everybody(catalog, observations) {
+                return Regime::CaptivePortal;
+            }
+            return Regime::Offline;
+        }
+        let foreign_fail = operators(State::Silent, Some(Region::Foreign)).len();
+        let foreign_work = operators(State::Works, Some(Region::Foreign)).len();
+        let domestic_work = operators(State::Works, Some(Region::Domestic)).len();
+        if foreign_work == 0 && foreign_fail >= 3 && domestic_work >= 2 {
+            return Regime::DomesticOnly;
+        }
+        Regime::Open
+    }
+
+    fn note(
+        &mut self,
+        catalog: &Catalog,
+        states: &[(&Control, State)],
+        started_at: Timestamp,
+        observations: &[Observation],
+    ) {
+        let failing: Vec<&str> = states
+            .iter()
+            .filter(|(_, state)| matches!(state, State::Silent | State::SomebodyElse))
+            .map(|(control, _)| control.id.as_str())
+            .collect();
+        if self.regime == Regime::Open && !failing.is_empty() {
+            self.notes.push(format!(
+                "Controls that did not answer as they should: {}",
+                failing.join(", ")
+            ));
+        }
+        if self.regime == Regime::Offline && !self.answering.is_empty() {
+            self.notes
+                .push("Names are resolved, but nothing else passes".to_owned());
+        }
+        if let Some(seconds) = clock_error(started_at, observations)
+            && seconds.abs() > MAX_CLOCK_ERROR_S
+        {
+            self.notes.push(format!(
+                "The clock of this machine is wrong by about {} minutes: certificates may look expired",
+                seconds / 60
+            ));
+        }
+        if fake_addresses(observations) {
+            self.notes.push(
+                "The system's resolver answers from 198.18.0.0/15: a local bypass program (fake-IP mode) is running"
+                    .to_owned(),
+            );
+        }
+        if !self.answers_system(catalog) && self.regime == Regime::Open {
+            self.notes
+                .push("The system's resolver does not answer for control names either".to_owned());
+        }
+    }
+
+    /// Whether the ordinary path resolves control names.
+    pub fn answers_system(&self, catalog: &Catalog) -> bool {
+        self.answers_controls(None)
+            || catalog
+                .resolvers
+                .iter()
+                .filter(|resolver| resolver.role == crate::model::catalog::ResolverRole::System)
+                .any(|resolver| self.answers_controls(Some(&resolver.id)))
+    }
+}
+
+/// Facts 2.8: certificates and MTProto tolerate some minutes.
+const MAX_CLOCK_ERROR_S: i64 = 300;
+
+/// What a control showed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// It answered as it should, at one address at least.
+    Works,
+    /// Something answered that is not the control.
+    SomebodyElse,
+    /// Nothing answered.
+    Silent,
+    /// It was not measured.
+    NotMeasured,
+}
+
+fn state(control: &Control, observations: &[Observation]) -> State {
+    let mut best = State::NotMeasured;
+    for observation in observations {
+        if !observation.check.endpoints.contains(&control.endpoint.id) {
+            continue;
+        }
+        match state_of(control, observation) {
+            State::Works => return State::Works,
+            State::SomebodyElse => best = State::SomebodyElse,
+            State::Silent if best == State::NotMeasured => best = State::Silent,
+            _ => {}
+        }
+    }
+    if best == State::NotMeasured && was_asked(control, observations) {
+        return State::Silent;
+    }
+    best
+}
+
+/// Whether the control's name was asked for, so that the missing climb is itself a sign.
+fn was_asked(control: &Control, observations: &[Observation]) -> bool {
+    observations.iter().any(|observation| {
+        !observation.is_not_run()
+            && match &observation.check.ask {
+                Ask::Lookup { name } | Ask::Query { name, .. } => {
+                    Some(name.as_str()) == control.endpoint.host.as_deref()
+                }
+                Ask::Climb(_) => false,
+            }
+    })
+}
+
+fn state_of(control: &Control, observation: &Observation) -> State {
+    if observation.is_not_run() || observation.failure() == Some(&Failure::Interrupted) {
+        return State::NotMeasured;
+    }
+    let http = observation
+        .step(Operation::HttpRoundTrip)
+        .and_then(|step| step.http.as_deref());
+    if let Some(http) = http {
+        // A proven server may answer what it likes; in clear the whole answer must be the expected one.
+        let honest = is_proof(observation) || is_expected(control, http);
+        return if honest {
+            State::Works
+        } else {
+            State::SomebodyElse
+        };
+    }
+    let tls = observation
+        .step(Operation::TlsHandshake)
+        .and_then(|step| step.tls.as_deref());
+    if tls.is_some_and(|tls| !tls.chain.is_empty() || tls.clear_text.is_some())
+        && observation.failure().is_some()
+    {
+        return State::SomebodyElse;
+    }
+    if observation.is_success()
+        && !matches!(control.endpoint.protocol, Protocol::Http | Protocol::Https)
+    {
+        return State::Works;
+    }
+    State::Silent
+}
+
+/// Whether an answer in clear is the control's own.
+fn is_expected(control: &Control, http: &HttpFacts) -> bool {
+    let expect = &control.endpoint.expect;
+    let status = expect.status.is_empty() || expect.status.contains(&http.status);
+    let body = expect.body.as_deref().is_none_or(|body| {
+        http.body.as_deref().unwrap_or_default() == body && !http.body_truncated
+    });
+    let contains = expect.contains.is_none() || http.found == Some(true);
+    status && body && contains
+}
+
+/// Whether the ordinary path gives the controls of several operators one and the same address: a portal by DNS.
+fn one_address_for_everybody(catalog: &Catalog, observations: &[Observation]) -> bool {
+    let mut by_address: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
+    for control in &catalog.controls {
+        let Some(host) = control.endpoint.host.as_deref() else {
+            continue;
+        };
+        let resolution = Resolution::of(catalog, host, observations.iter());
+        for answer in resolution
+            .answers
+            .iter()
+            .filter(|answer| answer.is_system())
+        {
+            for address in answer
+                .dns()
+                .map(|facts| facts.addresses())
+                .unwrap_or_default()
+            {
+                by_address
+                    .entry(address)
+                    .or_default()
+                    .insert(&control.operator);
+            }
+        }
+    }
+    by_address.values().any(|operators| operators.len() >= 3)
+}
+
+fn answering(observations: &[Observation]) -> BTreeSet<Option<String>> {
+    observations
+        .iter()
+        .filter(|observation| observation.check.role == Role::Control && observation.is_success())
+        .filter_map(|observation| match &observation.check.ask {
+            Ask::Lookup { .. } => Some(None),
+            Ask::Query { resolver, .. } => Some(Some(resolver.clone())),
+            Ask::Climb(_) => None,
+        })
+        .collect()
+}
+
+fn families(observations: &[Observation]) -> Vec<String> {
+    let works = |ipv6: bool| {
+        observations
+            .iter()
+            .any(|observation| match &observation.check.ask {
+                Ask::Climb(climb) => {
+                    climb.address.is_ipv6() == ipv6 && observation.reached(Operation::TcpConnect)
+                }
+                _ => false,
+            })
+    };
+    [(false, "ipv4"), (true, "ipv6")]
+        .into_iter()
+        .filter(|(ipv6, _)| works(*ipv6))
+        .map(|(_, word)| word.to_owned())
+        .collect()
+}
+
+/// Median difference between the servers' clocks and ours, seconds; `None` with fewer than two servers.
+fn clock_error(started_at: Timestamp, observations: &[Observation]) -> Option<i64> {
+    let mut errors: Vec<i64> = observations
+        .iter()
+        .filter_map(|observation| {
+            let step = observation.step(Operation::HttpRoundTrip)?;
+            let date = step.http.as_deref()?.header("date")?;
+            let theirs = jiff::fmt::rfc2822::parse(date)
+                .ok()?
+                .timestamp()
+                .as_second();
+            #[expect(clippy::cast_possible_truncation, reason = "a run lasts seconds")]
+            let ours = started_at.as_second().checked_add(step.t as i64)?;
+            ours.checked_sub(theirs)
+        })
+        .collect();
+    errors.sort_unstable();
+    (errors.len() >= 2).then(|| errors[errors.len() / 2])
+}
+
+fn fake_addresses(observations: &[Observation]) -> bool {
+    observations.iter().any(|observation| {
+        observation
+            .step(Operation::Resolve)
+            .and_then(|step| step.dns.as_deref())
+            .is_some_and(|facts| {
+                facts
+                    .bogons
+                    .iter()
+                    .any(|bogon| bogon.starts_with("198.18.") || bogon.starts_with("198.19."))
+            })
+    })
+}
+
+/// Whether a resolver can be used from here, for its report.
+pub fn usable(answers: bool, hijacked: bool) -> Status {
+    match (answers, hijacked) {
+        (_, true) => Status::Blocked,
+        (true, false) => Status::Accessible,
+        (false, false) => Status::Inconclusive,
+    }
+}

@@ -1,0 +1,193 @@
+//! The ordinary path's resolver sends the name elsewhere: `domain_name/false_answer`.
+//!
+//! What it infers: addresses that are not the host's, told because of the name.
+//! Evidence: all addresses are bogons, or known to serve a block page, or somebody else answers there in TLS, while the
+//! addresses others tell are not and (for the last) pass the proof; the same in every trial; control names are
+//! answered honestly by the same resolver.
+//! What else could explain it: a household filter that answers the null address (no finding); fake-IP mode of a local
+//! bypass program (then controls are bogons too: no finding); a server with a bad certificate for everybody (then
+//! the honest addresses fail the proof as well: no finding); big services answering differently everywhere (then the
+//! proof is passed: no finding).
+//! References: facts 2.1 `dns.bogon`, `dns.blockpage_ip`.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use crate::analysis::evidence::{Evidence, Honesty, has_two_versions};
+use crate::analysis::rules::{Finding, endpoints_of};
+use crate::model::check::RecordType;
+use crate::model::failure::Failure;
+use crate::model::report::Confidence;
+use crate::model::resolution::Answer;
+use crate::model::technique::{Interference, Technique, Trigger};
+
+/// Trials that must all have told the falsehood.
+const TRIALS: usize = 3;
+
+/// One finding for each host that is sent elsewhere.
+pub fn infer(evidence: &Evidence) -> Vec<Finding> {
+    let impostors = impostors(evidence);
+    evidence
+        .hosts()
+        .filter_map(|host| {
+            evidence
+                .resolution(host)?
+                .answers
+                .iter()
+                .filter(|answer| answer.is_system() && answer.observation.check.trial == 1)
+                .filter(|answer| answer.record != Some(RecordType::Aaaa))
+                .filter_map(|answer| sent_elsewhere(evidence, host, answer, &impostors))
+                .max_by_key(|finding| finding.confidence)
+        })
+        .collect()
+}
+
+/// How the falsehood shows.
+enum Falsehood {
+    Bogon(Vec<String>),
+    BlockPage(String),
+    Impostor(IpAddr, String),
+}
+
+fn sent_elsewhere(
+    evidence: &Evidence,
+    host: &str,
+    answer: &Answer,
+    impostors: &BTreeSet<IpAddr>,
+) -> Option<Finding> {
+    if has_two_versions(answer)
+        || evidence.decoy_answer(host).is_some()
+        || !evidence.answers_controls(answer.resolver)
+    {
+        return None;
+    }
+    let falsehood = falsehood(evidence, host, answer, impostors)?;
+    let honest = evidence.honest(host)?;
+    let trials = evidence.trials(answer);
+    let told = addresses(answer);
+    let same = trials.iter().all(|trial| {
+        let again = Answer {
+            observation: trial,
+            ..*answer
+        };
+        addresses(&again) == told
+    });
+    if !same {
+        return None;
+    }
+    let fingerprint = matches!(falsehood, Falsehood::BlockPage(_));
+    let enough = trials.len() >= TRIALS || fingerprint;
+    let confirmed = enough && honest.honesty >= Honesty::Agreed;
+    let mut ids: Vec<String> = trials.iter().map(|trial| trial.id.clone()).collect();
+    ids.extend(honest.evidence.iter().cloned());
+    let seen = match &falsehood {
+        Falsehood::Bogon(addresses) => format!(
+            "for {host} tells {}, which is no address of the public internet",
+            addresses.join(", ")
+        ),
+        Falsehood::BlockPage(operator) => {
+            format!("for {host} tells an address known to serve the block page of {operator}")
+        }
+        Falsehood::Impostor(address, id) => {
+            ids.push(id.clone());
+            format!("for {host} tells {address}, where somebody else answers")
+        }
+    };
+    Some(Finding {
+        technique: Technique::new(Trigger::DomainName, Interference::FalseAnswer),
+        confidence: if confirmed {
+            Confidence::Confirmed
+        } else {
+            Confidence::Likely
+        },
+        endpoints: endpoints_of(evidence, host),
+        evidence: ids,
+        doubt: (!confirmed).then(|| {
+            "Too few trials or too few other resolvers to exclude a passing error".to_owned()
+        }),
+        seen: format!(
+            "The system's resolver {seen}, in {} of {} trials; {} tell other addresses",
+            trials.len(),
+            trials.len(),
+            honest.tellers.join(", ")
+        ),
+    })
+}
+
+fn falsehood(
+    evidence: &Evidence,
+    host: &str,
+    answer: &Answer,
+    impostors: &BTreeSet<IpAddr>,
+) -> Option<Falsehood> {
+    let facts = answer.dns()?;
+    if answer.observation.failure() == Some(&Failure::DnsBogon) {
+        return (!is_null(&facts.bogons)).then(|| Falsehood::Bogon(facts.bogons.clone()));
+    }
+    let told = answer.addresses();
+    if told.is_empty() {
+        return None;
+    }
+    let page = evidence
+        .catalog
+        .block_pages
+        .iter()
+        .find(|page| told.iter().all(|address| page.addresses.contains(address)));
+    if let Some(page) = page {
+        return Some(Falsehood::BlockPage(page.operator.clone()));
+    }
+    if told
+        .iter()
+        .any(|address| evidence.proof(host, *address).is_some())
+    {
+        return None;
+    }
+    let impostor = told
+        .iter()
+        .copied()
+        .find(|address| impostors.contains(address))?;
+    let shown = evidence
+        .hosts()
+        .find_map(|other| evidence.impostor(other, impostor))?;
+    Some(Falsehood::Impostor(impostor, shown.id.clone()))
+}
+
+/// Addresses of the ordinary path where somebody else answers in TLS, while an honest address of the same host passes.
+fn impostors(evidence: &Evidence) -> BTreeSet<IpAddr> {
+    let mut impostors = BTreeSet::new();
+    for host in evidence.hosts() {
+        let Some(resolution) = evidence.resolution(host) else {
+            continue;
+        };
+        let honest_passes = resolution
+            .contrast_addresses()
+            .iter()
+            .any(|address| evidence.proof(host, *address).is_some());
+        if !honest_passes {
+            continue;
+        }
+        let told = resolution
+            .answers
+            .iter()
+            .filter(|answer| answer.is_system())
+            .flat_map(|answer| answer.addresses());
+        impostors.extend(told.filter(|address| evidence.impostor(host, *address).is_some()));
+    }
+    impostors
+}
+
+/// `0.0.0.0` and `::` are how household filters (Pi-hole, AdGuard Home) block by default: no sign of a censor.
+fn is_null(bogons: &[String]) -> bool {
+    bogons.iter().all(|bogon| {
+        bogon
+            .parse::<IpAddr>()
+            .is_ok_and(|address| address.is_unspecified())
+    })
+}
+
+fn addresses(answer: &Answer) -> BTreeSet<String> {
+    answer
+        .dns()
+        .map(|facts| facts.addresses().into_iter().collect())
+        .unwrap_or_default()
+}

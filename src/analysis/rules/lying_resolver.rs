@@ -1,0 +1,173 @@
+//! The ordinary path's resolver denies a name that others know: `domain_name/{nxdomain,no_answer,refused_answer,servfail,drop}`.
+//!
+//! What it infers: the resolver treats this name differently, because of the name.
+//! Evidence: the same question failed in the same way in every trial; the same resolver answered control names; other
+//! resolvers know the name (two operators in clear, or one over a protected transport, or TLS proved the address).
+//! What else could explain it: a retired name (then nobody knows it: no finding); a dead resolver (then controls fail
+//! too: no finding); a flapping line (then a trial succeeds: no finding); a filter in the user's own router (doubt).
+//! References: facts 2.1 `dns.nxdomain`, `dns.nodata`, `dns.refused`, `dns.timeout`, `dns.nsdi_delisting`.
+
+use std::net::IpAddr;
+
+use crate::analysis::evidence::{Evidence, Honest, Honesty, has_two_versions};
+use crate::analysis::rules::{Finding, endpoints_of};
+use crate::model::catalog::ResolverRole;
+use crate::model::check::RecordType;
+use crate::model::failure::Failure;
+use crate::model::report::Confidence;
+use crate::model::resolution::Answer;
+use crate::model::technique::{Interference, Technique, Trigger};
+
+/// Trials that must all have failed for a confirmed lie, and for confirmed silence (which loss can imitate).
+const TRIALS: usize = 3;
+const TRIALS_OF_SILENCE: usize = 4;
+
+/// One finding for each host that is denied.
+pub fn infer(evidence: &Evidence) -> Vec<Finding> {
+    evidence
+        .hosts()
+        .filter_map(|host| {
+            let resolution = evidence.resolution(host)?;
+            resolution
+                .answers
+                .iter()
+                .filter(|answer| answer.is_system() && answer.observation.check.trial == 1)
+                .filter(|answer| answer.record != Some(RecordType::Aaaa))
+                .filter_map(|answer| denied(evidence, host, answer))
+                .max_by_key(|finding| finding.confidence)
+        })
+        .collect()
+}
+
+fn denied(evidence: &Evidence, host: &str, answer: &Answer) -> Option<Finding> {
+    let failure = answer.observation.failure()?;
+    // getaddrinfo hides the code and the silence; where a raw query stands beside it, that one speaks.
+    let interference = interference(failure, answer)?;
+    let honest = evidence.honest(host)?;
+    if has_two_versions(answer) || !evidence.answers_controls(answer.resolver) {
+        return None;
+    }
+    if forged_on_the_way(evidence, host) {
+        return None;
+    }
+    let trials = evidence.trials(answer);
+    if trials.iter().any(|trial| trial.failure() != Some(failure)) {
+        return None;
+    }
+    let needed = if interference == Interference::Drop {
+        TRIALS_OF_SILENCE
+    } else {
+        TRIALS
+    };
+    let enough = trials.len() >= needed;
+    if interference == Interference::Drop && !enough {
+        return None;
+    }
+    let confidence = if enough && honest.honesty >= Honesty::Agreed {
+        Confidence::Confirmed
+    } else {
+        Confidence::Likely
+    };
+    let mut ids: Vec<String> = trials.iter().map(|trial| trial.id.clone()).collect();
+    ids.extend(honest.evidence.iter().cloned());
+    Some(Finding {
+        technique: Technique::new(Trigger::DomainName, interference),
+        confidence,
+        endpoints: endpoints_of(evidence, host),
+        evidence: ids,
+        doubt: doubt(answer, &honest, enough),
+        seen: seen(evidence, host, answer, interference, trials.len(), &honest),
+    })
+}
+
+/// Which answer it is. The system's own view cannot tell silence from a code, so silence needs a raw query.
+fn interference(failure: &Failure, answer: &Answer) -> Option<Interference> {
+    match failure {
+        Failure::DnsNxdomain => Some(Interference::Nxdomain),
+        Failure::DnsNoAnswer => Some(Interference::NoAnswer),
+        Failure::DnsRefused => Some(Interference::RefusedAnswer),
+        Failure::DnsServfail => Some(Interference::Servfail),
+        Failure::GenericTimeout if answer.resolver.is_some() => Some(Interference::Drop),
+        _ => None,
+    }
+}
+
+/// Whether the denial is seen from where no resolver is: then the path makes it, and `injected_answer` says so.
+fn forged_on_the_way(evidence: &Evidence, host: &str) -> bool {
+    evidence.decoy_answer(host).is_some()
+}
+
+fn doubt(answer: &Answer, honest: &Honest, enough: bool) -> Option<String> {
+    if !enough {
+        return Some("The question was not repeated often enough to exclude chance".to_owned());
+    }
+    if honest.honesty == Honesty::Single {
+        return Some("Only one other resolver was reached, and in clear".to_owned());
+    }
+    let private = answer
+        .resolver
+        .is_some_and(|resolver| is_private(resolver.address.ip()));
+    private.then(|| {
+        "The resolver has a private address: that it is the provider's, and not a filter in this network, is not proven"
+            .to_owned()
+    })
+}
+
+fn is_private(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => address.is_private() || address.is_link_local(),
+        IpAddr::V6(address) => address.is_unique_local() || address.is_unicast_link_local(),
+    }
+}
+
+fn seen(
+    evidence: &Evidence,
+    host: &str,
+    answer: &Answer,
+    interference: Interference,
+    trials: usize,
+    honest: &Honest,
+) -> String {
+    let who = answer
+        .resolver
+        .map_or("The system's own view".to_owned(), |resolver| {
+            format!("The system's resolver ({})", resolver.address.ip())
+        });
+    let what = match interference {
+        Interference::Nxdomain => "says that the name does not exist",
+        Interference::NoAnswer => "answers without any address",
+        Interference::RefusedAnswer => "refuses to answer",
+        Interference::Servfail => "says that it failed",
+        _ => "stays silent",
+    };
+    let proof = match honest.honesty {
+        Honesty::Proven => "and a server at the address they give proved by TLS to be that host",
+        Honesty::Protected => "over a protected transport",
+        Honesty::Agreed => "from several operators",
+        Honesty::Single => "in clear",
+    };
+    let national = national_agrees(evidence, host, answer);
+    format!(
+        "{who} {what} for {host} in {trials} of {trials} trials, while it answers control names; {} know the name, {proof}{}",
+        honest.tellers.join(", "),
+        if national {
+            "; the national system's resolver says the same as the system's"
+        } else {
+            ""
+        }
+    )
+}
+
+/// Whether a national system's resolver, asked directly, fails in the same way.
+fn national_agrees(evidence: &Evidence, host: &str, answer: &Answer) -> bool {
+    evidence.resolution(host).is_some_and(|resolution| {
+        resolution.answers.iter().any(|other| {
+            other
+                .resolver
+                .is_some_and(|resolver| resolver.role == ResolverRole::National)
+                && other.observation.failure().is_some()
+                && other.observation.failure() == answer.observation.failure()
+                && !other.dns().is_none_or(|facts| facts.replies.is_empty())
+        })
+    })
+}

@@ -1,0 +1,198 @@
+//! The sentence a person reads first, and the reason why it is not plainer.
+
+use crate::analysis::ground::Ground;
+use crate::analysis::status::is_measured_to_the_top;
+use crate::model::catalog::Target;
+use crate::model::report::{EndpointStatus, Regime, ServiceReport, Status, TechniqueReport};
+
+/// Summary and reason.
+#[derive(Debug)]
+pub struct Told {
+    /// One or two sentences.
+    pub summary: String,
+    /// Why the status is not plainer.
+    pub reason: Option<String>,
+}
+
+/// Tells a verdict.
+pub fn tell(
+    target: &Target,
+    ground: &Ground,
+    status: Status,
+    services: &[ServiceReport],
+    techniques: &[TechniqueReport],
+) -> Told {
+    let name = &target.name;
+    let how = how(techniques);
+    let failing = with(services, |service| {
+        matches!(
+            service.status,
+            Status::Blocked | Status::Degraded | Status::Down
+        )
+    });
+    let working = with(services, |service| service.status == Status::Accessible);
+    let unclear = with(services, |service| {
+        service.status == Status::Inconclusive && is_tried(service)
+    });
+    match status {
+        Status::Accessible => Told {
+            summary: format!(
+                "{name} works here{}",
+                if how.is_empty() {
+                    String::new()
+                } else {
+                    format!(", although {how}")
+                }
+            )),
+            reason: partial(services).or_else(|| {
+                (!unclear.is_empty()).then(|| format!("Not told: {}", unclear.join(", ")))
+            }),
+        },
+        Status::Blocked => Told {
+            summary: format!("{name} is blocked here: {how}")),
+            reason: (!working.is_empty()).then(|| format!("Still working: {}", working.join(", "))),
+        },
+        Status::Degraded => Told {
+            summary: format!(
+                "{name} works here only in part: {} fails{}",
+                list(&failing),
+                if how.is_empty() {
+                    ", and nothing measured tells why".to_owned()
+                } else {
+                    format!(", because {how}")
+                }
+            )),
+            reason: degraded_reason(services, &working),
+        },
+        Status::Down => Told {
+            summary: format!("{name} is down: it fails at the control vantage too")),
+            reason: None,
+        },
+        Status::Inconclusive => inconclusive(name, ground, services),
+    }
+}
+
+fn inconclusive(name: &str, ground: &Ground, services: &[ServiceReport]) -> Told {
+    let regime = match ground.regime {
+        Regime::Open => None,
+        Regime::CaptivePortal => {
+            Some("a captive portal answers for everybody: log in to the network first")
+        }
+        Regime::Offline => Some("this machine has no working network"),
+        Regime::AllowList => Some("only listed destinations pass on this line"),
+        Regime::DomesticOnly => Some("nothing outside the country passes on this line"),
+    };
+    if let Some(words) = regime {
+        return Told {
+            summary: format!("Nothing can be said of {name}: {words}")),
+            reason: Some(format!("The line is not open ({})", ground.regime.word())),
+        };
+    }
+    let reason = services
+        .iter()
+        .filter(|service| service.essential || services.iter().all(|other| !other.essential))
+        .flat_map(|service| &service.endpoints)
+        .filter(|endpoint| endpoint.status != EndpointStatus::Accessible)
+        .find_map(|endpoint| {
+            let reason = endpoint.reason.as_deref()?;
+            Some(format!("{}: {reason}", endpoint.endpoint))
+        })
+        .unwrap_or_else(|| "Nothing essential was measured".to_owned());
+    let failing = with(services, |service| {
+        service.essential && service.status == Status::Inconclusive && is_tried(service)
+    });
+    let summary = if failing.is_empty() {
+        format!("Nothing can be said of {name}: too little was measured")
+    } else {
+        format!(
+            "{name} may not work here: {} fails, but nothing shows that it is blocked",
+            list(&failing)
+        )
+    };
+    Told {
+        summary: summary,
+        reason: Some(reason),
+    }
+}
+
+/// The techniques in plain words; their exact ids stand beside.
+fn how(techniques: &[TechniqueReport]) -> String {
+    let mut words: Vec<&str> = techniques
+        .iter()
+        .map(|technique| words_of(&technique.id))
+        .collect();
+    words.dedup();
+    words.join("; ")
+}
+
+fn words_of(id: &str) -> &'static str {
+    match id {
+        "domain_name/nxdomain" => "the resolver here denies that its names exist",
+        "domain_name/no_answer" => "the resolver here answers its names without an address",
+        "domain_name/refused_answer" => "the resolver here refuses to answer for its names",
+        "domain_name/servfail" => "the resolver here fails for its names only",
+        "domain_name/drop" => "the resolver here stays silent for its names",
+        "domain_name/false_answer" => "the resolver here sends its names elsewhere",
+        "domain_name/injected_answer" => "somebody on the way forges the answers to its names",
+        _ => "it is interfered with on the way",
+    }
+}
+
+fn partial(services: &[ServiceReport]) -> Option<String> {
+    let shallow: Vec<String> = services
+        .iter()
+        .filter(|service| service.essential && service.status == Status::Accessible)
+        .filter(|service| !is_measured_to_the_top(service))
+        .map(|service| service.service.clone())
+        .collect();
+    (!shallow.is_empty()).then(|| {
+        format!(
+            "Of {} only the lower layers were measured: its own protocol is not spoken by this version",
+            list(&shallow)
+        )
+    })
+}
+
+fn degraded_reason(services: &[ServiceReport], working: &[String]) -> Option<String> {
+    let failed: Vec<String> = services
+        .iter()
+        .flat_map(|service| &service.endpoints)
+        .filter(|endpoint| endpoint.status == EndpointStatus::Inconclusive)
+        .filter_map(|endpoint| {
+            endpoint
+                .reason
+                .as_ref()
+                .map(|reason| format!("{}: {reason}", endpoint.endpoint))
+        })
+        .take(1)
+        .collect();
+    let mut parts = Vec::new();
+    if !working.is_empty() {
+        parts.push(format!("Still working: {}", working.join(", ")));
+    }
+    parts.extend(failed);
+    (!parts.is_empty()).then(|| parts.join(". "))
+}
+
+fn is_tried(service: &ServiceReport) -> bool {
+    service
+        .endpoints
+        .iter()
+        .any(|endpoint| endpoint.status != EndpointStatus::NotRun)
+}
+
+fn with(services: &[ServiceReport], wanted: impl Fn(&ServiceReport) -> bool) -> Vec<String> {
+    services
+        .iter()
+        .filter(|service| wanted(service))
+        .map(|service| service.service.clone())
+        .collect()
+}
+
+fn list(words: &[String]) -> String {
+    match words {
+        [] => "something".to_owned(),
+        [one] => one.clone(),
+        [all @ .., last] => format!("{} and {last}", all.join(", ")),
+    }
+}

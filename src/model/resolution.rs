@@ -1,0 +1,173 @@
+//! Everything that was asked about one host name, read the same way by the plan and by the rules.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use crate::model::catalog::{Catalog, Resolver, ResolverRole};
+use crate::model::check::{Ask, RecordType, Role};
+use crate::model::failure::Failure;
+use crate::model::observation::{DnsFacts, Observation, Operation};
+
+/// One answer (or failure) about the name.
+#[derive(Clone, Copy, Debug)]
+pub struct Answer<'a> {
+    /// Who was asked; `None` is the system's own view (`getaddrinfo`).
+    pub resolver: Option<&'a Resolver>,
+    /// Which records; `None` for the system's own view, which asks for both families.
+    pub record: Option<RecordType>,
+    /// What came back.
+    pub observation: &'a Observation,
+}
+
+impl<'a> Answer<'a> {
+    /// The facts of the resolve step, if it was reached.
+    pub fn dns(&self) -> Option<&'a DnsFacts> {
+        self.observation
+            .step(Operation::Resolve)
+            .and_then(|step| step.dns.as_deref())
+    }
+
+    /// The addresses of the accepted reply, bogons left out.
+    pub fn addresses(&self) -> Vec<IpAddr> {
+        let Some(facts) = self.dns() else {
+            return Vec::new();
+        };
+        facts
+            .addresses()
+            .iter()
+            .filter(|address| !facts.bogons.contains(address))
+            .filter_map(|address| address.parse().ok())
+            .collect()
+    }
+
+    /// Whether it is part of the ordinary path: what applications here would get.
+    pub fn is_system(&self) -> bool {
+        self.resolver
+            .is_none_or(|resolver| resolver.role == ResolverRole::System)
+    }
+
+    /// Whether it may serve as contrast: a public resolver.
+    pub fn is_public(&self) -> bool {
+        self.resolver
+            .is_some_and(|resolver| resolver.role == ResolverRole::Public)
+    }
+
+    /// Whether the transport is protected by a certificate.
+    pub fn is_authenticated(&self) -> bool {
+        self.resolver
+            .is_some_and(|resolver| resolver.transport.is_authenticated())
+    }
+}
+
+/// What the ordinary path says about a name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ordinary {
+    /// Nothing has come back yet.
+    Waiting,
+    /// Addresses, in the order given, bogons left out.
+    Addresses(Vec<IpAddr>),
+    /// Why there are none.
+    Failed(Failure),
+    /// The ordinary path was not measured (interrupted).
+    NotMeasured,
+}
+
+/// Everything that was asked about one name.
+#[derive(Clone, Debug)]
+pub struct Resolution<'a> {
+    /// The name.
+    pub name: &'a str,
+    /// All answers, in the order of the checks.
+    pub answers: Vec<Answer<'a>>,
+}
+
+impl<'a> Resolution<'a> {
+    /// Gathers what was asked about `name`.
+    pub fn of(
+        catalog: &'a Catalog,
+        name: &'a str,
+        observations: impl Iterator<Item = &'a Observation>,
+    ) -> Self {
+        let answers = observations
+            .filter(|observation| matches!(observation.check.role, Role::Target | Role::Control))
+            .filter_map(|observation| match &observation.check.ask {
+                Ask::Lookup { name: asked } if asked == name => Some(Answer {
+                    resolver: None,
+                    record: None,
+                    observation,
+                }),
+                Ask::Query {
+                    resolver,
+                    name: asked,
+                    record,
+                    chaos: false,
+                } if asked == name => catalog
+                    .resolvers
+                    .iter()
+                    .find(|known| &known.id == resolver)
+                    .map(|resolver| Answer {
+                        resolver: Some(resolver),
+                        record: Some(*record),
+                        observation,
+                    }),
+                _ => None,
+            })
+            .collect();
+        Self { name, answers }
+    }
+
+    /// Answers of the ordinary path, first trials only: the system's own view where it was asked, else its resolvers.
+    fn ordinary_answers(&self) -> Vec<&Answer<'a>> {
+        let first = |answer: &&Answer| answer.is_system() && answer.observation.check.trial == 1;
+        let lookups: Vec<_> = self
+            .answers
+            .iter()
+            .filter(first)
+            .filter(|answer| answer.resolver.is_none())
+            .collect();
+        if lookups.is_empty() {
+            self.answers.iter().filter(first).collect()
+        } else {
+            lookups
+        }
+    }
+
+    /// What the ordinary path says. `asked` is how many answers are due before a failure is final.
+    pub fn ordinary(&self, due: usize) -> Ordinary {
+        let answers = self.ordinary_answers();
+        let mut seen = BTreeSet::new();
+        let addresses: Vec<IpAddr> = answers
+            .iter()
+            .flat_map(|answer| answer.addresses())
+            .filter(|address| seen.insert(*address))
+            .collect();
+        if !addresses.is_empty() {
+            return Ordinary::Addresses(addresses);
+        }
+        if answers.len() < due {
+            return Ordinary::Waiting;
+        }
+        // An A record's failure says more than that of AAAA, which many honest hosts do not have.
+        let failure = answers
+            .iter()
+            .filter(|answer| answer.record != Some(RecordType::Aaaa))
+            .chain(answers.iter())
+            .find_map(|answer| answer.observation.failure());
+        match failure {
+            Some(failure) => Ordinary::Failed(failure.clone()),
+            None => Ordinary::NotMeasured,
+        }
+    }
+
+    /// Addresses told by public resolvers, those of authenticated transports first, each once.
+    pub fn contrast_addresses(&self) -> Vec<IpAddr> {
+        let mut seen = BTreeSet::new();
+        let mut authenticated: Vec<_> = self.answers.iter().filter(|a| a.is_public()).collect();
+        authenticated.sort_by_key(|answer| !answer.is_authenticated());
+        authenticated
+            .iter()
+            .flat_map(|answer| answer.addresses())
+            .filter(|address| seen.insert(*address))
+            .collect()
+    }
+}

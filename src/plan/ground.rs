@@ -1,0 +1,93 @@
+//! Round 1: the line itself. Controls are resolved and climbed like targets; resolvers are asked who they are.
+
+use crate::model::catalog::{Catalog, Endpoint, Resolver, ResolverRole, Transport};
+use crate::model::check::{Ask, Check, RecordType, Role, Round};
+use crate::model::line::Line;
+use crate::plan::resolve::Subject;
+use crate::plan::{Patience, Seen, reach, resolve};
+
+/// What the ground's checks are made on behalf of.
+pub const SUBJECT: Subject = Subject {
+    id: "ground",
+    role: Role::Control,
+    round: Round::Ground,
+};
+
+/// A name whose answer is the address of the resolver that asked for it (Google's own zone; TXT).
+pub const EGRESS_NAME: &str = "o-o.myaddr.l.google.com";
+/// A CHAOS name that many resolvers answer with the name of the machine (RFC 4892).
+pub const SERVER_ID_NAME: &str = "id.server";
+/// How often the decoy is asked: a hijack on the path is confirmed by three answers from where no resolver is.
+const DECOY_TRIALS: u32 = 3;
+
+/// Everything the ground calls for, given what was seen so far.
+pub fn checks(catalog: &Catalog, line: &Line, seen: &Seen, patience: Patience) -> Vec<Check> {
+    let mut checks = names(catalog, line);
+    checks.extend(catalog.resolvers.iter().flat_map(identity));
+    checks.extend(reach::checks(
+        catalog,
+        line,
+        SUBJECT,
+        endpoints(catalog),
+        seen,
+        patience,
+    ));
+    checks
+}
+
+/// The endpoints of the controls.
+pub fn endpoints(catalog: &Catalog) -> impl Iterator<Item = &Endpoint> {
+    catalog.controls.iter().map(|control| &control.endpoint)
+}
+
+/// Control names: every one on the ordinary path, the first at every resolver. A resolver that answers a control
+/// but not the target's name lies about the target; one that answers neither is dead.
+fn names(catalog: &Catalog, line: &Line) -> Vec<Check> {
+    let mut checks = resolve::checks(catalog, line, SUBJECT, endpoints(catalog));
+    for decoy in of_role(catalog, ResolverRole::Decoy) {
+        if let Some(host) = control_host(catalog) {
+            for trial in 2..=DECOY_TRIALS {
+                checks.push(resolve::query(SUBJECT, decoy, host, RecordType::A, trial));
+            }
+        }
+    }
+    checks
+}
+
+/// Who really answers at a resolver's address.
+fn identity(resolver: &Resolver) -> Vec<Check> {
+    if resolver.role == ResolverRole::National
+        || !matches!(resolver.transport, Transport::Udp | Transport::Doh)
+    {
+        return Vec::new();
+    }
+    [(EGRESS_NAME, false), (SERVER_ID_NAME, true)]
+        .into_iter()
+        .map(|(name, chaos)| Check {
+            id: format!("ground/{}/{name}", resolver.id),
+            round: Round::Ground,
+            subject: SUBJECT.id.to_owned(),
+            endpoints: Vec::new(),
+            role: Role::Identity,
+            trial: 1,
+            ask: Ask::Query {
+                resolver: resolver.id.clone(),
+                name: name.to_owned(),
+                record: RecordType::Txt,
+                chaos,
+            },
+        })
+        .collect()
+}
+
+/// The control name that every resolver is asked.
+pub fn control_host(catalog: &Catalog) -> Option<&str> {
+    resolve::hosts(endpoints(catalog)).first().copied()
+}
+
+fn of_role(catalog: &Catalog, role: ResolverRole) -> impl Iterator<Item = &Resolver> {
+    catalog
+        .resolvers
+        .iter()
+        .filter(move |resolver| resolver.role == role)
+}

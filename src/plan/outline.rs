@@ -1,0 +1,90 @@
+//! The plan before anything was seen, for `blockprobe list`.
+
+use crate::model::catalog::{Catalog, Endpoint};
+use crate::model::check::{Role, Round};
+use crate::model::line::Line;
+use crate::model::observation::Operation;
+use crate::model::outline::{Outline, OutlineEndpoint};
+use crate::plan::resolve::Subject;
+use crate::plan::{Patience, Seen, ground, reach, resolve};
+
+/// What would be measured on this line.
+pub fn outline(catalog: &Catalog, line: &Line) -> Outline {
+    let nothing = Seen::default();
+    let mut checks = ground::checks(catalog, line, &nothing, Patience::Waiting);
+    let mut endpoints: Vec<OutlineEndpoint> = catalog
+        .controls
+        .iter()
+        .map(|control| OutlineEndpoint {
+            target: "ground".to_owned(),
+            name: control.operator.clone(),
+            service: control.id.clone(),
+            essential: false,
+            pool: false,
+            ..of(&control.endpoint)
+        })
+        .collect();
+    for target in &catalog.targets {
+        let subject = Subject {
+            id: &target.id,
+            role: Role::Target,
+            round: Round::Resolve,
+        };
+        let all = || {
+            target
+                .services
+                .iter()
+                .flat_map(|service| &service.endpoints)
+        };
+        checks.extend(resolve::checks(catalog, line, subject, all()));
+        let reach_subject = Subject {
+            round: Round::Reach,
+            ..subject
+        };
+        checks.extend(reach::checks(
+            catalog,
+            line,
+            reach_subject,
+            all(),
+            &nothing,
+            Patience::Waiting,
+        ));
+        for service in &target.services {
+            endpoints.extend(service.endpoints.iter().map(|endpoint| OutlineEndpoint {
+                target: target.id.clone(),
+                name: target.name.clone(),
+                service: service.id.clone(),
+                essential: service.essential,
+                pool: service.pool,
+                ..of(endpoint)
+            }));
+        }
+    }
+    Outline { endpoints, checks }
+}
+
+fn of(endpoint: &Endpoint) -> OutlineEndpoint {
+    let unspoken = endpoint.protocol.first_unspoken();
+    let mut ladder: Vec<Operation> = Vec::new();
+    if endpoint.host.is_some() {
+        ladder.push(Operation::Resolve);
+    }
+    ladder.extend(
+        endpoint
+            .protocol
+            .ladder()
+            .iter()
+            .filter(|operation| unspoken.is_none_or(|limit| **operation < limit)),
+    );
+    OutlineEndpoint {
+        target: String::new(),
+        name: String::new(),
+        service: String::new(),
+        essential: false,
+        pool: false,
+        endpoint: endpoint.id.clone(),
+        ladder,
+        not_run: unspoken
+            .map(|_| format!("{} is not spoken by this version", endpoint.protocol.word())),
+    }
+}

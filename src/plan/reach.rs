@@ -1,0 +1,159 @@
+//! Round 3: every endpoint at the addresses found and at the fixed ones, each up its whole ladder.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+
+use crate::model::catalog::{Catalog, Endpoint, Protocol};
+use crate::model::check::{Ask, Check, Climb};
+use crate::model::line::Line;
+use crate::model::resolution::{Ordinary, Resolution};
+use crate::plan::resolve::{Subject, answers_due};
+use crate::plan::{Patience, Seen};
+
+/// Addresses of the ordinary path that one endpoint is climbed at, for each family: enough to tell a dead member of a
+/// pool from a dead host, few enough to stay polite.
+const ORDINARY_V4: usize = 2;
+const ORDINARY_V6: usize = 1;
+/// Addresses told only by contrast resolvers.
+const CONTRAST_V4: usize = 2;
+
+/// The climbs that are called for, given the answers so far.
+pub fn checks<'a>(
+    catalog: &Catalog,
+    line: &Line,
+    subject: Subject,
+    endpoints: impl Iterator<Item = &'a Endpoint>,
+    seen: &Seen,
+    patience: Patience,
+) -> Vec<Check> {
+    let mut climbs: BTreeMap<String, Check> = BTreeMap::new();
+    let mut resolved: BTreeMap<&str, Vec<IpAddr>> = BTreeMap::new();
+    for endpoint in endpoints {
+        let mut addresses = endpoint.addresses.clone();
+        if let Some(host) = endpoint.host.as_deref() {
+            let found = resolved
+                .entry(host)
+                .or_insert_with(|| addresses_of(catalog, line, host, seen, patience));
+            addresses.extend(found.iter().copied());
+        }
+        for address in addresses {
+            let check = climb(subject, endpoint, address, 1);
+            // Raw protocols carry no name: endpoints that share address, port and protocol share the measurement.
+            climbs
+                .entry(check.id.clone())
+                .and_modify(|known| {
+                    if !known.endpoints.contains(&endpoint.id) {
+                        known.endpoints.push(endpoint.id.clone());
+                    }
+                })
+                .or_insert(check);
+        }
+    }
+    climbs.into_values().collect()
+}
+
+/// One endpoint at one address.
+pub fn climb(subject: Subject, endpoint: &Endpoint, address: IpAddr, trial: u32) -> Check {
+    let named = endpoint.protocol.is_tls() || matches!(endpoint.protocol, Protocol::Http);
+    let name = if named {
+        endpoint.host.as_deref().unwrap_or("-")
+    } else {
+        "-"
+    };
+    let address = SocketAddr::new(address, endpoint.port);
+    let id = format!(
+        "{}/{}/{name}{}@{address}#{trial}",
+        subject.id,
+        endpoint.protocol.word(),
+        if endpoint.path == "/" {
+            ""
+        } else {
+            endpoint.path.as_str()
+        },
+    );
+    Check {
+        id,
+        round: subject.round,
+        subject: subject.id.to_owned(),
+        endpoints: vec![endpoint.id.clone()],
+        role: subject.role,
+        trial,
+        ask: Ask::Climb(Climb {
+            address,
+            protocol: endpoint.protocol,
+            host: endpoint.host.clone(),
+            server_name: endpoint
+                .protocol
+                .is_tls()
+                .then(|| {
+                    endpoint
+                        .server_name
+                        .clone()
+                        .or_else(|| endpoint.host.clone())
+                })
+                .flatten(),
+            alpn: endpoint.alpn.clone(),
+            path: endpoint.path.clone(),
+            look_for: endpoint.expect.contains.clone(),
+            private_root: endpoint.expect.private_root.clone(),
+        }),
+    }
+}
+
+/// Where a host is climbed: at what the ordinary path says, and where that fails or leads nowhere, at what others say.
+fn addresses_of(
+    catalog: &Catalog,
+    line: &Line,
+    host: &str,
+    seen: &Seen,
+    patience: Patience,
+) -> Vec<IpAddr> {
+    let resolution = Resolution::of(catalog, host, seen.observations());
+    let (mut chosen, ask_others) = match resolution.ordinary(answers_due(catalog, line)) {
+        Ordinary::Waiting if patience == Patience::Waiting => return Vec::new(),
+        Ordinary::Waiting | Ordinary::Failed(_) | Ordinary::NotMeasured => (Vec::new(), true),
+        Ordinary::Addresses(addresses) => {
+            let mut chosen = first(&addresses, true, ORDINARY_V4);
+            chosen.extend(first(&addresses, false, ORDINARY_V6));
+            // Big services answer differently everywhere, so a difference alone is no reason to knock twice.
+            let leads_nowhere = leads_nowhere(host, &chosen, seen, patience);
+            (chosen, leads_nowhere)
+        }
+    };
+    if ask_others {
+        for address in first(&resolution.contrast_addresses(), true, CONTRAST_V4) {
+            if !chosen.contains(&address) {
+                chosen.push(address);
+            }
+        }
+    }
+    chosen.retain(|address| line.has_family(*address));
+    chosen
+}
+
+/// Whether no climb of this host at these addresses worked, and at least one failed or is overdue.
+fn leads_nowhere(host: &str, addresses: &[IpAddr], seen: &Seen, patience: Patience) -> bool {
+    let mut failed = patience == Patience::Overdue;
+    for observation in seen.observations() {
+        let Ask::Climb(climb) = &observation.check.ask else {
+            continue;
+        };
+        if climb.host.as_deref() != Some(host) || !addresses.contains(&climb.address.ip()) {
+            continue;
+        }
+        if observation.is_success() {
+            return false;
+        }
+        failed = true;
+    }
+    failed
+}
+
+fn first(addresses: &[IpAddr], ipv4: bool, count: usize) -> Vec<IpAddr> {
+    addresses
+        .iter()
+        .copied()
+        .filter(|address| address.is_ipv4() == ipv4)
+        .take(count)
+        .collect()
+}
