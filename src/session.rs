@@ -1,1 +1,351 @@
 //! The journey of one run: plan, measure, judge, tell.
+//!
+//! The ground and every target travel side by side; each target is judged and told as soon as its own last round and the
+//! ground are done, and its observations are told as they complete. Only what is still in flight is held in memory.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::io;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::analysis;
+use crate::analysis::ground::Ground;
+use crate::measure::{Engine, Event};
+use crate::model::catalog::{Catalog, Endpoint, Target};
+use crate::model::check::{Check, Role, Round};
+use crate::model::line::Line;
+use crate::model::observation::Observation;
+use crate::model::report::{Regime, Run, Vantage, Verdict};
+use crate::output::Sink;
+use crate::plan::resolve::Subject;
+use crate::plan::{Patience, Seen, contrast, ground, reach, resolve};
+
+/// Targets that travel at the same time: enough to fill the line, few enough to bound memory.
+const TARGETS_IN_FLIGHT: usize = 8;
+/// An ordinary answer takes far less. After this the plan goes on with what other resolvers say.
+const OVERDUE: Duration = Duration::from_millis(1500);
+
+/// What a run needs.
+pub struct Setup {
+    /// What is measured.
+    pub catalog: Catalog,
+    /// Where we stand.
+    pub line: Line,
+    /// What the user calls the vantage.
+    pub label: Option<String>,
+    /// For the whole run.
+    pub timeout: Option<Duration>,
+    /// Checks at once.
+    pub concurrency: usize,
+    /// Ends the run early and keeps what was measured.
+    pub cancel: CancellationToken,
+}
+
+/// What a run came to.
+#[derive(Debug)]
+pub struct Outcome {
+    /// Ended before everything planned was measured.
+    pub interrupted: bool,
+    /// State of the line.
+    pub regime: Regime,
+    /// One for each target.
+    pub verdicts: Vec<Verdict>,
+    /// Where we stand.
+    pub vantage: Vantage,
+}
+
+/// Measures, judges and tells. Fails only if the sink does.
+pub async fn run(setup: &Setup, sink: &mut dyn Sink) -> io::Result<Outcome> {
+    let started_at = Timestamp::now();
+    let cancel = setup.cancel.child_token();
+    let engine = Engine::new(
+        &setup.catalog,
+        &setup.line,
+        setup.concurrency,
+        cancel.clone(),
+    );
+    let mut run = Run {
+        id: uuid::Uuid::now_v7().to_string(),
+        started_at: started_at.to_string(),
+        duration_s: 0.0,
+        interrupted: false,
+        definitions: setup.catalog.definitions.clone(),
+    };
+    sink.started(&run)?;
+    let mut journeys = Journeys::new(setup, &engine);
+    let deadline = sleep_or_forever(setup.timeout);
+    tokio::pin!(deadline);
+    let mut overdue = tokio::time::interval(OVERDUE);
+    overdue.tick().await;
+    let mut verdicts = Vec::new();
+    let mut events = Vec::new();
+    while !journeys.are_over() {
+        journeys.advance(&engine);
+        if let Some(judged) = journeys.judge(started_at) {
+            for verdict in judged {
+                sink.verdict(&verdict)?;
+                verdicts.push(verdict);
+            }
+            continue;
+        }
+        tokio::select! {
+            count = journeys.events.recv_many(&mut events, 256) => debug_assert!(count > 0, "the engine outlives the journeys"),
+            _ = overdue.tick() => journeys.grow_impatient(),
+            () = &mut deadline, if !cancel.is_cancelled() => cancel.cancel(),
+        }
+        for event in events.drain(..) {
+            if let Some(observation) = journeys.note(event) {
+                sink.observation(&observation)?;
+            }
+        }
+        sink.progress(journeys.complete, journeys.started)?;
+        journeys.stopped |= cancel.is_cancelled();
+    }
+    run.duration_s = engine.elapsed();
+    run.interrupted = journeys.stopped;
+    let vantage = journeys.vantage(setup, started_at);
+    sink.finished(&run, &vantage)?;
+    Ok(Outcome {
+        interrupted: run.interrupted,
+        regime: vantage.regime,
+        verdicts,
+        vantage,
+    })
+}
+
+async fn sleep_or_forever(timeout: Option<Duration>) {
+    match timeout {
+        Some(timeout) => tokio::time::sleep(timeout).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// The ground and the targets in flight.
+struct Journeys<'a> {
+    setup: &'a Setup,
+    ground: Journey<'a>,
+    judged_ground: Option<Ground>,
+    waiting: VecDeque<&'a Target>,
+    targets: Vec<Journey<'a>>,
+    events: mpsc::UnboundedReceiver<Event>,
+    sender: mpsc::UnboundedSender<Event>,
+    started: usize,
+    complete: usize,
+    stopped: bool,
+}
+
+/// One subject on its way through the rounds.
+struct Journey<'a> {
+    target: Option<&'a Target>,
+    seen: Seen,
+    started: BTreeSet<String>,
+    in_flight: usize,
+    patience: Patience,
+    /// Something was seen since the plan was last asked.
+    stale: bool,
+}
+
+impl<'a> Journeys<'a> {
+    fn new(setup: &'a Setup, _engine: &Engine) -> Self {
+        let (sender, events) = mpsc::unbounded_channel();
+        Self {
+            setup,
+            ground: Journey::new(None),
+            judged_ground: None,
+            waiting: setup.catalog.targets.iter().collect(),
+            targets: Vec::new(),
+            events,
+            sender,
+            started: 0,
+            complete: 0,
+            stopped: false,
+        }
+    }
+
+    fn are_over(&self) -> bool {
+        self.judged_ground.is_some() && self.waiting.is_empty() && self.targets.is_empty()
+    }
+
+    /// Starts whatever the plan calls for and was not started yet.
+    fn advance(&mut self, engine: &Engine) {
+        while self.targets.len() < TARGETS_IN_FLIGHT
+            && let Some(target) = self.waiting.pop_front()
+        {
+            self.targets.push(Journey::new(Some(target)));
+        }
+        for journey in std::iter::once(&mut self.ground).chain(&mut self.targets) {
+            if !journey.stale || self.stopped {
+                continue;
+            }
+            journey.stale = false;
+            for check in journey.plan(self.setup) {
+                if journey.started.insert(check.id.clone()) {
+                    self.started += 1;
+                    journey.in_flight += 1;
+                    engine.start(format!("o{}", self.started), check, &self.sender);
+                }
+            }
+        }
+    }
+
+    /// Takes in an event; gives back the observation if it is complete.
+    fn note(&mut self, event: Event) -> Option<Observation> {
+        let (observation, complete) = match event {
+            Event::Answered(observation) => (*observation, false),
+            Event::Complete(observation) => (*observation, true),
+        };
+        let journey = std::iter::once(&mut self.ground)
+            .chain(&mut self.targets)
+            .find(|journey| journey.is_of(&observation.check.subject))?;
+        journey.stale = true;
+        if complete {
+            journey.in_flight -= 1;
+            self.complete += 1;
+        }
+        let told = complete.then(|| observation.clone());
+        journey.seen.note(observation, complete);
+        told
+    }
+
+    fn grow_impatient(&mut self) {
+        for journey in std::iter::once(&mut self.ground).chain(&mut self.targets) {
+            if journey.patience == Patience::Waiting {
+                journey.patience = Patience::Overdue;
+                journey.stale = true;
+            }
+        }
+    }
+
+    /// Judges what is done: the ground first, then the targets that wait for nothing more.
+    fn judge(&mut self, started_at: Timestamp) -> Option<Vec<Verdict>> {
+        if self.judged_ground.is_none() {
+            if !self.ground.is_done(self.stopped) {
+                return None;
+            }
+            let observations = std::mem::take(&mut self.ground.seen).into_observations();
+            self.judged_ground = Some(Ground::new(
+                &self.setup.catalog,
+                &self.setup.line.notes,
+                started_at,
+                &observations,
+            ));
+        }
+        let ground = self.judged_ground.as_ref()?;
+        let (done, going): (Vec<_>, Vec<_>) = std::mem::take(&mut self.targets)
+            .into_iter()
+            .partition(|journey| journey.is_done(self.stopped));
+        self.targets = going;
+        if self.stopped {
+            // What was never begun is told too: every target has its verdict.
+            let unbegun = std::mem::take(&mut self.waiting);
+            let verdicts = unbegun
+                .into_iter()
+                .map(|target| analysis::judge(&self.setup.catalog, target, ground, &[]));
+            let mut all = judge_all(&self.setup.catalog, ground, done);
+            all.extend(verdicts);
+            return (!all.is_empty()).then_some(all);
+        }
+        let verdicts = judge_all(&self.setup.catalog, ground, done);
+        (!verdicts.is_empty()).then_some(verdicts)
+    }
+
+    fn vantage(&self, setup: &Setup, started_at: Timestamp) -> Vantage {
+        let ground = match &self.judged_ground {
+            Some(ground) => ground.clone(),
+            None => Ground::new(&setup.catalog, &setup.line.notes, started_at, &[]),
+        };
+        Vantage {
+            label: setup.label.clone(),
+            regime: ground.regime,
+            address_families: ground.families,
+            asn: None,
+            country: None,
+            resolvers: ground.resolvers,
+            notes: ground.notes,
+        }
+    }
+}
+
+fn judge_all(catalog: &Catalog, ground: &Ground, done: Vec<Journey>) -> Vec<Verdict> {
+    done.into_iter()
+        .filter_map(|journey| {
+            let target = journey.target?;
+            let observations = journey.seen.into_observations();
+            Some(analysis::judge(catalog, target, ground, &observations))
+        })
+        .collect()
+}
+
+impl<'a> Journey<'a> {
+    fn new(target: Option<&'a Target>) -> Self {
+        Self {
+            target,
+            seen: Seen::default(),
+            started: BTreeSet::new(),
+            in_flight: 0,
+            patience: Patience::Waiting,
+            stale: true,
+        }
+    }
+
+    fn is_of(&self, subject: &str) -> bool {
+        match self.target {
+            Some(target) => target.id == subject,
+            None => subject == ground::SUBJECT.id,
+        }
+    }
+
+    fn is_done(&self, stopped: bool) -> bool {
+        self.in_flight == 0 && (stopped || !self.stale)
+    }
+
+    /// Everything the rounds call for, given what was seen so far.
+    fn plan(&self, setup: &Setup) -> Vec<Check> {
+        let Setup { catalog, line, .. } = setup;
+        let Some(target) = self.target else {
+            return ground::checks(catalog, line, &self.seen, self.patience);
+        };
+        let subject = |round: Round| Subject {
+            id: &target.id,
+            role: Role::Target,
+            round,
+        };
+        let endpoints = || -> Box<dyn Iterator<Item = &Endpoint>> {
+            Box::new(
+                target
+                    .services
+                    .iter()
+                    .flat_map(|service| &service.endpoints),
+            )
+        };
+        let mut checks = Vec::new();
+        if self.started.is_empty() {
+            checks.extend(resolve::checks(
+                catalog,
+                line,
+                subject(Round::Resolve),
+                endpoints(),
+            ));
+        }
+        let reach = reach::checks(
+            catalog,
+            line,
+            subject(Round::Reach),
+            endpoints(),
+            &self.seen,
+            self.patience,
+        );
+        checks.extend(reach);
+        checks.extend(contrast::checks(
+            catalog,
+            line,
+            subject(Round::Contrast),
+            endpoints(),
+            &self.seen,
+        ));
+        checks
+    }
+}

@@ -24,6 +24,8 @@ pub fn judge(evidence: &Evidence, endpoint: &Endpoint, findings: &[Finding]) -> 
         .any(|finding| finding.confidence >= Confidence::Likely);
     let status = match met.status {
         EndpointStatus::Inconclusive if named => EndpointStatus::Blocked,
+        // An answer that leads where nobody may connect to was never climbed, and is no less false for it.
+        EndpointStatus::NotRun if named && !is_unspoken(endpoint) => EndpointStatus::Blocked,
         other => other,
     };
     EndpointReport {
@@ -65,7 +67,7 @@ impl Met {
 }
 
 fn meet(evidence: &Evidence, endpoint: &Endpoint) -> Met {
-    if endpoint.protocol.first_unspoken() == endpoint.protocol.ladder().first().copied() {
+    if is_unspoken(endpoint) {
         let protocol = endpoint.protocol.word();
         return Met::not_run(format!("{protocol} is not spoken by this version"));
     }
@@ -89,6 +91,11 @@ fn meet(evidence: &Evidence, endpoint: &Endpoint) -> Met {
         .filter(|(climb, _)| ordinary.contains(&climb.address.ip()))
         .collect();
     climbed(evidence, endpoint, &met)
+}
+
+/// Whether not even the lowest step of its protocol can be climbed.
+fn is_unspoken(endpoint: &Endpoint) -> bool {
+    endpoint.protocol.first_unspoken() == endpoint.protocol.ladder().first().copied()
 }
 
 /// The ordinary path gave no address.

@@ -73,9 +73,17 @@ pub fn target(services: &[ServiceReport]) -> Status {
         Status::Down
     } else if any(Status::Blocked) {
         Status::Degraded
-    } else if essential.is_empty() || essential.iter().any(|service| service.status == Status::Inconclusive) {
+    } else if essential.is_empty()
+        || essential
+            .iter()
+            .any(|service| service.status == Status::Inconclusive)
+    {
         Status::Inconclusive
-    } else if any(Status::Degraded) || essential.iter().any(|service| service.status == Status::Down) {
+    } else if any(Status::Degraded)
+        || essential
+            .iter()
+            .any(|service| service.status == Status::Down)
+    {
         Status::Degraded
     } else {
         Status::Accessible

@@ -43,13 +43,13 @@ pub fn tell(
                 } else {
                     format!(", although {how}")
                 }
-            )),
+            ),
             reason: partial(services).or_else(|| {
                 (!unclear.is_empty()).then(|| format!("Not told: {}", unclear.join(", ")))
             }),
         },
         Status::Blocked => Told {
-            summary: format!("{name} is blocked here: {how}")),
+            summary: format!("{name} is blocked here: {how}"),
             reason: (!working.is_empty()).then(|| format!("Still working: {}", working.join(", "))),
         },
         Status::Degraded => Told {
@@ -61,11 +61,11 @@ pub fn tell(
                 } else {
                     format!(", because {how}")
                 }
-            )),
+            ),
             reason: degraded_reason(services, &working),
         },
         Status::Down => Told {
-            summary: format!("{name} is down: it fails at the control vantage too")),
+            summary: format!("{name} is down: it fails at the control vantage too"),
             reason: None,
         },
         Status::Inconclusive => inconclusive(name, ground, services),
@@ -84,7 +84,7 @@ fn inconclusive(name: &str, ground: &Ground, services: &[ServiceReport]) -> Told
     };
     if let Some(words) = regime {
         return Told {
-            summary: format!("Nothing can be said of {name}: {words}")),
+            summary: format!("Nothing can be said of {name}: {words}"),
             reason: Some(format!("The line is not open ({})", ground.regime.word())),
         };
     }

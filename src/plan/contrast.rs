@@ -61,7 +61,8 @@ fn is_suspicious(answer: &Answer, resolution: &Resolution, seen: &Seen) -> bool 
         let known_elsewhere = !resolution.contrast_addresses().is_empty();
         return answer.is_system() && known_elsewhere;
     }
-    answer.is_system() && (has_two_versions(answer) || leads_to_somebody_else(answer, resolution.name, seen))
+    answer.is_system()
+        && (has_two_versions(answer) || leads_to_somebody_else(answer, resolution.name, seen))
 }
 
 /// Whether a climb of this host at an address of this answer ended in a handshake with somebody else, and none worked.
