@@ -1,0 +1,77 @@
+//! What goes wrong on the user's side: what happened, where, and what to do.
+
+use std::fmt;
+use std::io;
+
+/// An error of usage, definitions or output; always exit status 2.
+#[derive(Debug)]
+pub struct Trouble {
+    message: String,
+    hint: Option<String>,
+    closed_pipe: bool,
+}
+
+impl Trouble {
+    /// What happened and where, in one sentence.
+    pub fn new(message: impl fmt::Display) -> Self {
+        Self {
+            message: message.to_string(),
+            hint: None,
+            closed_pipe: false,
+        }
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// The reader of standard output went away, which is no error.
+    pub const fn is_closed_pipe(&self) -> bool {
+        self.closed_pipe
+    }
+}
+
+impl From<io::Error> for Trouble {
+    fn from(error: io::Error) -> Self {
+        Self {
+            message: format!("cannot write the output: {error}"),
+            hint: None,
+            closed_pipe: error.kind() == io::ErrorKind::BrokenPipe,
+        }
+    }
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The definitions render their own errors, with the line and a caret.
+        if self.message.starts_with("error") {
+            formatter.write_str(self.message.trim_end())?;
+        } else {
+            write!(formatter, "error: {}", self.message.trim_end())?;
+        }
+        if let Some(hint) = &self.hint {
+            write!(formatter, "\nhint: {hint}")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hint_stands_on_a_line_of_its_own() {
+        let trouble = Trouble::new("cannot write x").hint("write y");
+        assert_eq!(trouble.to_string(), "error: cannot write x\nhint: write y");
+    }
+
+    #[test]
+    fn only_a_broken_pipe_is_a_closed_pipe() {
+        assert!(Trouble::from(io::Error::from(io::ErrorKind::BrokenPipe)).is_closed_pipe());
+        assert!(!Trouble::from(io::Error::from(io::ErrorKind::StorageFull)).is_closed_pipe());
+    }
+}
