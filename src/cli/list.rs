@@ -22,7 +22,7 @@ pub fn run(arguments: &ListArguments) -> Result<u8, Trouble> {
         ipv6: true,
         ..Line::default()
     };
-    let outline = plan::outline(&catalog, &line);
+    let outline = plan::outline::outline(&catalog, &line);
     let bytes = match arguments.format {
         ListFormat::Human => {
             let manner = tell::manner(arguments.color.unwrap_or_default(), Detail::Plain);
