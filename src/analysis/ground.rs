@@ -53,6 +53,13 @@ impl Ground {
             hijacked: hijacked.keys().cloned().collect(),
         };
         ground.regime = ground.judge_regime(catalog, &states, observations);
+        if ground.regime != Regime::Open {
+            // A portal redirects names for everybody: no resolver is singled out.
+            for resolver in &mut ground.resolvers {
+                resolver.techniques.clear();
+                resolver.status = Status::Inconclusive;
+            }
+        }
         ground.note(catalog, &states, started_at, observations);
         ground
     }
