@@ -97,7 +97,7 @@ pub struct RunArguments {
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub timeout: Option<Duration>,
     /// Checks at once
-    #[arg(long, value_name = "N", default_value_t = 64, value_parser = concurrency)]
+    #[arg(long, value_name = "N", default_value_t = 1024, value_parser = concurrency)]
     pub concurrency: usize,
     /// What to call this vantage point in the report
     #[arg(long, value_name = "TEXT")]
@@ -246,8 +246,8 @@ fn seconds(text: &str) -> Result<Duration, String> {
 fn concurrency(text: &str) -> Result<usize, String> {
     text.parse()
         .ok()
-        .filter(|checks| (1..=1024).contains(checks))
-        .ok_or_else(|| "a number from 1 to 1024 is needed".to_owned())
+        .filter(|checks| (1..=8192).contains(checks))
+        .ok_or_else(|| "a number from 1 to 8192 is needed".to_owned())
 }
 
 fn status(text: &str) -> Result<Status, String> {
@@ -294,7 +294,7 @@ mod tests {
             assert_eq!(run.fail_on, [Status::Blocked, Status::Down]);
             assert!(run.ipv4_only);
             assert_eq!(run.timeout, Some(Duration::from_millis(2500)));
-            assert_eq!(run.concurrency, 64);
+            assert_eq!(run.concurrency, 1024);
         }
     }
 
@@ -317,7 +317,7 @@ mod tests {
         for text in ["0", "-1", "nan", "inf", "1e9", "soon"] {
             assert!(seconds(text).is_err(), "{text}");
         }
-        for text in ["0", "1025", "-1", "many"] {
+        for text in ["0", "8193", "-1", "many"] {
             assert!(concurrency(text).is_err(), "{text}");
         }
     }

@@ -22,7 +22,7 @@ use crate::session::{self, Outcome, Setup};
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Checks at once, as in an ordinary run.
-const CONCURRENCY: usize = 64;
+const CONCURRENCY: usize = 1024;
 
 /// Plays the scenarios; exit status 1 if one came out otherwise than expected.
 ///

@@ -40,6 +40,15 @@ impl Schedule {
             most: limits.dns_replies,
         }
     }
+
+    /// That of a query to where no resolver is.
+    pub fn decoy(limits: &Limits) -> Self {
+        Self {
+            resend: Vec::new(),
+            give_up: limits.dns_decoy,
+            ..Self::dns(limits)
+        }
+    }
 }
 
 /// Whoever sends and listens: told of everything, in order.

@@ -10,6 +10,9 @@ pub struct Limits {
     pub dns_resend: Vec<Duration>,
     /// A DNS query without any answer is given up: 1.5 s after the last sending, as long as a slow satellite line takes.
     pub dns_give_up: Duration,
+    /// A decoy is asked once and given up after this long: silence is what it is there for, and whoever forges an answer on
+    /// the way is faster.
+    pub dns_decoy: Duration,
     /// Listening goes on this long after the first acceptable answer: an injector is faster than the resolver, whose
     /// real answer comes within its ordinary round trip.
     pub dns_listen: Duration,
@@ -17,7 +20,8 @@ pub struct Limits {
     pub dns_replies: usize,
     /// `getaddrinfo` is left to itself: one retry of the usual stub resolver (5 s each try) is not worth waiting for.
     pub lookup: Duration,
-    /// Lookups under way at once, each on a thread that cannot be interrupted.
+    /// Lookups under way at once, each on a thread that cannot be interrupted. Each asks two questions: with the raw
+    /// queries they stay below the 150 that a home router's dnsmasq forwards at once before it refuses.
     pub lookups: usize,
     /// TCP connect: SYNs go out at 0, 1 and 3 s; the third has the round trip of the slowest line to be answered.
     pub connect: Duration,
@@ -38,11 +42,12 @@ pub struct Limits {
     pub http_text: usize,
     /// Connections to one address that talk at once: some censors punish more, and it is polite.
     pub places_per_address: usize,
-    /// UDP queries to one resolver that wait for their first answer at once: below the rate limits of public resolvers.
+    /// UDP queries to one resolver that wait for their first answer at once: below the rate limits of public resolvers
+    /// (and see `lookups`); a silent query gives its place to the next.
     pub queries_per_resolver: usize,
-    /// A SYN unanswered this long gives its place to the next one and waits on: above most round trips.
+    /// A SYN or a query unanswered this long gives its place to the next one and waits on: above most round trips.
     pub patience_connect: Duration,
-    /// The same for a ClientHello, a request or a query.
+    /// The same for a ClientHello or a request.
     pub patience_talk: Duration,
     /// Descriptors open at once at most, whatever the system allows.
     pub descriptors: u64,
@@ -55,10 +60,11 @@ impl Default for Limits {
         Self {
             dns_resend: vec![Duration::from_secs(1), Duration::from_secs(2)],
             dns_give_up: Duration::from_millis(3500),
-            dns_listen: Duration::from_secs(1),
+            dns_decoy: Duration::from_millis(750),
+            dns_listen: Duration::from_millis(750),
             dns_replies: 16,
             lookup: Duration::from_secs(5),
-            lookups: 128,
+            lookups: 24,
             connect: Duration::from_millis(4500),
             tls: Duration::from_secs(6),
             http: Duration::from_secs(6),
@@ -67,10 +73,10 @@ impl Default for Limits {
             http_head: 64 << 10,
             http_body: 256 << 10,
             http_text: 4 << 10,
-            places_per_address: 4,
-            queries_per_resolver: 64,
+            places_per_address: 6,
+            queries_per_resolver: 128,
             patience_connect: Duration::from_millis(300),
-            patience_talk: Duration::from_secs(1),
+            patience_talk: Duration::from_millis(350),
             descriptors: 8192,
             descriptors_spare: 64,
         }

@@ -100,7 +100,7 @@ pub struct DnsFacts {
     pub sent: u32,
     /// Everything that came back.
     pub replies: Vec<DnsReply>,
-    /// Bogons among the addresses of the accepted reply, as this line defines them.
+    /// Bogons among the addresses of all replies, as this line defines them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub bogons: Vec<String>,
     /// HTTP status of the DoH server.
@@ -123,6 +123,10 @@ impl DnsFacts {
 }
 
 /// One reply.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "they are the header's own bits"
+)]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct DnsReply {
     /// Seconds since the run began.

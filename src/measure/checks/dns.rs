@@ -118,7 +118,10 @@ impl Inquiry {
             }
             let heard = lock(&sampled);
             let mut facts = heard.facts.clone();
-            facts.bogons = bogons(&room.line, &facts.addresses());
+            let told: Vec<String> = facts.replies.iter().flat_map(DnsReply::addresses).collect();
+            facts.bogons = bogons(&room.line, &told);
+            facts.bogons.sort();
+            facts.bogons.dedup();
             step.dns = Some(Box::new(facts));
             if !heard.icmp.is_empty() {
                 let tcp = step

@@ -9,7 +9,7 @@ use crate::measure::datagram::{self, Listener, Schedule};
 use crate::measure::places::Place;
 use crate::measure::socket;
 use crate::measure::trace::Stopped;
-use crate::model::catalog::Resolver;
+use crate::model::catalog::{Resolver, ResolverRole};
 use crate::model::failure::Failure;
 use crate::model::observation::{IcmpError, Operation};
 
@@ -28,7 +28,10 @@ pub async fn ask(context: &Context, resolver: &Resolver, inquiry: &Inquiry) -> R
             cut: Some(cut),
             is_answered: false,
         };
-        let schedule = Schedule::dns(limits);
+        let schedule = match resolver.role {
+            ResolverRole::Decoy => Schedule::decoy(limits),
+            _ => Schedule::dns(limits),
+        };
         let listening = async {
             let outcome =
                 datagram::exchange(&socket, &inquiry.message, &schedule, &room.line, &mut ear)
@@ -46,7 +49,7 @@ pub async fn ask(context: &Context, resolver: &Resolver, inquiry: &Inquiry) -> R
         inquiry.outcome(&room.line, ended.err().map(|error| io_failure(&error)))
     };
     let limit = limits.dns_give_up + limits.dns_listen + limits.dns_stream;
-    let patient = place.patiently(limits.patience_talk, || inquiry.count(), asking);
+    let patient = place.patiently(limits.patience_connect, || inquiry.count(), asking);
     context.trace.step(Operation::Resolve, limit, patient).await
 }
 
