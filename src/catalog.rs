@@ -33,7 +33,7 @@ pub const EMBEDDED: &str = include_str!("../probes.toml");
 pub const MAX_BYTES: usize = 4 * 1024 * 1024;
 
 /// The parser goes on after an error and keeps every one it meets. In a large file that is no text at all these
-/// would outweigh the file a hundred times, so there the first one has to do.
+/// would outweigh the file many times, so there the first one has to do.
 const MAX_BYTES_TO_RECOVER: usize = 256 * 1024;
 
 const FILE: Kind = Kind {
@@ -184,7 +184,8 @@ fn assemble(file: &Fields<'_>, base: &Catalog) -> Catalog {
         Vec::new()
     };
     targets.extend(targets::targets(file, &targets, &Scope::new(&root_ids)));
-    if targets.is_empty() {
+    // Another type under that key, or a misspelt one, has already been told.
+    if targets.is_empty() && (file.is_absent("target") || file.is_empty_list("target")) {
         let hint = "write a `[[target]]`, or `include = \"default\"` at the top".to_owned();
         file.problems().absent(
             &start(),

@@ -43,6 +43,10 @@ impl<'t> Fields<'t> {
         for key in table.keys() {
             let name = key.get_ref().as_ref();
             if !kind.keys.contains(&name) {
+                if problems.is_full() {
+                    problems.omit();
+                    continue;
+                }
                 misspelt.extend(nearest(name, kind.keys));
                 let message = format!("unknown key {} in {}", quoted(name), kind.name);
                 problems.add(&key.span(), message, Some(choices(name, kind.keys)));

@@ -126,12 +126,21 @@ impl<'a> Problems<'a> {
         if self.broken_syntax.get() && self.found.borrow().iter().any(|(at, _)| *at == span.start) {
             return;
         }
-        if self.found.borrow().len() >= MAX_SHOWN {
-            self.omitted.set(self.omitted.get() + 1);
-            return;
+        if self.is_full() {
+            return self.omit();
         }
         let problem = self.locate(span, message, hint);
         self.found.borrow_mut().push((span.start, problem));
+    }
+
+    /// Whether the next problem will only be counted: then its hint need not be thought out.
+    pub(super) fn is_full(&self) -> bool {
+        self.found.borrow().len() >= MAX_SHOWN
+    }
+
+    /// Counts a problem that will not be shown.
+    pub(super) fn omit(&self) {
+        self.omitted.set(self.omitted.get() + 1);
     }
 
     /// Notes that something is not there, unless the syntax is broken: then it may well be there, unread.

@@ -368,6 +368,17 @@ fn certificates_are_checked() {
 }
 
 #[test]
+fn a_server_certificate_is_no_root() {
+    let leaf = rcgen::generate_simple_self_signed(["a.example".to_owned()]).expect("a certificate");
+    let pem = leaf.cert.pem();
+    let complaint = complaint(&format!(
+        "include = \"default\"\n[[private_root]]\nid = \"r\"\nname = \"R\"\ncertificates = [\"\"\"\n{pem}\"\"\"]\n"
+    ));
+    let words = "not the X.509 certificate of a certification authority";
+    assert!(complaint.contains(words), "{complaint}");
+}
+
+#[test]
 fn what_is_not_utf_8_is_told_with_its_place() {
     let errors = load("my.toml", b"[[target]]\nid = \"\xff\"\n").expect_err("not UTF-8");
     let shown = errors.to_string();
@@ -403,6 +414,29 @@ fn absurd_sizes_are_refused() {
         ),
         &["20000 endpoints"],
     );
+}
+
+#[test]
+fn lists_that_are_copied_for_every_host_are_short() {
+    let address = |n: usize| format!("\"10.0.{}.{}\"", n / 250, n % 250 + 1);
+    let addresses = (0..257).map(address).collect::<Vec<_>>().join(",");
+    refused(
+        &format!("protocol = \"tls\"\nhosts = [\"a.example\"]\naddresses = [{addresses}]\n"),
+        &["my.toml:10:13: 257 addresses here, and at most 256 are allowed"],
+    );
+    let alpn = ["\"h2\""; 17].join(",");
+    refused(
+        &format!("protocol = \"tls\"\nhosts = [\"a.example\"]\nalpn = [{alpn}]\n"),
+        &["17 ALPN identifiers here, and at most 16"],
+    );
+}
+
+#[test]
+fn what_stands_under_a_misspelt_header_is_not_also_missing() {
+    for text in ["[[targets]]\nid = \"t\"\n", "[target]\nid = \"t\"\n"] {
+        let complaint = complaint(text);
+        assert!(!complaint.contains("no target"), "{complaint}");
+    }
 }
 
 #[test]
