@@ -1,13 +1,11 @@
 //! Every mistake one can make in a definitions file, told with line, column, caret and what to do.
 
-use std::path::Path;
-
-use blockprobe::catalog::{EMBEDDED, LoadError, MAX_BYTES, embedded, load, load_file};
+use blockprobe::catalog::load;
 
 use crate::TARGET;
 
 /// Everything that is said about a wrong file.
-fn complaint(text: &str) -> String {
+pub fn complaint(text: &str) -> String {
     load("my.toml", text.as_bytes())
         .expect_err("the file is wrong")
         .to_string()
@@ -15,7 +13,7 @@ fn complaint(text: &str) -> String {
 
 /// Asserts that an endpoint with these lines is refused with these words.
 #[track_caller]
-fn refused(endpoint: &str, words: &[&str]) {
+pub fn refused(endpoint: &str, words: &[&str]) {
     let complaint = complaint(&format!("{TARGET}{endpoint}"));
     for word in words {
         assert!(complaint.contains(word), "{word:?} is not in:\n{complaint}");
@@ -389,77 +387,9 @@ fn what_is_not_utf_8_is_told_with_its_place() {
 }
 
 #[test]
-fn absurd_sizes_are_refused() {
-    let large = vec![b'#'; MAX_BYTES + 1];
-    assert!(
-        load("my.toml", &large)
-            .expect_err("too large")
-            .to_string()
-            .contains("larger than 4 MiB")
-    );
-    let hosts: Vec<String> = (0..30_000).map(|n| format!("\"h{n}.example\"")).collect();
-    let complaint = complaint(&format!(
-        "{TARGET}protocol = \"tls\"\nhosts = [{}]\n",
-        hosts.join(",")
-    ));
-    assert!(
-        complaint.contains("more than 20000 endpoints"),
-        "{complaint}"
-    );
-    let ports: Vec<String> = (1..=65_535).map(|port| port.to_string()).collect();
-    refused(
-        &format!(
-            "protocol = \"tls\"\nhosts = [\"a.example\"]\nports = [{}]\n",
-            ports.join(",")
-        ),
-        &["20000 endpoints"],
-    );
-}
-
-#[test]
-fn lists_that_are_copied_for_every_host_are_short() {
-    let address = |n: usize| format!("\"10.0.{}.{}\"", n / 250, n % 250 + 1);
-    let addresses = (0..257).map(address).collect::<Vec<_>>().join(",");
-    refused(
-        &format!("protocol = \"tls\"\nhosts = [\"a.example\"]\naddresses = [{addresses}]\n"),
-        &["my.toml:10:13: 257 addresses here, and at most 256 are allowed"],
-    );
-    let alpn = ["\"h2\""; 17].join(",");
-    refused(
-        &format!("protocol = \"tls\"\nhosts = [\"a.example\"]\nalpn = [{alpn}]\n"),
-        &["17 ALPN identifiers here, and at most 16"],
-    );
-}
-
-#[test]
 fn what_stands_under_a_misspelt_header_is_not_also_missing() {
     for text in ["[[targets]]\nid = \"t\"\n", "[target]\nid = \"t\"\n"] {
         let complaint = complaint(text);
         assert!(!complaint.contains("no target"), "{complaint}");
     }
-}
-
-#[test]
-fn a_flood_of_mistakes_is_counted() {
-    let lines: String = (0..60).fold(String::new(), |text, n| text + &format!("k{n} = {n}\n"));
-    let errors = load("my.toml", lines.as_bytes()).expect_err("60 unknown keys");
-    assert_eq!(errors.problems.len(), 50);
-    assert!(errors.to_string().contains("... and 11 more"), "{errors}");
-}
-
-#[test]
-fn a_file_is_read_from_disk_no_further_than_it_may_be() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path().join("own.toml");
-    std::fs::write(&path, EMBEDDED).expect("written");
-    let loaded = load_file(&path).expect("our own file is right");
-    assert_eq!(loaded.definitions.sha256, embedded().definitions.sha256);
-    assert_eq!(loaded.definitions.source, path.to_string_lossy());
-    let missing = load_file(Path::new("no/such.toml")).expect_err("it is not there");
-    assert!(matches!(missing, LoadError::Read { .. }), "{missing}");
-    let endless = load_file(Path::new("/dev/zero")).expect_err("it has no end");
-    assert!(
-        endless.to_string().contains("larger than 4 MiB"),
-        "{endless}"
-    );
 }
