@@ -17,6 +17,7 @@ use crate::catalog::targets::Scope;
 use crate::model::catalog::{Catalog, Definitions};
 
 mod contrasts;
+mod endpoints;
 mod expect;
 mod fields;
 pub mod grammar;
@@ -32,10 +33,10 @@ pub const EMBEDDED: &str = include_str!("../probes.toml");
 pub const MAX_BYTES: usize = 4 * 1024 * 1024;
 
 /// The parser goes on after an error and keeps every one it meets. In a large file that is no text at all these
-/// would outweigh the file a hundred times, so there the first one has to do.
+/// would outweigh the file many times, so there the first one has to do.
 const MAX_BYTES_TO_RECOVER: usize = 256 * 1024;
 
-pub(crate) const FILE: Kind = Kind {
+const FILE: Kind = Kind {
     name: "the file",
     keys: &[
         "include",
@@ -119,7 +120,6 @@ fn read(source: &str, bytes: &[u8], base: &Catalog) -> Result<Catalog, CatalogEr
         source: source.to_owned(),
         sha256: hex(&Sha256::digest(bytes)),
     };
-    drop(file);
     problems.settle(catalog)
 }
 
@@ -184,7 +184,8 @@ fn assemble(file: &Fields<'_>, base: &Catalog) -> Catalog {
         Vec::new()
     };
     targets.extend(targets::targets(file, &targets, &Scope::new(&root_ids)));
-    if targets.is_empty() {
+    // Another type under that key, or a misspelt one, has already been told.
+    if targets.is_empty() && (file.is_absent("target") || file.is_empty_list("target")) {
         let hint = "write a `[[target]]`, or `include = \"default\"` at the top".to_owned();
         file.problems().absent(
             &start(),
@@ -222,4 +223,53 @@ fn includes_default(file: &Fields<'_>) -> bool {
 
 const fn start() -> Range<usize> {
     0..0
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    /// The keys of a table in the schema: the file's own, or those of a definition.
+    fn schema_keys(schema: &Value, definition: Option<&str>) -> BTreeSet<String> {
+        let table = definition.map_or(schema, |name| &schema["$defs"][name]);
+        let properties = table["properties"]
+            .as_object()
+            .expect("a table has properties");
+        properties.keys().cloned().collect()
+    }
+
+    #[test]
+    fn the_schema_and_the_reader_know_the_same_keys() {
+        let schema = schema().to_value();
+        let kinds = [
+            (None, FILE),
+            (Some("Target"), targets::TARGET),
+            (Some("Service"), targets::SERVICE),
+            (Some("Endpoint"), endpoints::ENDPOINT),
+            (Some("Expect"), expect::EXPECT),
+            (Some("Control"), contrasts::CONTROL),
+            (Some("Resolver"), contrasts::RESOLVER),
+            (Some("PrivateRoot"), trust::PRIVATE_ROOT),
+            (Some("BlockPage"), trust::BLOCK_PAGE),
+        ];
+        for (definition, kind) in kinds {
+            let read: BTreeSet<String> = kind.keys.iter().map(|key| (*key).to_owned()).collect();
+            assert_eq!(schema_keys(&schema, definition), read, "{}", kind.name);
+        }
+    }
+
+    #[test]
+    fn the_schema_and_the_reader_know_the_same_words() {
+        let schema = schema().to_value().to_string();
+        let roles = contrasts::ROLES.iter().map(|(word, _)| *word);
+        let transports = contrasts::TRANSPORTS.iter().map(|(word, _)| *word);
+        for word in roles.chain(transports).chain(["default"]) {
+            assert!(
+                schema.contains(&format!("\"const\":\"{word}\"")),
+                "{word} is not in the schema"
+            );
+        }
+    }
 }

@@ -1,11 +1,12 @@
 //! Controls and resolvers: what a target is compared with.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
+use crate::catalog::endpoints::{Template, default_port, protocol};
 use crate::catalog::expect::{self, Answer};
 use crate::catalog::fields::{Fields, Kind, word};
-use crate::catalog::targets::{Template, default_port, protocol, unique_id};
+use crate::catalog::targets::unique_id;
 use crate::catalog::words::{self, Purpose};
 use crate::model::catalog::{Control, Protocol, Region, Resolver, ResolverRole, Transport};
 
@@ -170,41 +171,23 @@ fn points(fields: &Fields<'_>, identities: &mut BTreeMap<String, Identity>) -> V
         .required_text("role")
         .and_then(|text| word(&text, "role", ROLES, problems));
     let identity = (operator(fields), role, region(fields));
-    fields.require("addresses");
-    fields.require("transports");
     let transports: Vec<Transport> = fields
-        .texts("transports")
+        .required_texts("transports")
         .iter()
         .filter_map(|text| word(text, "transport", TRANSPORTS, problems))
         .collect();
-    let addresses: Vec<_> = fields
-        .texts("addresses")
+    let addresses: Vec<IpAddr> = fields
+        .required_texts("addresses")
         .iter()
         .filter_map(|text| words::address(text, Purpose::Asked, problems))
         .collect();
-    for key in ["addresses", "transports"] {
-        if fields.is_empty_list(key) {
-            problems.add(&fields.place(key), format!("`{key}` is empty"), None);
-        }
-    }
     let names = names(fields, &transports);
     let path = doh_path(fields, &transports);
     let (Some(id), (Some(operator), Some(role), Some(region))) = (id, identity.clone()) else {
         return Vec::new();
     };
-    if identities
-        .entry(id.clone())
-        .or_insert_with(|| identity.clone())
-        != &identity
-    {
-        let message = format!("resolver `{id}` has another operator, role or region above");
-        problems.add(
-            fields.span(),
-            message,
-            Some("make them agree, or take another id".to_owned()),
-        );
-    }
-    let point = |address, transport: Transport| Resolver {
+    agree(fields, &id, &identity, identities);
+    let point = |address: IpAddr, transport: Transport| Resolver {
         id: format!("{id}/{}/{address}", transport.word()),
         name: id.clone(),
         operator: operator.clone(),
@@ -216,15 +199,34 @@ fn points(fields: &Fields<'_>, identities: &mut BTreeMap<String, Identity>) -> V
         path: path.clone(),
     };
     // One more than allowed is enough to tell that there are too many.
+    let each = |address: &IpAddr| {
+        transports
+            .iter()
+            .map(|transport| point(*address, *transport))
+            .collect::<Vec<_>>()
+    };
     addresses
         .iter()
-        .flat_map(|address| {
-            transports
-                .iter()
-                .map(|transport| point(*address, *transport))
-        })
+        .flat_map(each)
         .take(MAX_RESOLVERS + 1)
         .collect()
+}
+
+/// Tables that share an id speak of one resolver.
+fn agree(
+    fields: &Fields<'_>,
+    id: &str,
+    identity: &Identity,
+    identities: &mut BTreeMap<String, Identity>,
+) {
+    let first = identities
+        .entry(id.to_owned())
+        .or_insert_with(|| identity.clone());
+    if first != identity {
+        let message = format!("resolver `{id}` has another operator, role or region above");
+        let hint = "make them agree, or take another id".to_owned();
+        fields.problems().add(fields.span(), message, Some(hint));
+    }
 }
 
 fn resolver_id(fields: &Fields<'_>) -> Option<String> {

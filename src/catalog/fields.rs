@@ -26,6 +26,8 @@ pub(super) struct Fields<'t> {
     table: &'t DeTable<'t>,
     span: Range<usize>,
     kind: &'static Kind,
+    /// Keys that are there, misspelt: what is told already need not be told again as missing.
+    misspelt: Vec<&'static str>,
     problems: &'t Problems<'t>,
 }
 
@@ -37,9 +39,15 @@ impl<'t> Fields<'t> {
         kind: &'static Kind,
         problems: &'t Problems<'t>,
     ) -> Self {
+        let mut misspelt = Vec::new();
         for key in table.keys() {
             let name = key.get_ref().as_ref();
             if !kind.keys.contains(&name) {
+                if problems.is_full() {
+                    problems.omit();
+                    continue;
+                }
+                misspelt.extend(nearest(name, kind.keys));
                 let message = format!("unknown key {} in {}", quoted(name), kind.name);
                 problems.add(&key.span(), message, Some(choices(name, kind.keys)));
             }
@@ -48,6 +56,7 @@ impl<'t> Fields<'t> {
             table,
             span,
             kind,
+            misspelt,
             problems,
         }
     }
@@ -65,6 +74,11 @@ impl<'t> Fields<'t> {
     /// Whether the key is there, be its value right or wrong.
     pub(super) fn has(&self, key: &str) -> bool {
         self.value(key).is_some()
+    }
+
+    /// Whether the key is not there, and no misspelling of it either.
+    pub(super) fn is_absent(&self, key: &str) -> bool {
+        !self.has(key) && !self.misspelt.contains(&key)
     }
 
     /// Where the value of a key stands; the table's own place if there is none.
@@ -86,13 +100,10 @@ impl<'t> Fields<'t> {
 
     /// Notes a missing key.
     pub(super) fn require(&self, key: &'static str) {
-        if !self.has(key) {
+        if self.is_absent(key) {
             let message = format!("`{key}` is missing in {}", self.kind.name);
-            self.problems.absent(
-                &self.span,
-                message,
-                Some(format!("write `{key} = ...` below it")),
-            );
+            let hint = format!("write `{key} = ...` below it");
+            self.problems.absent(&self.span, message, Some(hint));
         }
     }
 
@@ -118,6 +129,16 @@ impl<'t> Fields<'t> {
         self.list(key)
             .filter_map(|value| self.as_text(key, value))
             .collect()
+    }
+
+    /// A list of texts that must not be absent or empty.
+    pub(super) fn required_texts(&self, key: &'static str) -> Vec<Text<'t>> {
+        self.require(key);
+        if self.is_empty_list(key) {
+            self.problems
+                .add(&self.place(key), format!("`{key}` is empty"), None);
+        }
+        self.texts(key)
     }
 
     /// A whole number that may be absent, with its place.
@@ -189,11 +210,12 @@ impl<'t> Fields<'t> {
         if let DeValue::String(text) = value.get_ref() {
             return Some(Spanned::new(value.span(), text.as_ref()));
         }
+        let scalar = !matches!(value.get_ref(), DeValue::Array(_) | DeValue::Table(_));
         self.wrong_type(
             key,
             value,
             "a text",
-            Some("put it in quotation marks".to_owned()),
+            scalar.then(|| "put it in quotation marks".to_owned()),
         );
         None
     }
@@ -243,20 +265,23 @@ pub(super) fn word<T: Copy>(
 
 /// `did you mean`, where something is near; the whole set otherwise.
 pub(super) fn choices(unknown: &str, known: &[&str]) -> String {
-    // Comparing costs length times length, and nobody mistypes sixty characters.
-    let near = known
-        .iter()
-        .filter(|_| unknown.len() <= 60)
-        .map(|word| {
-            (
-                strsim::damerau_levenshtein(&unknown.to_lowercase(), word),
-                *word,
-            )
-        })
-        .filter(|(distance, word)| *distance <= word.len().max(4) / 3 + 1 && *distance < word.len())
-        .min();
-    match near {
-        Some((_, word)) => format!("did you mean `{word}`?"),
+    match nearest(unknown, known) {
+        Some(word) => format!("did you mean `{word}`?"),
         None => format!("known are: `{}`", known.join("`, `")),
     }
+}
+
+/// The known word that somebody may have meant: one letter in three may be wrong.
+fn nearest<'k>(unknown: &str, known: &[&'k str]) -> Option<&'k str> {
+    // Comparing costs length times length, and nobody mistypes sixty characters.
+    if unknown.len() > 60 {
+        return None;
+    }
+    let unknown = unknown.to_lowercase().replace('-', "_");
+    known
+        .iter()
+        .map(|word| (strsim::damerau_levenshtein(&unknown, word), *word))
+        .filter(|(distance, word)| *distance <= (word.len() / 3).max(1))
+        .min()
+        .map(|(_, word)| word)
 }

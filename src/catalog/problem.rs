@@ -121,14 +121,26 @@ impl<'a> Problems<'a> {
         }
     }
 
-    /// Notes what is wrong at these bytes.
+    /// Notes what is wrong at these bytes. What the parser stumbled over has been told: the rest follows from it.
     pub(super) fn add(&self, span: &Range<usize>, message: String, hint: Option<String>) {
-        if self.found.borrow().len() >= MAX_SHOWN {
-            self.omitted.set(self.omitted.get() + 1);
+        if self.broken_syntax.get() && self.found.borrow().iter().any(|(at, _)| *at == span.start) {
             return;
+        }
+        if self.is_full() {
+            return self.omit();
         }
         let problem = self.locate(span, message, hint);
         self.found.borrow_mut().push((span.start, problem));
+    }
+
+    /// Whether the next problem will only be counted: then its hint need not be thought out.
+    pub(super) fn is_full(&self) -> bool {
+        self.found.borrow().len() >= MAX_SHOWN
+    }
+
+    /// Counts a problem that will not be shown.
+    pub(super) fn omit(&self) {
+        self.omitted.set(self.omitted.get() + 1);
     }
 
     /// Notes that something is not there, unless the syntax is broken: then it may well be there, unread.
@@ -140,9 +152,9 @@ impl<'a> Problems<'a> {
 
     /// Notes what the TOML parser could not read.
     pub(super) fn syntax(&self, span: &Range<usize>, message: &str) {
-        self.broken_syntax.set(true);
         let message = format!("not valid TOML: {}", printable(message));
         self.add(span, message, None);
+        self.broken_syntax.set(true);
     }
 
     /// The catalog, or every problem in the order of the lines.
@@ -304,7 +316,8 @@ mod tests {
 
     #[test]
     fn spans_outside_the_text_are_harmless() {
-        for span in [0..99, 99..100, 2..1, 1..2] {
+        for (start, end) in [(0, 99), (99, 100), (2, 1), (1, 2)] {
+            let span = start..end;
             assert!(shown("ж", span).contains("wrong"));
         }
         assert!(shown("", 0..0).contains(":1:1:"));

@@ -41,12 +41,11 @@ fn private_root(fields: &Fields<'_>, taken: &mut BTreeSet<String>) -> PrivateRoo
     let name = fields
         .required_text("name")
         .and_then(|text| words::phrase(&text, "`name`", MAX_NAME, problems));
-    not_empty(fields, "certificates");
     PrivateRoot {
         id: id.unwrap_or_default(),
         name: name.unwrap_or_default(),
         certificates: fields
-            .texts("certificates")
+            .required_texts("certificates")
             .iter()
             .filter_map(|text| certificate(text, fields))
             .collect(),
@@ -85,22 +84,12 @@ fn block_page(fields: &Fields<'_>) -> BlockPage {
     let operator = fields
         .required_text("operator")
         .and_then(|text| words::phrase(&text, "`operator`", MAX_NAME, problems));
-    not_empty(fields, "addresses");
     BlockPage {
         operator: operator.unwrap_or_default(),
         addresses: fields
-            .texts("addresses")
+            .required_texts("addresses")
             .iter()
             .filter_map(|text| words::address(text, Purpose::Measured, problems))
             .collect(),
-    }
-}
-
-fn not_empty(fields: &Fields<'_>, key: &'static str) {
-    fields.require(key);
-    if fields.is_empty_list(key) {
-        fields
-            .problems()
-            .add(&fields.place(key), format!("`{key}` is empty"), None);
     }
 }
