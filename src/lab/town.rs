@@ -262,7 +262,7 @@ fn is_hit(aim: Aim, catalog: &Catalog, endpoint: &Endpoint) -> bool {
 
 /// A portal takes the web and leaves plain DNS alone; everything else is closed.
 fn behind_portal(door: &Door) -> Face {
-    let is_web = |it: &Tenant| matches!(it.endpoint.protocol, Protocol::Http);
+    let is_web = |it: &Tenant| it.endpoint.protocol == Protocol::Http;
     if door.resolver(Transport::Tcp).is_some() {
         door.face
     } else if door.face == Face::Portal || door.is_tls() || door.endpoints.iter().any(is_web) {
