@@ -18,6 +18,7 @@ pub mod zone;
 use std::collections::BTreeSet;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use socket2::{Socket, Type};
@@ -48,7 +49,7 @@ pub fn find(name: &str) -> Option<&'static Scenario> {
     SCENARIOS.iter().find(|it| it.name == name)
 }
 
-/// An internet that is open: its servers live as long as it does.
+/// An internet that is open: its servers live as long as it does, and are gone when the runtime next turns.
 #[derive(Debug)]
 pub struct Site {
     /// The catalog that was given, with the lab's addresses, ports and private roots.
@@ -60,7 +61,7 @@ pub struct Site {
     /// What each UDP port of the catalog became.
     pub udp_ports: PortMap,
     atlas: Atlas,
-    life: Life,
+    servers: Life,
     /// Closed ports and silent addresses: bound, so that nobody else takes them.
     _held: Vec<Socket>,
 }
@@ -84,7 +85,7 @@ impl Site {
 
 impl Drop for Site {
     fn drop(&mut self) {
-        self.life.end();
+        self.servers.end();
     }
 }
 
@@ -102,25 +103,25 @@ pub async fn open(scenario: &Scenario, catalog: &Catalog) -> io::Result<Site> {
     let town = Town::new(scenario, catalog, &atlas);
     let tcp: BTreeSet<Place> = town.doors.keys().copied().collect();
     let udp: BTreeSet<Place> = town.datagrams.keys().copied().collect();
-    let (tcp_ports, tcp_sockets) = ports::bind(Type::STREAM, &tcp)?;
-    let (udp_ports, udp_sockets) = ports::bind(Type::DGRAM, &udp)?;
+    let (tcp_ports, streams) = ports::bind(Type::STREAM, &tcp)?;
+    let (udp_ports, datagrams) = ports::bind(Type::DGRAM, &udp)?;
     let catalog = rewrite::catalog(catalog, scenario.name, &atlas, &tcp_ports, &udp_ports)?;
-    let line = line(town.claims_ipv6 || has_ipv6)?;
-    let life = Life::default();
-    let mut held = start_tcp(&town, tcp_sockets, &life)?;
-    held.extend(start_udp(&town, udp_sockets, &life)?);
+    let line = line_of_a_resident(town.claims_ipv6 || has_ipv6)?;
+    let servers = Life::default();
+    let mut held = start_tcp(&town, streams, &servers)?;
+    held.extend(start_udp(&town, datagrams, &servers)?);
     Ok(Site {
         catalog,
         line,
         tcp_ports,
         udp_ports,
         atlas,
-        life,
+        servers,
         _held: held,
     })
 }
 
-fn line(ipv6: bool) -> io::Result<Line> {
+fn line_of_a_resident(ipv6: bool) -> io::Result<Line> {
     let ours = Ipv4Net::new(atlas::FIRST, atlas::PREFIX).map_err(io::Error::other)?;
     Ok(Line {
         lookup: false,
@@ -148,7 +149,12 @@ fn start_tcp(town: &Town, sockets: Vec<(Place, Socket)>, life: &Life) -> io::Res
         socket.listen(BACKLOG)?;
         let listener = TcpListener::from_std(socket.into())?;
         let name = place.0.to_string();
-        let server = Server::new(door.clone(), &name, town.speakers.clone(), life.clone())?;
+        let server = Server::new(
+            door.clone(),
+            &name,
+            Arc::clone(&town.speakers),
+            life.clone(),
+        );
         life.spawn_for_ever(server.serve(listener));
     }
     Ok(held)

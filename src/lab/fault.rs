@@ -90,8 +90,8 @@ fn endpoints_of(target: &Target, wanted: impl Fn(&Service) -> bool) -> Vec<&Endp
         .collect()
 }
 
-/// The name whose loss hurts least: from the largest service without a host in common with an essential one, or
-/// else from an essential pool, where the others stand in for it.
+/// The name whose loss hurts least: no essential service needs it, and the others of a pool stand in for it where
+/// there is such a pool; or else from an essential pool.
 fn spare_host(target: &Target) -> Option<&str> {
     let essential = endpoints_of(target, |service| service.essential);
     let is_needed = |host: &str| {
@@ -107,7 +107,7 @@ fn spare_host(target: &Target) -> Option<&str> {
         .services
         .iter()
         .filter(|service| !service.essential && free(service) > 0)
-        .max_by_key(|service| free(service));
+        .max_by_key(|service| (service.pool, free(service)));
     let pool = || {
         target
             .services
@@ -118,5 +118,73 @@ fn spare_host(target: &Target) -> Option<&str> {
     let hosts = || service.endpoints.iter().filter_map(|it| it.host.as_deref());
     hosts()
         .find(|host| !is_needed(host))
-        .or_else(|| hosts().last())
+        .or_else(|| hosts().next_back())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::catalog::{Expect, Protocol};
+
+    fn endpoint(host: &str) -> Endpoint {
+        Endpoint {
+            id: format!("https://{host}/"),
+            host: Some(host.to_owned()),
+            addresses: Vec::new(),
+            port: 443,
+            protocol: Protocol::Https,
+            server_name: None,
+            path: "/".to_owned(),
+            alpn: Vec::new(),
+            expect: Expect::default(),
+        }
+    }
+
+    fn service(id: &str, essential: bool, pool: bool, hosts: &[&str]) -> Service {
+        Service {
+            id: id.to_owned(),
+            essential,
+            pool,
+            endpoints: hosts.iter().map(|host| endpoint(host)).collect(),
+        }
+    }
+
+    fn catalog(services: Vec<Service>) -> Catalog {
+        let target = Target {
+            id: "chat".to_owned(),
+            name: "Chat".to_owned(),
+            services,
+        };
+        Catalog {
+            targets: vec![target],
+            ..Catalog::default()
+        }
+    }
+
+    #[test]
+    fn the_spare_name_is_one_that_others_stand_in_for() {
+        let catalog = catalog(vec![
+            service("api", true, false, &["api"]),
+            service("site", false, false, &["a", "b", "c"]),
+            service("links", false, true, &["api", "d", "e"]),
+        ]);
+        assert_eq!(Aim::Spare("chat").hosts(&catalog), ["d"]);
+    }
+
+    #[test]
+    fn where_everything_is_essential_the_spare_name_is_of_a_pool() {
+        let catalog = catalog(vec![service("api", true, true, &["a", "b"])]);
+        assert_eq!(Aim::Spare("chat").hosts(&catalog), ["b"]);
+    }
+
+    #[test]
+    fn essential_is_what_essential_services_need() {
+        let catalog = catalog(vec![
+            service("api", true, false, &["api", "api"]),
+            service("site", false, false, &["site"]),
+        ]);
+        assert_eq!(Aim::Essential("chat").hosts(&catalog), ["api"]);
+        assert_eq!(Aim::Target("chat").hosts(&catalog), ["api", "site"]);
+        assert!(Aim::Target("other").hosts(&catalog).is_empty());
+    }
 }

@@ -1,7 +1,7 @@
 //! The lab's TCP servers: one listener for each door, which finds out what is spoken from the first byte.
 
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -37,23 +37,23 @@ const PAUSE: Duration = Duration::from_millis(10);
 /// A door with all that its connections share.
 pub struct Server {
     door: Door,
-    speakers: Vec<Speaker>,
+    speakers: Arc<[Speaker]>,
     tls: Option<Arc<ServerConfig>>,
     life: Life,
 }
 
 impl Server {
     /// `address` is what the certificate says where the catalog knows no name.
-    pub fn new(door: Door, address: &str, speakers: Vec<Speaker>, life: Life) -> io::Result<Self> {
-        let is_page = door.face == Face::BlockPage;
-        let is_tls = door.is_tls() || is_page;
-        let tls = is_tls.then(|| server_config(&door, address)).transpose()?;
-        Ok(Self {
+    pub fn new(door: Door, address: &str, speakers: Arc<[Speaker]>, life: Life) -> Self {
+        // A portal and a block page meet whatever comes.
+        let is_tls = door.is_tls() || door.face != Face::Honest;
+        let tls = is_tls.then(|| server_config(&door, address));
+        Self {
             door,
             speakers,
             tls,
             life,
-        })
+        }
     }
 
     /// Accepts for as long as the site lives.
@@ -181,7 +181,7 @@ async fn discard<S: AsyncRead + Unpin>(mut stream: S) -> io::Result<()> {
     Ok(())
 }
 
-fn server_config(door: &Door, address: &str) -> io::Result<Arc<ServerConfig>> {
+fn server_config(door: &Door, address: &str) -> Arc<ServerConfig> {
     let itself = |name: &str| {
         vec![Leaf {
             signer: Signer::Itself,
@@ -194,22 +194,29 @@ fn server_config(door: &Door, address: &str) -> io::Result<Arc<ServerConfig>> {
         Face::BlockPage => itself(BLOCK_PAGE),
         Face::Honest | Face::Closed => door.leaves(address),
     };
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let mut config = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(io::Error::other)?
-        .with_no_client_auth()
-        .with_cert_resolver(Arc::new(Certificates { leaves }));
+    let mut config = BASE.clone();
+    config.cert_resolver = Arc::new(Certificates { leaves });
     config.alpn_protocols = match door.face {
         Face::Honest | Face::Closed => door.alpn(),
         // A portal's one server speaks to all who come, whatever they offer.
         Face::Portal | Face::BlockPage => Vec::new(),
     };
-    // Nobody resumes, so nothing is kept for it.
+    Arc::new(config)
+}
+
+/// What the servers of every door share. Nobody resumes, so nothing is kept for it.
+static BASE: LazyLock<ServerConfig> = LazyLock::new(|| {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let nobody = Arc::new(Certificates { leaves: Vec::new() });
+    let mut config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("the provider speaks TLS 1.2 and 1.3")
+        .with_no_client_auth()
+        .with_cert_resolver(nobody);
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.send_tls13_tickets = 0;
-    Ok(Arc::new(config))
-}
+    config
+});
 
 /// Chooses by server name, and makes the certificate when it is first asked for.
 #[derive(Debug)]

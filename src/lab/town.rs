@@ -28,7 +28,7 @@ pub struct Town {
     /// Who answers at each address and UDP port; `None`: nobody.
     pub datagrams: BTreeMap<Place, Option<usize>>,
     /// The resolvers.
-    pub speakers: Vec<Speaker>,
+    pub speakers: Arc<[Speaker]>,
     /// The line is said to have IPv6 whether it works or not.
     pub claims_ipv6: bool,
 }
@@ -87,11 +87,12 @@ impl Town {
             .resolvers
             .iter()
             .filter(|it| it.role != ResolverRole::System);
+        let mut speakers = Vec::new();
         for resolver in system.iter().chain(publics) {
             let Some(address) = address_of(resolver, atlas) else {
                 continue;
             };
-            let index = self.speakers.len();
+            let index = speakers.len();
             let place = (address, resolver.address.port());
             match resolver.transport {
                 Transport::Udp => {
@@ -106,24 +107,16 @@ impl Town {
                     door.resolvers.push((index, resolver.clone()));
                 }
             }
-            let is_hijacked = zone.censors.iter().any(|it| it.hijacks(resolver));
-            let is_plain = !resolver.transport.is_authenticated();
-            let is_captive = zone.portal.is_some() && is_plain;
-            let speaker = match &system {
-                Some(system) if is_hijacked || is_captive => Resolver {
-                    transport: resolver.transport,
-                    ..system.clone()
-                },
-                _ => resolver.clone(),
-            };
-            self.speakers.push(Speaker {
+            let speaker = who_speaks(resolver, system.as_ref(), &zone);
+            speakers.push(Speaker {
                 zone: Arc::clone(&zone),
                 voice: Arc::new(Voice {
-                    egress: egress_of(&speaker, address, atlas),
+                    egress: egress_of(&speaker, catalog, atlas),
                     speaker,
                 }),
             });
         }
+        self.speakers = speakers.into();
     }
 
     /// The portal's own address and the block page's.
@@ -226,6 +219,19 @@ pub fn system_resolver(atlas: &Atlas) -> Option<Resolver> {
     })
 }
 
+/// Who really answers at a resolver's address: where somebody is in the way, the provider's resolver does.
+fn who_speaks(resolver: &Resolver, system: Option<&Resolver>, zone: &Zone) -> Resolver {
+    let is_hijacked = zone.censors.iter().any(|it| it.hijacks(resolver));
+    let is_captive = zone.portal.is_some() && !resolver.transport.is_authenticated();
+    match system {
+        Some(system) if is_hijacked || is_captive => Resolver {
+            transport: resolver.transport,
+            ..system.clone()
+        },
+        _ => resolver.clone(),
+    }
+}
+
 /// Place of a resolver. The system's is the lab's from the beginning.
 fn address_of(resolver: &Resolver, atlas: &Atlas) -> Option<IpAddr> {
     if resolver.role == ResolverRole::System {
@@ -234,13 +240,18 @@ fn address_of(resolver: &Resolver, atlas: &Atlas) -> Option<IpAddr> {
     atlas.address(resolver.address.ip())
 }
 
-/// Where a resolver's own questions come from: its place, or that of the provider's if it is hijacked.
-fn egress_of(speaker: &Resolver, place: IpAddr, atlas: &Atlas) -> Ipv4Addr {
-    let place = address_of(speaker, atlas).unwrap_or(place);
-    match place {
-        IpAddr::V4(address) => address,
-        IpAddr::V6(_) => atlas.system.unwrap_or(Ipv4Addr::UNSPECIFIED),
-    }
+/// Where a resolver's own questions come from: the operator's first place.
+fn egress_of(speaker: &Resolver, catalog: &Catalog, atlas: &Atlas) -> Ipv4Addr {
+    let of_operator = catalog
+        .resolvers
+        .iter()
+        .filter(|it| it.operator == speaker.operator && it.address.is_ipv4());
+    let mut candidates = std::iter::once(speaker).chain(of_operator);
+    let place = candidates.find_map(|it| match address_of(it, atlas) {
+        Some(IpAddr::V4(address)) => Some(address),
+        _ => None,
+    });
+    place.or(atlas.system).unwrap_or(Ipv4Addr::UNSPECIFIED)
 }
 
 fn is_hit(aim: Aim, catalog: &Catalog, endpoint: &Endpoint) -> bool {
@@ -251,7 +262,7 @@ fn is_hit(aim: Aim, catalog: &Catalog, endpoint: &Endpoint) -> bool {
 
 /// A portal takes the web and leaves plain DNS alone; everything else is closed.
 fn behind_portal(door: &Door) -> Face {
-    let is_web = |it: &Tenant| matches!(it.endpoint.protocol, Protocol::Http);
+    let is_web = |it: &Tenant| it.endpoint.protocol == Protocol::Http;
     if door.resolver(Transport::Tcp).is_some() {
         door.face
     } else if door.face == Face::Portal || door.is_tls() || door.endpoints.iter().any(is_web) {

@@ -63,9 +63,11 @@ fn expected(tenant: &Tenant, host: &str) -> Response<Full<Bytes>> {
     if (300..400).contains(&status) && status != 304 {
         return redirect(status, &format!("https://{host}/"));
     }
-    match &expect.body {
-        Some(body) => respond(status, "text/plain", body.clone()),
-        None => page(
+    let whole = |text: &&String| text.to_ascii_lowercase().contains("<html");
+    match (&expect.body, expect.contains.as_ref().filter(whole)) {
+        (Some(body), _) => respond(status, "text/plain", body.clone()),
+        (None, Some(document)) => respond(status, "text/html", document.clone()),
+        (None, None) => page(
             status,
             expect.title.as_deref().unwrap_or("Lab"),
             expect.contains.as_deref().unwrap_or("It works"),

@@ -33,6 +33,21 @@ pub enum Answer {
     },
 }
 
+impl Answer {
+    fn one(message: &Message) -> Self {
+        message.to_vec().map_or(Self::Silence, Self::One)
+    }
+
+    fn race(forged: &Message, honest: Option<&Message>) -> Self {
+        let honest = honest.and_then(|it| it.to_vec().ok());
+        match (forged.to_vec(), honest) {
+            (Ok(forged), honest) => Self::Race { forged, honest },
+            (Err(_), Some(honest)) => Self::One(honest),
+            (Err(_), None) => Self::Silence,
+        }
+    }
+}
+
 /// One resolver of the lab.
 #[derive(Clone, Debug)]
 pub struct Voice {
@@ -86,20 +101,17 @@ impl Zone {
         let is_a = query.query_type == RecordType::A && query.query_class == DNSClass::IN;
         let honest = || {
             let is_resolver = speaker.role != ResolverRole::Decoy;
-            is_resolver.then(|| bytes_of(&self.honest(voice, &request, query, &name)))
+            is_resolver.then(|| self.honest(voice, &request, query, &name))
         };
         match spoil {
             Some(Spoil::Silence) => Answer::Silence,
-            Some(Spoil::Code(code)) => Answer::One(bytes_of(&with_code(&request, code))),
-            Some(Spoil::Address(lie)) if is_a => {
-                Answer::One(bytes_of(&self.lie(&request, query, lie)))
+            Some(Spoil::Code(code)) => Answer::one(&with_code(&request, code)),
+            Some(Spoil::Address(lie)) if is_a => Answer::one(&self.lie(&request, query, lie)),
+            Some(Spoil::Race(lie)) if is_a => {
+                Answer::race(&self.lie(&request, query, lie), honest().as_ref())
             }
-            Some(Spoil::Race(lie)) if is_a => Answer::Race {
-                forged: bytes_of(&self.lie(&request, query, lie)),
-                honest: honest(),
-            },
             Some(Spoil::Address(_) | Spoil::Race(_)) | None => {
-                honest().map_or(Answer::Silence, Answer::One)
+                honest().map_or(Answer::Silence, |it| Answer::one(&it))
             }
         }
     }
@@ -238,8 +250,63 @@ fn denial(request: &Message, query: &Query, code: ResponseCode) -> Message {
     reply
 }
 
-fn bytes_of(message: &Message) -> Vec<u8> {
-    message
-        .to_vec()
-        .expect("a reply to a message that was decoded can be encoded")
+#[cfg(test)]
+mod tests {
+    use std::net::{IpAddr, SocketAddr};
+
+    use proptest::prelude::{ProptestConfig, any, prop, proptest};
+
+    use super::*;
+    use crate::model::catalog::Region;
+
+    fn voice() -> Voice {
+        let speaker = Resolver {
+            id: "lab/udp/127.64.0.1".to_owned(),
+            name: "lab".to_owned(),
+            operator: "lab".to_owned(),
+            role: ResolverRole::Public,
+            region: Region::Foreign,
+            transport: Transport::Udp,
+            address: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 53),
+            server_name: None,
+            path: "/dns-query".to_owned(),
+        };
+        Voice {
+            speaker,
+            egress: Ipv4Addr::LOCALHOST,
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(512))]
+
+        #[test]
+        fn no_bytes_make_a_resolver_panic(bytes in prop::collection::vec(any::<u8>(), 0..600)) {
+            Zone::default().answer(&voice(), &bytes);
+        }
+    }
+
+    #[test]
+    fn no_query_damaged_in_one_byte_makes_a_resolver_panic() {
+        let mut query = Message::query();
+        let name = Name::from_ascii("web.whatsapp.com.").unwrap();
+        query.add_query(Query::query(name, RecordType::A));
+        let whole = query.to_vec().unwrap();
+        for place in 0..whole.len() {
+            for value in 0..=u8::MAX {
+                let mut bytes = whole.clone();
+                bytes[place] = value;
+                Zone::default().answer(&voice(), &bytes);
+            }
+        }
+    }
+
+    #[test]
+    fn a_reply_is_not_answered() {
+        let mut reply = Message::response(1, OpCode::Query);
+        let name = Name::from_ascii("web.whatsapp.com.").unwrap();
+        reply.add_query(Query::query(name, RecordType::A));
+        let answer = Zone::default().answer(&voice(), &reply.to_vec().unwrap());
+        assert_eq!(answer, Answer::Silence);
+    }
 }

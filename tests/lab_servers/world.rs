@@ -126,7 +126,7 @@ fn facetime() -> Target {
 
 fn max() -> Target {
     let mut api = endpoint(Protocol::Https, "api.oneme.ru", 443);
-    api.path = "/me".to_owned();
+    "/me".clone_into(&mut api.path);
     api.expect.status = vec![401];
     api.expect.contains = Some("verify.token".to_owned());
     let web = endpoint(Protocol::Https, "web.max.ru", 443);
@@ -141,7 +141,7 @@ fn max() -> Target {
 
 pub fn catalog() -> Catalog {
     let mut portal = endpoint(Protocol::Http, "detectportal.firefox.com", 80);
-    portal.path = "/success.txt".to_owned();
+    "/success.txt".clone_into(&mut portal.path);
     portal.expect.body = Some(SUCCESS.to_owned());
     let mut decoy = resolver("decoy", Transport::Udp, "192.0.2.1:53", "");
     decoy.role = ResolverRole::Decoy;
@@ -169,6 +169,21 @@ pub fn catalog() -> Catalog {
         }],
         ..Catalog::default()
     }
+}
+
+/// The small catalog with so many more hosts, on two ports each.
+pub fn crowd(hosts: usize) -> Catalog {
+    let mut catalog = catalog();
+    let endpoints = (0..hosts).flat_map(|number| {
+        let host = format!("host{number}.example");
+        [
+            endpoint(Protocol::Https, &host, 443),
+            endpoint(Protocol::Http, &host, 80),
+        ]
+    });
+    let crowd = service("crowd", true, endpoints.collect());
+    catalog.targets.push(target("crowd", vec![crowd]));
+    catalog
 }
 
 /// Where a resolver of the small catalog is in the lab, by id.
