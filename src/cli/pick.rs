@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::catalog;
+use crate::catalog::{self, LoadError};
 use crate::cli::trouble::Trouble;
 use crate::model::catalog::Catalog;
 
@@ -14,7 +14,10 @@ pub fn catalog(definitions: Option<&Path>) -> Result<Catalog, Trouble> {
     let Some(path) = definitions else {
         return Ok(catalog::embedded());
     };
-    catalog::load_file(path).map_err(|error| Trouble::new(&error))
+    catalog::load_file(path).map_err(|error| match error {
+        LoadError::Invalid(errors) => Trouble::located(&errors),
+        error @ LoadError::Read { .. } => Trouble::new(&error),
+    })
 }
 
 /// Leaves only these targets, in the order of the definitions; all where none is named.

@@ -20,7 +20,7 @@ pub fn verdicts(page: &mut Page, verdicts: &[Verdict]) {
     // A row of trouble has more to say on how than on what.
     let how = rest / 2;
     let mut table = table([page.gutter(), STATUS_WIDTH, how, rest - how]);
-    table.set_header(["Target", "Status", "How", "What works"]);
+    table.set_header(["Target", "Status", "How", "Services"]);
     for verdict in verdicts {
         table.add_row([
             name(verdict),
