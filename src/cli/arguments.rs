@@ -303,6 +303,11 @@ mod tests {
     }
 
     #[test]
+    fn a_flag_before_a_subcommand_is_not_silently_dropped() {
+        assert_eq!(run_of("blockprobe -4 list").targets, ["list"]);
+    }
+
+    #[test]
     fn a_resolver_may_have_a_port() {
         for (text, address) in [
             ("192.0.2.1", "192.0.2.1:53"),

@@ -6,7 +6,7 @@ use crate::cli::{pick, tell};
 use crate::model::line::Line;
 use crate::output::human::Detail;
 use crate::output::list;
-use crate::plan::outline;
+use crate::plan;
 
 /// Prints the plan; the exit status.
 ///
@@ -22,7 +22,7 @@ pub fn run(arguments: &ListArguments) -> Result<u8, Trouble> {
         ipv6: true,
         ..Line::default()
     };
-    let outline = outline::outline(&catalog, &line);
+    let outline = plan::outline::outline(&catalog, &line);
     let bytes = match arguments.format {
         ListFormat::Human => {
             let manner = tell::manner(arguments.color.unwrap_or_default(), Detail::Plain);

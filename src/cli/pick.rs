@@ -122,7 +122,7 @@ mod tests {
             trouble.to_string().contains("hint: put it first"),
             "{trouble}"
         );
-        let trouble = targets(&mut three(), &["zzz".to_owned()]).unwrap_err();
+        let trouble = targets(&mut three(), &["signal".to_owned()]).unwrap_err();
         assert!(!trouble.to_string().contains("did you mean"));
     }
 }

@@ -10,7 +10,8 @@ use crate::catalog;
 use crate::cli::arguments::{Color, SelftestArguments};
 use crate::cli::trouble::Trouble;
 use crate::cli::{pick, tell};
-use crate::lab::{self, Expected, Scenario};
+use crate::lab::scenarios::{Expected, Scenario};
+use crate::lab::{self};
 use crate::model::report::{TechniqueReport, Vantage, Verdict};
 use crate::output::Silent;
 use crate::output::human::Detail;
@@ -195,7 +196,7 @@ fn joined(words: impl Iterator<Item = String>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lab::ExpectedTarget;
+    use crate::lab::scenarios::ExpectedTarget;
     use crate::model::report::{Confidence, Regime, Status};
 
     const EXPECTED: Expected = Expected {
