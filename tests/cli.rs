@@ -309,7 +309,7 @@ fn a_file_gets_the_format_of_its_name_and_is_nobody_elses() {
         ("run", "{\n"),
     ] {
         let path = directory.path().join(name);
-        std::fs::write(&path, "what was there before").unwrap();
+        std::fs::write(&path, "OLDER-CONTENT").unwrap();
         let run = output(&["max", "--lab", "open", "-o", path.to_str().unwrap()]);
         assert_eq!(code(&run), 0, "{}", stderr(&run));
         assert!(run.stdout.is_empty());
@@ -318,7 +318,7 @@ fn a_file_gets_the_format_of_its_name_and_is_nobody_elses() {
             text.starts_with(begin) || name == "run.txt",
             "{name}: {text}"
         );
-        assert!(!text.contains('\x1b') && !text.contains("before"));
+        assert!(!text.contains('\x1b') && !text.contains("OLDER"));
         let mode = std::fs::metadata(&path).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600, "{name}");
     }

@@ -107,6 +107,9 @@ impl Sink for Human {
     }
 
     fn finished(&mut self, run: &Run, vantage: &Vantage) -> io::Result<()> {
+        // Targets are judged in the order in which they come in; a person looks for trouble first.
+        self.verdicts
+            .sort_by(|left, right| order(left).cmp(&order(right)));
         let text = render(
             &Told {
                 run,
@@ -120,6 +123,18 @@ impl Sink for Human {
         self.destination.write(text.into_bytes())?;
         self.destination.finish()
     }
+}
+
+/// Trouble first, then by name.
+fn order(verdict: &Verdict) -> (usize, &str) {
+    let rank = match verdict.status {
+        Status::Blocked => 0,
+        Status::Degraded => 1,
+        Status::Down => 2,
+        Status::Inconclusive => 3,
+        Status::Accessible => 4,
+    };
+    (rank, &verdict.name)
 }
 
 /// The whole text.
@@ -259,7 +274,12 @@ fn resolvers(page: &mut Page, vantage: &Vantage) {
     let wrong: Vec<_> = vantage
         .resolvers
         .iter()
-        .filter(|resolver| resolver.status != Status::Accessible || !resolver.techniques.is_empty())
+        .filter(|resolver| {
+            // On a line that is not open nothing answers as it should, resolvers included.
+            let is_failing =
+                resolver.status != Status::Accessible && vantage.regime == Regime::Open;
+            is_failing || !resolver.techniques.is_empty()
+        })
         .collect();
     if wrong.is_empty() {
         return;

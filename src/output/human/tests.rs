@@ -88,6 +88,27 @@ fn no_line_is_wider_than_the_page() {
 }
 
 #[test]
+fn trouble_comes_first() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("screen.txt");
+    let manner = Manner {
+        width: 80,
+        colour: false,
+        detail: Detail::Quiet,
+    };
+    let mut sink = Human::new(Destination::whole(&path).unwrap(), manner);
+    let mut report = samples::blocked();
+    report.verdicts.reverse();
+    samples::play(&report, &mut sink).unwrap();
+    let text = std::fs::read_to_string(&path).unwrap();
+    let names: Vec<_> = text
+        .lines()
+        .filter_map(|line| line.split(' ').next())
+        .collect();
+    assert_eq!(names, ["WhatsApp", "FaceTime", "MAX", "Telegram"]);
+}
+
+#[test]
 fn quiet_tells_one_line_a_target_and_nothing_else() {
     for report in samples::all() {
         let text = screen(&report, 80, false, Detail::Quiet);
