@@ -49,11 +49,17 @@ pub fn main() -> ExitCode {
 
 /// Help goes to standard output, everything else to standard error with what to do next.
 fn explain(error: &clap::Error) -> ExitCode {
-    let _ = error.print();
-    match error.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => ExitCode::SUCCESS,
-        _ => ExitCode::from(TROUBLE),
+    if matches!(
+        error.kind(),
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
+    ) {
+        let _ = error.print();
+        return ExitCode::SUCCESS;
     }
+    // Every other error of ours ends in a hint, by that name.
+    let told = error.render().ansi().to_string().replace("tip:", "hint:");
+    anstream::eprint!("{told}");
+    ExitCode::from(TROUBLE)
 }
 
 fn tell_trouble(trouble: &Trouble) -> ExitCode {

@@ -21,12 +21,15 @@ Examples:
   blockprobe                                   measure everything
   blockprobe whatsapp telegram                 these two only
   blockprobe -f ndjson -o run.ndjson           every observation, as it comes
-  blockprobe -q --fail-on blocked,degraded     for cron: a line a target, exit 1 if one is in trouble
+  blockprobe -q --fail-on blocked,degraded     for cron: exit 1 if one is in trouble
   blockprobe --lab nxdomain_by_isp_resolver    see a censor at work, without a network
 
 Exit status:
-  0 measured, whatever was found    1 a --fail-on status was found    2 wrong usage, definitions or output
-  3 could not measure (offline, or nothing conclusive)                130 interrupted";
+  0    measured, whatever was found
+  1    a status of --fail-on was found
+  2    wrong usage, definitions or output
+  3    could not measure: offline, or nothing conclusive
+  130  interrupted";
 
 /// Is this messenger blocked here, how is it blocked, and how sure are we?
 #[derive(Debug, Parser)]
@@ -67,6 +70,7 @@ pub enum Command {
 }
 
 /// `blockprobe run`.
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 #[derive(Args, Clone, Debug, Default)]
 pub struct RunArguments {
     /// What to measure; everything in the definitions by default
@@ -78,13 +82,13 @@ pub struct RunArguments {
     /// How to tell it [default: human on a terminal, ndjson in a pipe]
     #[arg(short, long, value_name = "FORMAT")]
     pub format: Option<Format>,
-    /// Write to this file, readable by you alone; its name may tell the format (.json, .ndjson, .txt)
+    /// Write to this file; its name may tell the format (.json, .ndjson, .txt)
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub output: Option<PathBuf>,
-    /// Ask this resolver instead of the system's own (1.2.3.4, 1.2.3.4:53, [::1]:53)
+    /// Ask this resolver instead of the system's own: 1.2.3.4, 1.2.3.4:53
     #[arg(long, value_name = "ADDR", value_parser = resolver_address)]
     pub resolver: Option<SocketAddr>,
-    /// Trust these roots too (besides the built-in ones and SSL_CERT_FILE); may be repeated
+    /// Trust these roots too, like those of SSL_CERT_FILE; may be repeated
     #[arg(long, value_name = "PEM", value_hint = ValueHint::FilePath)]
     pub ca_file: Vec<PathBuf>,
     /// Use IPv4 alone
@@ -296,6 +300,11 @@ mod tests {
             assert_eq!(run.timeout, Some(Duration::from_millis(2500)));
             assert_eq!(run.concurrency, 1024);
         }
+    }
+
+    #[test]
+    fn a_flag_before_a_subcommand_is_not_silently_dropped() {
+        assert_eq!(run_of("blockprobe -4 list").targets, ["list"]);
     }
 
     #[test]

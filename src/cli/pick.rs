@@ -2,7 +2,10 @@
 
 use std::path::Path;
 
-use crate::catalog;
+use clap::CommandFactory;
+
+use crate::catalog::{self, LoadError};
+use crate::cli::arguments::Arguments;
 use crate::cli::trouble::Trouble;
 use crate::model::catalog::Catalog;
 
@@ -14,7 +17,10 @@ pub fn catalog(definitions: Option<&Path>) -> Result<Catalog, Trouble> {
     let Some(path) = definitions else {
         return Ok(catalog::embedded());
     };
-    catalog::load_file(path).map_err(|error| Trouble::new(&error))
+    catalog::load_file(path).map_err(|error| match error {
+        LoadError::Invalid(errors) => Trouble::located(&errors),
+        error @ LoadError::Read { .. } => Trouble::new(&error),
+    })
 }
 
 /// Leaves only these targets, in the order of the definitions; all where none is named.
@@ -29,7 +35,7 @@ pub fn targets(catalog: &mut Catalog, wanted: &[String]) -> Result<(), Trouble> 
         .collect();
     for name in wanted {
         if !catalog.targets.iter().any(|target| is_called(target, name)) {
-            return Err(unknown("target", name, &known));
+            return Err(misplaced(name).unwrap_or_else(|| unknown("target", name, &known)));
         }
     }
     if !wanted.is_empty() {
@@ -53,6 +59,15 @@ pub fn unknown(kind: &str, name: &str, known: &[String]) -> Trouble {
         |(_, near)| format!("did you mean `{near}`? {list}"),
     );
     Trouble::new(format!("no {kind} is called `{}`", name.escape_debug())).hint(hint)
+}
+
+/// A subcommand after a flag reads as a target.
+fn misplaced(name: &str) -> Option<Trouble> {
+    let command = Arguments::command();
+    command.find_subcommand(name).map(|_| {
+        Trouble::new(format!("`{name}` comes after a flag"))
+            .hint(format!("put it first: blockprobe {name} ..."))
+    })
 }
 
 fn is_called(target: &crate::model::catalog::Target, name: &str) -> bool {
@@ -102,7 +117,12 @@ mod tests {
             "error: no target is called `watsap`\n\
              hint: did you mean `whatsapp`? there are whatsapp, telegram, max"
         );
-        let trouble = targets(&mut three(), &["zzz".to_owned()]).unwrap_err();
+        let trouble = targets(&mut three(), &["list".to_owned()]).unwrap_err();
+        assert!(
+            trouble.to_string().contains("hint: put it first"),
+            "{trouble}"
+        );
+        let trouble = targets(&mut three(), &["signal".to_owned()]).unwrap_err();
         assert!(!trouble.to_string().contains("did you mean"));
     }
 }

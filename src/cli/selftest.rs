@@ -196,7 +196,7 @@ fn joined(words: impl Iterator<Item = String>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lab::ExpectedTarget;
+    use crate::lab::scenarios::ExpectedTarget;
     use crate::model::report::{Confidence, Regime, Status};
 
     const EXPECTED: Expected = Expected {

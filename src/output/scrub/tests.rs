@@ -7,7 +7,7 @@ use super::*;
 use crate::model::report::Report;
 use crate::output::human::samples;
 
-fn scrubber(own: &[&str]) -> Scrubber {
+fn knowing(own: &[&str]) -> Scrubber {
     let own: Vec<IpNet> = own
         .iter()
         .map(|net| net.parse().expect("a network"))
@@ -17,7 +17,7 @@ fn scrubber(own: &[&str]) -> Scrubber {
 
 #[test]
 fn an_ipv4_address_is_found_in_every_spelling() {
-    let scrubber = scrubber(&["198.51.100.7/24"]);
+    let scrubber = knowing(&["198.51.100.7/24"]);
     for text in [
         "198.51.100.7",
         "198.51.100.7:443",
@@ -36,15 +36,15 @@ fn an_ipv4_address_is_found_in_every_spelling() {
         "1.198.51.100.7",
         "198%2E51%2e100.7",
     ] {
-        let scrubbed = scrubber.text(text);
-        assert!(scrubbed.contains(SCRUBBED), "{text} became {scrubbed}");
-        assert!(!scrubbed.contains("100"), "{text} became {scrubbed}");
+        let told = scrubber.text(text);
+        assert!(told.contains(SCRUBBED), "{text} became {told}");
+        assert!(!told.contains("100"), "{text} became {told}");
     }
 }
 
 #[test]
 fn an_ipv6_address_is_found_in_every_spelling() {
-    let scrubber = scrubber(&["2001:db8:5:6::77/64", "fe80::1234/64"]);
+    let scrubber = knowing(&["2001:db8:5:6::77/64", "fe80::1234/64"]);
     for text in [
         "2001:db8:5:6::77",
         "2001:0DB8:0005:0006:0000:0000:0000:0077",
@@ -61,15 +61,15 @@ fn an_ipv6_address_is_found_in_every_spelling() {
         "7.7.0.0.0.0.0.0.0.0.0.0.0.0.0.0.6.0.0.0.5.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa",
         "6.0.0.0.5.0.0.0.8.b.d.0.1.0.0.2.IP6.arpa",
     ] {
-        let scrubbed = scrubber.text(text);
-        assert!(scrubbed.contains(SCRUBBED), "{text} became {scrubbed}");
-        assert!(!scrubbed.contains("77"), "{text} became {scrubbed}");
+        let told = scrubber.text(text);
+        assert!(told.contains(SCRUBBED), "{text} became {told}");
+        assert!(!told.contains("77"), "{text} became {told}");
     }
 }
 
 #[test]
 fn what_is_not_ours_is_left_alone() {
-    let scrubber = scrubber(&[
+    let scrubber = knowing(&[
         "198.51.100.7/24",
         "2001:db8:5:6::77/64",
         "127.0.0.1/8",
@@ -94,7 +94,7 @@ fn what_is_not_ours_is_left_alone() {
 
 #[test]
 fn a_strangers_text_keeps_no_address_but_the_one_that_was_asked() {
-    let scrubber = scrubber(&[]);
+    let scrubber = knowing(&[]);
     let asked = Some("203.0.113.9".parse().unwrap());
     let text = "You (192.0.2.55, 2001:db8::1, aa:bb:cc:dd:ee:ff, 00-11-22-33-44-55) asked 203.0.113.9 a::before";
     assert_eq!(
@@ -116,7 +116,7 @@ fn fields_of_strangers_are_told_from_our_own() {
             "tls": {"first_received": "3139322e302e322e31"},
         }],
     });
-    assert!(scrubber(&[]).value(&mut value));
+    assert!(knowing(&[]).value(&mut value));
     let step = &value["steps"][0];
     let answers = &step["dns"]["replies"][0]["answers"];
     assert_eq!(answers[0]["value"], "192.0.2.1");
@@ -130,7 +130,7 @@ fn fields_of_strangers_are_told_from_our_own() {
 #[test]
 fn keys_are_scrubbed_too() {
     let mut value = json!({"at 198.51.100.7": {"198.51.100.7": 1}});
-    assert!(scrubber(&["198.51.100.7/32"]).value(&mut value));
+    assert!(knowing(&["198.51.100.7/32"]).value(&mut value));
     assert_eq!(value, json!({"at [scrubbed]": {"[scrubbed]": 1}}));
 }
 
@@ -212,10 +212,10 @@ proptest! {
         let scrubber = Scrubber::new(&[address.into()]);
         for spelling in spellings(address) {
             let text = format!("{before}{spelling}{after}");
-            let scrubbed = scrubber.text(&text);
-            prop_assert!(scrubbed.contains(SCRUBBED), "{} stayed {}", text, scrubbed);
+            let told = scrubber.text(&text);
+            prop_assert!(told.contains(SCRUBBED), "{} stayed {}", text, told);
             let bare = spelling.trim_matches(|edge| edge == '[' || edge == ']');
-            prop_assert!(!scrubbed.contains(bare), "{} stayed {}", text, scrubbed);
+            prop_assert!(!told.contains(bare), "{} stayed {}", text, told);
         }
     }
 
@@ -229,6 +229,6 @@ proptest! {
     #[test]
     fn runs_of_colons_digits_and_dots_are_scrubbed_without_a_panic(text in "[0-9a-f:.\\-%3A]{0,200}") {
         let own = ["198.51.100.7/32", "2001:db8::1/64", "::2/128"];
-        let _ = scrubber(&own).free_text(&text, None);
+        let _ = knowing(&own).free_text(&text, None);
     }
 }
