@@ -88,7 +88,7 @@ async fn an_orderly_close_after_the_client_hello_is_an_end_of_file() {
 async fn silence_after_the_client_hello_is_a_timeout_with_the_kernels_counters() {
     let address = serve(|stream| async move {
         let _stream = stream;
-        std::future::pending().await
+        std::future::pending::<()>().await;
     })
     .await;
     let seen = Site::new(&[])

@@ -135,7 +135,7 @@ async fn an_endless_body_is_cut_and_no_failure() {
 async fn a_compression_bomb_is_opened_only_so_far() {
     let mut bomb = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
     for _ in 0..32 {
-        bomb.write_all(&[b'a'; 1 << 20]).unwrap();
+        bomb.write_all(&vec![b'a'; 1 << 20]).unwrap();
     }
     let bomb = bomb.finish().unwrap();
     let mut page = format!(

@@ -194,7 +194,7 @@ async fn a_late_reply_comes_after_the_answer_was_told() {
 #[tokio::test]
 async fn an_interruption_while_listening_keeps_the_answer() {
     let address = resolver(|query, back| async move {
-        back.send(&reply(&query, &[TRUE]).to_vec().unwrap()).await
+        back.send(&reply(&query, &[TRUE]).to_vec().unwrap()).await;
     })
     .await;
     let mut site = Site::new(&[]).with_resolver(Transport::Udp, address);

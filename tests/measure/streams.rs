@@ -194,11 +194,7 @@ async fn a_connection_that_failed_is_told_by_every_query() {
         starts.push(seen.steps[0].t0.to_bits());
     }
     starts.dedup();
-    assert_eq!(
-        (starts.len(), starts.first().is_some()),
-        (1, true),
-        "one connection was tried"
-    );
+    assert_eq!(starts.len(), 1, "one connection was tried");
 }
 
 #[tokio::test]
