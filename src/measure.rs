@@ -5,6 +5,7 @@ use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::task::Poll;
 
 use tokio::sync::{Semaphore, mpsc};
@@ -144,6 +145,7 @@ impl Room {
             trace: trace.clone(),
             id,
             check,
+            is_answered: AtomicBool::new(false),
             events,
         };
         let ending = tokio::select! {

@@ -107,13 +107,13 @@ pub fn decoy_refusal(line: &Line, address: IpAddr) -> Option<String> {
 
 /// The IPv4 address inside a NAT64 (RFC 6052), 6to4 (RFC 3056) or Teredo (RFC 4380) address.
 fn embedded(address: Ipv6Addr) -> Option<Ipv4Addr> {
-    let [a, b, c, d, e, f, g, h] = address.segments();
+    let [first, second, third, .., seventh, eighth] = address.segments();
     let joined = |high: u16, low: u16| Ipv4Addr::from_bits(u32::from(high) << 16 | u32::from(low));
-    match (a, b) {
-        (0x0064, 0xff9b) if [c, d, e, f] == [0; 4] => Some(joined(g, h)),
-        (0x2002, _) => Some(joined(b, c)),
+    match (first, second) {
+        (0x0064, 0xff9b) if address.segments()[2..6] == [0; 4] => Some(joined(seventh, eighth)),
+        (0x2002, _) => Some(joined(second, third)),
         // Teredo's client address is written inverted.
-        (0x2001, 0) => Some(joined(!g, !h)),
+        (0x2001, 0) => Some(joined(!seventh, !eighth)),
         _ => None,
     }
 }

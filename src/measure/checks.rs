@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::mpsc;
 
@@ -28,6 +29,8 @@ pub struct Context {
     pub id: String,
     /// What was planned.
     pub check: Check,
+    /// Whether `Answered` was told.
+    pub is_answered: AtomicBool,
     /// Where events go.
     pub events: mpsc::UnboundedSender<Event>,
 }
@@ -43,8 +46,11 @@ impl Context {
         }
     }
 
-    /// Tells what is known although the check goes on.
+    /// Tells what is known although the check goes on; later calls say nothing.
     pub fn answered(&self) {
+        if self.is_answered.swap(true, Ordering::Relaxed) {
+            return;
+        }
         let observation = self.observation((self.trace.snapshot(), None));
         let _ = self.events.send(Event::Answered(Box::new(observation)));
     }

@@ -87,7 +87,7 @@ pub async fn exchange(
             .unwrap_or(end);
         let Ok(ready) = timeout_at(next, socket.ready(Interest::READABLE | Interest::ERROR)).await
         else {
-            if next >= end || heard >= schedule.most {
+            if next >= end {
                 break;
             }
             resend.pop_front();
@@ -100,22 +100,26 @@ pub async fn exchange(
             continue;
         };
         ready?;
+        // Asked for before the queue is read, because reading the queue empties it.
+        let pending = socket.take_error()?;
         let refusals = errors(socket, line);
         if !refusals.is_empty() {
             listener.refused(refusals);
         }
         let mut buffer = [0; MAX_DATAGRAM];
-        let is_news = match socket.try_recv(&mut buffer) {
+        let mut is_news = pending.is_some();
+        error = pending.or(error);
+        match socket.try_recv(&mut buffer) {
             Ok(length) => {
                 heard += 1;
-                listener.heard(buffer.get(..length).unwrap_or(&buffer))
+                is_news |= listener.heard(buffer.get(..length).unwrap_or(&buffer));
             }
-            Err(told) if told.kind() == io::ErrorKind::WouldBlock => false,
+            Err(told) if told.kind() == io::ErrorKind::WouldBlock => {}
             Err(told) => {
                 error = Some(told);
-                true
+                is_news = true;
             }
-        };
+        }
         if is_news && !is_closing {
             is_closing = true;
             end = Instant::now() + schedule.listen;

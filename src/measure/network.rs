@@ -283,7 +283,7 @@ fn notes() -> Vec<String> {
     let set: Vec<&str> = PROXIES
         .iter()
         .copied()
-        .filter(|name| is_set(&name))
+        .filter(|name| is_set(name))
         .collect();
     if !set.is_empty() {
         notes.push(format!(

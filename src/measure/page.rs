@@ -243,7 +243,7 @@ mod tests {
     fn a_bomb_is_opened_only_so_far() {
         let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
         for _ in 0..64 {
-            encoder.write_all(&[b' '; 1 << 20]).unwrap();
+            encoder.write_all(&vec![b' '; 1 << 20]).unwrap();
         }
         encoder.write_all(b"needle").unwrap();
         let response = Response::builder().header("content-encoding", "gzip");

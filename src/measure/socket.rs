@@ -149,9 +149,12 @@ fn icmp_error(control: &ControlMessageOwned, line: &Line) -> Option<IcmpError> {
     Some(IcmpError {
         kind: error.ee_type,
         code: error.ee_code,
-        offender: offender.map(|address| match offender_is_own {
-            true => SCRUBBED.to_owned(),
-            false => address.to_string(),
+        offender: offender.map(|address| {
+            if offender_is_own {
+                SCRUBBED.to_owned()
+            } else {
+                address.to_string()
+            }
         }),
         offender_is_own,
     })
@@ -228,5 +231,20 @@ mod tests {
             assert_eq!(errors[0].offender.as_deref(), Some(offender));
             assert_eq!(errors[0].offender_is_own, offender == SCRUBBED);
         }
+    }
+
+    #[tokio::test]
+    async fn an_icmpv6_error_is_read_with_its_offender() {
+        let Ok(closed) = std::net::UdpSocket::bind("[::1]:0") else {
+            return; // This machine has no IPv6 at all.
+        };
+        let remote = closed.local_addr().unwrap();
+        drop(closed);
+        let socket = udp(remote).unwrap();
+        socket.send(b"anyone").await.unwrap();
+        socket.ready(tokio::io::Interest::ERROR).await.unwrap();
+        let errors = icmp_errors(socket.as_fd(), &Line::default());
+        assert_eq!((errors[0].kind, errors[0].code), (1, 4));
+        assert_eq!(errors[0].offender.as_deref(), Some("::1"));
     }
 }

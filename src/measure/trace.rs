@@ -43,7 +43,7 @@ struct Running {
     operation: Operation,
     t0: f64,
     /// What the step's outcome is already known to be, although it goes on.
-    settled: Option<Option<Failure>>,
+    settled: Option<Result<(), Failure>>,
 }
 
 /// The steps of one check, in a cell shared with the engine.
@@ -109,9 +109,9 @@ impl Trace {
     }
 
     /// The running step's outcome is known though it goes on: an interruption no longer changes it.
-    pub fn settle(&self, failure: Option<Failure>) {
+    pub fn settle(&self, outcome: Result<(), Failure>) {
         if let Some(running) = &mut self.lock().running {
-            running.settled = Some(failure);
+            running.settled = Some(outcome);
         }
     }
 
@@ -122,10 +122,10 @@ impl Trace {
         if let Some(Running {
             operation,
             t0,
-            settled: Some(failure),
+            settled: Some(outcome),
         }) = &record.running
         {
-            steps.push(record.close(*operation, *t0, self.elapsed(), failure.clone()));
+            steps.push(record.close(*operation, *t0, self.elapsed(), outcome.clone().err()));
         }
         steps
     }
@@ -169,7 +169,9 @@ impl Trace {
         let mut record = self.lock();
         if let Some(running) = record.running.take() {
             let failure = match (running.settled, failure) {
-                (Some(settled), Some(Failure::Interrupted | Failure::GenericTimeout)) => settled,
+                (Some(settled), Some(Failure::Interrupted | Failure::GenericTimeout)) => {
+                    settled.err()
+                }
                 (_, failure) => failure,
             };
             let step = record.close(running.operation, running.t0, now, failure);
@@ -204,14 +206,14 @@ impl Record {
 
 #[cfg(test)]
 mod tests {
-    use std::future::pending;
+    use std::future::{pending, ready};
 
     use super::*;
 
     const LONG: Duration = Duration::from_secs(60);
 
-    async fn works() -> Result<u8, Failure> {
-        Ok(1)
+    fn works() -> impl Future<Output = Result<u8, Failure>> {
+        ready(Ok(1))
     }
 
     #[tokio::test]
@@ -267,7 +269,7 @@ mod tests {
         let trace = Trace::new(Clock::start(), LONG);
         let limit = Duration::from_millis(5);
         let step = trace.step(Operation::Resolve, LONG, async {
-            trace.settle(Some(Failure::DnsNxdomain));
+            trace.settle(Err(Failure::DnsNxdomain));
             pending::<Result<(), Failure>>().await
         });
         assert!(tokio::time::timeout(limit, step).await.is_err());

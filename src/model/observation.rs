@@ -109,11 +109,13 @@ pub struct DnsFacts {
 }
 
 impl DnsFacts {
-    /// The first reply that is well formed and ours.
+    /// The first reply that is well formed and ours; one that was cut counts only if no whole one came.
     pub fn accepted(&self) -> Option<&DnsReply> {
-        self.replies
-            .iter()
-            .find(|reply| reply.id_matches && reply.malformed.is_none())
+        let is_ours = |reply: &&DnsReply| reply.id_matches && reply.malformed.is_none();
+        let mut whole = self.replies.iter().filter(|reply| !reply.truncated);
+        whole
+            .find(is_ours)
+            .or_else(|| self.replies.iter().find(is_ours))
     }
 
     /// The addresses of the accepted reply, as written in it.

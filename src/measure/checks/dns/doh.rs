@@ -35,14 +35,14 @@ enum State {
     #[default]
     New,
     /// It stands and carries any number of queries.
-    Shared(Line),
+    Shared(Link),
     /// Connecting failed, in this way; it is not tried again for every name.
     Failed(Vec<Step>),
 }
 
 /// A connection that stands.
 #[derive(Clone)]
-struct Line {
+struct Link {
     sender: Sender,
     passed: Arc<Passed>,
     is_http2: bool,
@@ -58,11 +58,11 @@ impl Connections {
 
 /// Asks over the shared connection; the first check to a resolver makes it and has its steps.
 pub async fn ask(context: &Context, resolver: &Resolver, inquiry: &Inquiry) -> Result<(), Stopped> {
-    let line = line(context, resolver).await?;
-    let Some(line) = line else {
+    let link = link(context, resolver).await?;
+    let Some(link) = link else {
         return Ok(());
     };
-    let Some(request) = request(resolver, &line, inquiry) else {
+    let Some(request) = request(resolver, &link, inquiry) else {
         context
             .trace
             .not_run("the path or name of this resolver cannot stand in an HTTP request");
@@ -70,7 +70,7 @@ pub async fn ask(context: &Context, resolver: &Resolver, inquiry: &Inquiry) -> R
     };
     let limits = &context.room.limits;
     let asking = async {
-        let outcome = post(line, request, inquiry, context).await;
+        let outcome = post(link, request, inquiry, context).await;
         inquiry.outcome(&context.room.line, outcome.err())
     };
     context
@@ -80,11 +80,11 @@ pub async fn ask(context: &Context, resolver: &Resolver, inquiry: &Inquiry) -> R
 }
 
 /// The connection to ask on, or nothing where none can be made for a reason that is told in the trace.
-async fn line(context: &Context, resolver: &Resolver) -> Result<Option<Line>, Stopped> {
+async fn link(context: &Context, resolver: &Resolver) -> Result<Option<Link>, Stopped> {
     let slot = context.room.doh.slot(&resolver.id);
     let mut state = slot.lock().await;
     match &*state {
-        State::Shared(line) if !line.sender.is_closed() => return Ok(Some(line.clone())),
+        State::Shared(link) if !link.sender.is_closed() => return Ok(Some(link.clone())),
         State::Failed(steps) => {
             context.trace.adopt(steps.clone());
             return Err(Stopped);
@@ -92,12 +92,12 @@ async fn line(context: &Context, resolver: &Resolver) -> Result<Option<Line>, St
         State::Shared(_) | State::New => {}
     }
     match connect(context, resolver).await {
-        Ok(Some(line)) => {
+        Ok(Some(link)) => {
             // HTTP/1.1 carries one query: the next check connects for itself.
-            if line.is_http2 {
-                *state = State::Shared(line.clone());
+            if link.is_http2 {
+                *state = State::Shared(link.clone());
             }
-            Ok(Some(line))
+            Ok(Some(link))
         }
         Ok(None) => Ok(None),
         Err(stopped) => {
@@ -107,7 +107,7 @@ async fn line(context: &Context, resolver: &Resolver) -> Result<Option<Line>, St
     }
 }
 
-async fn connect(context: &Context, resolver: &Resolver) -> Result<Option<Line>, Stopped> {
+async fn connect(context: &Context, resolver: &Resolver) -> Result<Option<Link>, Stopped> {
     let limits = &context.room.limits;
     let address = resolver.address;
     let offered = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
@@ -131,7 +131,7 @@ async fn connect(context: &Context, resolver: &Resolver) -> Result<Option<Line>,
             .not_run("HTTP could not begin on this connection");
         return Ok(None);
     };
-    Ok(Some(Line {
+    Ok(Some(Link {
         sender,
         passed,
         is_http2,
@@ -140,14 +140,14 @@ async fn connect(context: &Context, resolver: &Resolver) -> Result<Option<Line>,
 }
 
 async fn post(
-    mut line: Line,
+    mut link: Link,
     request: Request<Full<Bytes>>,
     inquiry: &Inquiry,
     context: &Context,
 ) -> Result<(), Failure> {
-    let broken = |error: &hyper::Error| http_failure(error, line.passed.ending());
+    let broken = |error: &hyper::Error| http_failure(error, link.passed.ending());
     inquiry.sent();
-    let response = line
+    let response = link
         .sender
         .send(request)
         .await
@@ -186,7 +186,7 @@ async fn post(
     Ok(())
 }
 
-fn request(resolver: &Resolver, line: &Line, inquiry: &Inquiry) -> Option<Request<Full<Bytes>>> {
+fn request(resolver: &Resolver, link: &Link, inquiry: &Inquiry) -> Option<Request<Full<Bytes>>> {
     let address = resolver.address;
     let name = match &resolver.server_name {
         Some(name) => name.clone(),
@@ -197,7 +197,7 @@ fn request(resolver: &Resolver, line: &Line, inquiry: &Inquiry) -> Option<Reques
         443 => name,
         other => format!("{name}:{other}"),
     };
-    let builder = if line.is_http2 {
+    let builder = if link.is_http2 {
         Request::post(format!("https://{authority}{}", resolver.path))
     } else {
         Request::post(&resolver.path).header(header::HOST, authority)

@@ -26,7 +26,6 @@ pub async fn ask(context: &Context, resolver: &Resolver, inquiry: &Inquiry) -> R
             inquiry,
             place: &place,
             cut: Some(cut),
-            is_answered: false,
         };
         let schedule = match resolver.role {
             ResolverRole::Decoy => Schedule::decoy(limits),
@@ -59,7 +58,6 @@ struct Ear<'a> {
     inquiry: &'a Inquiry,
     place: &'a Place,
     cut: Option<oneshot::Sender<()>>,
-    is_answered: bool,
 }
 
 impl Listener for Ear<'_> {
@@ -71,16 +69,16 @@ impl Listener for Ear<'_> {
         let worth = self.inquiry.heard(datagram, self.context.trace.elapsed());
         match worth {
             Worth::Other => return false,
-            Worth::Answer if !self.is_answered => {
-                self.is_answered = true;
+            Worth::Answer => {
+                // Whole: nothing is to be had over TCP any more.
+                self.cut = None;
                 answered(self.context, self.inquiry);
             }
-            Worth::Truncated if !self.is_answered => {
+            Worth::Truncated => {
                 if let Some(cut) = self.cut.take() {
                     let _ = cut.send(());
                 }
             }
-            Worth::Answer | Worth::Truncated => {}
         }
         // From here on it only listens, which is no load on anybody.
         self.place.give_up();
@@ -93,8 +91,9 @@ impl Listener for Ear<'_> {
 }
 
 async fn repeat_over_tcp(context: &Context, resolver: &Resolver, inquiry: &Inquiry) {
-    let settled = inquiry.outcome(&context.room.line, None).err();
-    context.trace.settle(settled);
+    context
+        .trace
+        .settle(inquiry.outcome(&context.room.line, None));
     let asking = async {
         let (socket, _second) = socket::tcp(resolver.address)?;
         let stream = socket.connect(resolver.address).await?;
@@ -112,6 +111,6 @@ async fn repeat_over_tcp(context: &Context, resolver: &Resolver, inquiry: &Inqui
 fn answered(context: &Context, inquiry: &Inquiry) {
     context
         .trace
-        .settle(inquiry.outcome(&context.room.line, None).err());
+        .settle(inquiry.outcome(&context.room.line, None));
     context.answered();
 }
