@@ -1,7 +1,9 @@
 //! `blockprobe selftest`: play every censor of the lab on this machine, and see each one named.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::fmt::Write as _;
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
@@ -24,6 +26,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Checks at once, as in an ordinary run.
 const CONCURRENCY: usize = 1024;
 
+/// Scenarios played at once.
+const AT_ONCE: usize = 4;
+
 /// Plays the scenarios; exit status 1 if one came out otherwise than expected.
 ///
 /// # Errors
@@ -35,13 +40,12 @@ pub fn run(arguments: &SelftestArguments) -> Result<u8, Trouble> {
     let scenarios = chosen(&arguments.scenarios)?;
     let page = || Page::new(tell::manner(Color::Auto, Detail::Plain), 0);
     let (mut passed, mut failed) = (0, 0);
-    for scenario in scenarios {
-        let began = Instant::now();
-        let differences = match play(scenario) {
-            Ok(outcome) => differences(&scenario.expected, &outcome),
-            Err(error) => vec![format!("could not be played: {error}")],
-        };
-        let took = began.elapsed().as_secs_f64();
+    for (scenario, played) in scenarios.iter().zip(play_all(&scenarios)) {
+        // A scenario whose thread is gone was not played: that is told like any other difference.
+        let Played { differences, took } = played.recv().unwrap_or_else(|_| Played {
+            differences: vec!["could not be played: it broke off".to_owned()],
+            took: 0.0,
+        });
         let mut page = page();
         let name = pad(scenario.name, 30);
         if differences.is_empty() {
@@ -81,6 +85,46 @@ fn chosen(names: &[String]) -> Result<Vec<&'static Scenario>, Trouble> {
         .iter()
         .map(|name| lab::find(name).ok_or_else(|| pick::unknown("scenario", name, &known())))
         .collect()
+}
+
+/// How a scenario came out.
+struct Played {
+    differences: Vec<String>,
+    took: f64,
+}
+
+/// Plays them a few at a time, since they mostly wait; the results come in the order of the scenarios.
+fn play_all(scenarios: &[&'static Scenario]) -> Vec<mpsc::Receiver<Played>> {
+    let mut results = Vec::new();
+    let mut waiting = VecDeque::new();
+    for scenario in scenarios {
+        let (sender, receiver) = mpsc::channel();
+        waiting.push_back((*scenario, sender));
+        results.push(receiver);
+    }
+    let waiting = Arc::new(Mutex::new(waiting));
+    for _ in 0..AT_ONCE {
+        let waiting = Arc::clone(&waiting);
+        thread::spawn(move || {
+            loop {
+                let next = waiting
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .pop_front();
+                let Some((scenario, sender)) = next else {
+                    return;
+                };
+                let began = Instant::now();
+                let differences = match play(scenario) {
+                    Ok(outcome) => differences(&scenario.expected, &outcome),
+                    Err(error) => vec![format!("could not be played: {error}")],
+                };
+                let took = began.elapsed().as_secs_f64();
+                let _ = sender.send(Played { differences, took });
+            }
+        });
+    }
+    results
 }
 
 /// One scenario in a runtime of its own: what one leaves behind does not disturb the next.

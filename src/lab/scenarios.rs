@@ -239,7 +239,15 @@ pub static SCENARIOS: &[Scenario] = &[
         expected: Expected {
             regime: Regime::Open,
             targets: whatsapp_blocked_by!("domain_name/nxdomain"),
-            resolver_techniques: &[("google", "resolver/hijacked_resolver")],
+            resolver_techniques: &[
+                ("adguard", "resolver/hijacked_resolver"),
+                ("cloudflare", "resolver/hijacked_resolver"),
+                ("google", "resolver/hijacked_resolver"),
+                ("msk_ix", "resolver/hijacked_resolver"),
+                ("opendns", "resolver/hijacked_resolver"),
+                ("quad9", "resolver/hijacked_resolver"),
+                ("yandex", "resolver/hijacked_resolver"),
+            ],
         },
     },
     Scenario {
@@ -292,7 +300,13 @@ pub static SCENARIOS: &[Scenario] = &[
         about: "The system's resolver does not answer at all",
         censors: &[],
         faults: &[Fault::DeadResolver],
-        expected: nothing_told(Regime::Open),
+        // Telegram's apps know its data centres by address: they need no resolver.
+        expected: only(&[
+            inconclusive(WHATSAPP),
+            accessible(TELEGRAM),
+            inconclusive(FACETIME),
+            inconclusive(MAX),
+        ]),
     },
     Scenario {
         name: "pihole",
