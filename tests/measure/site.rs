@@ -118,14 +118,14 @@ pub async fn closed() -> SocketAddr {
 pub fn short() -> Limits {
     let ms = Duration::from_millis;
     Limits {
-        dns_resend: vec![ms(60), ms(120)],
-        dns_give_up: ms(250),
-        dns_listen: ms(150),
-        lookup: ms(900),
-        connect: ms(400),
-        tls: ms(400),
-        http: ms(400),
-        dns_stream: ms(400),
+        dns_resend: vec![ms(200), ms(400)],
+        dns_give_up: ms(800),
+        dns_listen: ms(200),
+        lookup: ms(5000),
+        connect: ms(2000),
+        tls: ms(2000),
+        http: ms(2000),
+        dns_stream: ms(2000),
         patience_connect: ms(30),
         patience_talk: ms(50),
         ..Limits::default()

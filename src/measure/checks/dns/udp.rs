@@ -45,7 +45,7 @@ pub async fn ask(context: &Context, resolver: &Resolver, inquiry: &Inquiry) -> R
         inquiry.outcome(&room.line, ended.err().map(|error| io_failure(&error)))
     };
     let limit = limits.dns_give_up + limits.dns_listen + limits.dns_stream;
-    let patient = place.patiently(limits.patience_talk, || inquiry.count(), asking);
+    let patient = place.patiently(limits.patience_connect, || inquiry.count(), asking);
     context.trace.step(Operation::Resolve, limit, patient).await
 }
 
