@@ -45,9 +45,9 @@ pub struct Limits {
     /// UDP queries to one resolver that wait for their first answer at once: below the rate limits of public resolvers
     /// (and see `lookups`); a silent query gives its place to the next.
     pub queries_per_resolver: usize,
-    /// A SYN or a query unanswered this long gives its place to the next one and waits on: above most round trips.
+    /// A SYN or a datagram unanswered this long gives its place to the next one and waits on: above most round trips.
     pub patience_connect: Duration,
-    /// The same for a ClientHello or a request.
+    /// The same for a ClientHello, a request or a query on a stream, which the peer has to work on.
     pub patience_talk: Duration,
     /// Descriptors open at once at most, whatever the system allows.
     pub descriptors: u64,

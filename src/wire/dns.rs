@@ -1,7 +1,5 @@
 //! DNS messages: a question to bytes, and any bytes to what can be said of them.
 
-use std::str::FromStr;
-
 use hickory_proto::op::{Edns, Message, Query};
 use hickory_proto::rr::{DNSClass, Name, RData, Record, RecordType as WireType};
 use hickory_proto::serialize::binary::{BinDecodable, BinDecoder};
@@ -181,11 +179,6 @@ fn answer(record: &Record) -> DnsAnswer {
         ttl: record.ttl,
         value,
     }
-}
-
-/// Whether a text may be asked as a name at all.
-pub fn is_name(name: &str) -> bool {
-    !name.is_empty() && Name::from_str(name).is_ok()
 }
 
 #[cfg(test)]

@@ -37,7 +37,7 @@ fn tls(observation: &Observation) -> &TlsFacts {
 
 #[tokio::test]
 async fn a_closed_port_refuses() {
-    let address = closed().await;
+    let (_bound, address) = closed();
     let seen = Site::new(&[])
         .observe(Ask::Climb(climb(Protocol::Https, address)))
         .await;

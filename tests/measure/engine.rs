@@ -84,6 +84,7 @@ async fn an_address_is_met_by_four_connections_at_a_time() {
     site.limits.patience_connect = Duration::from_secs(9);
     site.limits.patience_talk = Duration::from_secs(9);
     site.limits.http = Duration::from_secs(9);
+    site.limits.connect = Duration::from_secs(9);
     let asks = (0..30)
         .map(|_| Ask::Climb(climb(Protocol::Http, address)))
         .collect();

@@ -17,7 +17,7 @@ use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rustls::ServerConfig;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::mpsc;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
@@ -105,27 +105,26 @@ where
     .await
 }
 
-/// A port nobody listens at.
-pub async fn closed() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0")
-        .await
-        .unwrap()
-        .local_addr()
-        .unwrap()
+/// A port nobody listens at, and nobody else can take: bound for as long as the value lives.
+pub fn closed() -> (TcpSocket, SocketAddr) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let address = socket.local_addr().unwrap();
+    (socket, address)
 }
 
 /// Limits short enough for silence to be waited out.
 pub fn short() -> Limits {
     let ms = Duration::from_millis;
     Limits {
-        dns_resend: vec![ms(60), ms(120)],
-        dns_give_up: ms(250),
-        dns_listen: ms(150),
-        lookup: ms(900),
-        connect: ms(400),
-        tls: ms(400),
-        http: ms(400),
-        dns_stream: ms(400),
+        dns_resend: vec![ms(200), ms(400)],
+        dns_give_up: ms(800),
+        dns_listen: ms(200),
+        lookup: ms(5000),
+        connect: ms(2000),
+        tls: ms(2000),
+        http: ms(2000),
+        dns_stream: ms(2000),
         patience_connect: ms(30),
         patience_talk: ms(50),
         ..Limits::default()

@@ -182,7 +182,8 @@ async fn http1_takes_a_connection_for_each_query() {
 
 #[tokio::test]
 async fn a_connection_that_failed_is_told_by_every_query() {
-    let site = Site::new(&[]).with_resolver(Transport::Doh, closed().await);
+    let (_bound, address) = closed();
+    let site = Site::new(&[]).with_resolver(Transport::Doh, address);
     let events = events(&site.engine(), (0..5).map(|_| query()).collect()).await;
     let mut starts = Vec::new();
     for event in events {
