@@ -45,6 +45,11 @@ impl Sink for Json {
     }
 
     fn finished(&mut self, run: &Run, vantage: &Vantage) -> io::Result<()> {
+        // Two reports of one vantage are compared line by line: what came first says nothing there.
+        self.verdicts
+            .sort_by(|one, other| one.target.cmp(&other.target));
+        self.observations
+            .sort_by(|one, other| (one.id.len(), &one.id).cmp(&(other.id.len(), &other.id)));
         let report = Report {
             format: FORMAT.to_owned(),
             software: software(),

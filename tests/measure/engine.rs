@@ -81,6 +81,7 @@ async fn an_address_is_met_by_four_connections_at_a_time() {
     })
     .await;
     let mut site = Site::new(&[]);
+    site.limits.places_per_address = 4;
     site.limits.patience_connect = Duration::from_secs(9);
     site.limits.patience_talk = Duration::from_secs(9);
     site.limits.http = Duration::from_secs(9);
