@@ -49,6 +49,15 @@ impl Program {
         self.child.wait().expect("a child can be waited for");
     }
 
+    /// Halts it: its ports stay open and nothing answers there.
+    pub fn halt(&mut self) {
+        let halted = Command::new("kill")
+            .args(["-STOP", &self.child.id().to_string()])
+            .status()
+            .expect("every system has kill");
+        assert!(halted.success(), "{} cannot be halted", self.name);
+    }
+
     fn wait_for(&mut self, places: &[SocketAddr]) {
         let begun = Instant::now();
         for place in places {
