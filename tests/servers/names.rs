@@ -1,5 +1,6 @@
 //! A provider's resolver, real unbound, that lies about WhatsApp's names and about no other.
 
+use blockprobe::model::catalog::Transport;
 use blockprobe::model::report::{Confidence, Regime, Report, Status};
 
 use crate::report::{endpoints, measure, status, techniques, verdict};
@@ -41,6 +42,44 @@ async fn the_null_address_of_a_household_filter_is_blamed_on_nobody() {
 }
 
 #[tokio::test]
+async fn a_resolver_that_answers_for_all_others_is_seen_and_still_blocks_nothing_but_names() {
+    let report = measure(&Site::open(World {
+        lie: Some(Lie::AlwaysNxdomain),
+        is_hijacked: true,
+        ..World::default()
+    }))
+    .await;
+    assert_eq!(report.vantage.regime, Regime::Open);
+    is_blocked_by(&report, "domain_name/nxdomain");
+    let mut seen = 0;
+    for resolver in &report.vantage.resolvers {
+        let ids: Vec<&str> = resolver
+            .techniques
+            .iter()
+            .map(|it| it.id.as_str())
+            .collect();
+        let is_own = ["system", "nsdi"].contains(&resolver.name.as_str());
+        if resolver.transport == Transport::Udp && !is_own {
+            assert_eq!(ids, ["resolver/hijacked_resolver"], "{resolver:#?}");
+            // The decoy is an IPv4 address; over IPv6 only the names that resolvers give themselves tell.
+            let confidence = if resolver.address.starts_with('[') {
+                Confidence::Likely
+            } else {
+                Confidence::Confirmed
+            };
+            assert_eq!(
+                resolver.techniques[0].confidence, confidence,
+                "{resolver:#?}"
+            );
+            seen += 1;
+        } else {
+            assert!(ids.is_empty(), "{resolver:#?}");
+        }
+    }
+    assert!(seen >= 7, "{seen}");
+}
+
+#[tokio::test]
 async fn a_lie_that_no_other_resolver_contradicts_is_not_called_blocking() {
     let mut site = Site::open(World {
         lie: Some(Lie::AlwaysNxdomain),
@@ -61,8 +100,11 @@ async fn a_lie_that_no_other_resolver_contradicts_is_not_called_blocking() {
 }
 
 async fn blocked_by(lie: Lie, technique: &str) {
-    let report = with(lie).await;
-    let whatsapp = verdict(&report, "whatsapp");
+    is_blocked_by(&with(lie).await, technique);
+}
+
+fn is_blocked_by(report: &Report, technique: &str) {
+    let whatsapp = verdict(report, "whatsapp");
     assert_eq!(whatsapp.status, Status::Blocked, "{whatsapp:#?}");
     assert_eq!(whatsapp.confidence, Confidence::Confirmed, "{whatsapp:#?}");
     assert_eq!(techniques(whatsapp), [technique], "{whatsapp:#?}");
@@ -73,7 +115,7 @@ async fn blocked_by(lie: Lie, technique: &str) {
         let is_kept = report.observations.iter().any(|it| it.id == *id);
         assert!(is_kept, "{id} is no observation");
     }
-    others_are_accessible(&report);
+    others_are_accessible(report);
 }
 
 async fn with(lie: Lie) -> Report {

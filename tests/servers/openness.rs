@@ -34,6 +34,7 @@ async fn an_open_line_of_servers_we_did_not_write_is_open() {
     every_resolver_works_by_every_transport(&site, &report);
     doh_shares_one_connection(&site, &report);
     versions_are_those_of_the_servers(&site, &report);
+    pages_are_those_of_the_catalog(&site, &report);
     error_pages_are_reachability(&report);
     redirects_are_told_and_not_followed(&site, &report);
 }
@@ -133,6 +134,33 @@ fn versions_are_those_of_the_servers(site: &Site, report: &Report) {
     for each in ["TLS1.2", "TLS1.3", "HTTP/1.1", "HTTP/2", "HTTP in clear"] {
         assert!(met.get(each).is_some_and(|it| *it >= 5), "{each}: {met:?}");
     }
+}
+
+fn pages_are_those_of_the_catalog(site: &Site, report: &Report) {
+    let mut read = 0;
+    for (climb, observation) in climbs(report) {
+        let http = observation.step(Operation::HttpRoundTrip);
+        let Some(http) = http.and_then(|it| it.http.as_deref()) else {
+            continue;
+        };
+        let mut here = site.doors[&climb.address].endpoints.iter();
+        let endpoint = here.find(|it| observation.check.endpoints.contains(&it.id));
+        let expect = &endpoint.expect("nginx serves it").expect;
+        let id = &observation.check.id;
+        if let Some(title) = &expect.title {
+            assert_eq!(http.title.as_ref(), Some(title), "{id}");
+            read += 1;
+        }
+        if let Some(body) = &expect.body {
+            assert_eq!(http.body.as_deref().unwrap_or_default(), body, "{id}");
+            read += 1;
+        }
+        if expect.contains.is_some() {
+            assert_eq!(http.found, Some(true), "{id}");
+            read += 1;
+        }
+    }
+    assert!(read >= 8, "{read}");
 }
 
 fn error_pages_are_reachability(report: &Report) {

@@ -10,7 +10,7 @@ use blockprobe::lab::atlas::Atlas;
 use blockprobe::lab::door::is_udp;
 use blockprobe::lab::ports::{self, Place, PortMap};
 use blockprobe::lab::rewrite;
-use blockprobe::model::catalog::{Catalog, Endpoint, ResolverRole, Transport};
+use blockprobe::model::catalog::{Catalog, Endpoint, Resolver as Known, ResolverRole, Transport};
 use blockprobe::model::line::Line;
 use socket2::{Socket, Type};
 use tempfile::TempDir;
@@ -25,6 +25,8 @@ use crate::unbound::{Lie, Resolver};
 pub struct World {
     /// What the system's resolver does to WhatsApp's names.
     pub lie: Option<Lie>,
+    /// The system's resolver answers at the address of every other one, and where no resolver is, over UDP.
+    pub is_hijacked: bool,
     /// A host whose certificate nobody has heard of.
     pub stranger: Option<&'static str>,
 }
@@ -63,7 +65,7 @@ impl Site {
         let original = embedded();
         let has_ipv6 = std::net::UdpSocket::bind((Ipv6Addr::LOCALHOST, 0)).is_ok();
         let atlas = Atlas::new(&original, has_ipv6);
-        let (tcp, udp, silent) = free_ports(&original, &atlas);
+        let (tcp, udp, silent) = free_ports(&original, &atlas, world);
         let mut catalog = rewrite::catalog(&original, "open", &atlas, &tcp, &udp).unwrap();
         let directory = tempfile::tempdir().unwrap();
         let roots = certify(&mut catalog, directory.path());
@@ -96,7 +98,7 @@ impl Site {
 
 /// Every port of the catalog becomes a free one, the same everywhere. Where nobody will answer over UDP the sockets
 /// are kept.
-fn free_ports(catalog: &Catalog, atlas: &Atlas) -> (PortMap, PortMap, Vec<Socket>) {
+fn free_ports(catalog: &Catalog, atlas: &Atlas, world: World) -> (PortMap, PortMap, Vec<Socket>) {
     let mut streams: BTreeSet<Place> = BTreeSet::new();
     let mut datagrams: BTreeSet<Place> = BTreeSet::new();
     let mut answering: BTreeSet<Place> = BTreeSet::new();
@@ -116,7 +118,7 @@ fn free_ports(catalog: &Catalog, atlas: &Atlas) -> (PortMap, PortMap, Vec<Socket
         let place = (address, resolver.address.port());
         if resolver.transport == Transport::Udp {
             datagrams.insert(place);
-            if resolver.role != ResolverRole::Decoy {
+            if resolver.role != ResolverRole::Decoy || world.is_hijacked {
                 answering.insert(place);
             }
         } else {
@@ -212,12 +214,12 @@ fn resolvers<'a>(
     world: World,
 ) -> [Resolver<'a>; 2] {
     let places = |is_system: bool, transports: &[Transport]| -> BTreeSet<SocketAddr> {
-        catalog
-            .resolvers
-            .iter()
-            .filter(|it| it.role != ResolverRole::Decoy)
-            .filter(|it| (it.role == ResolverRole::System) == is_system)
-            .filter(|it| transports.contains(&it.transport))
+        let is_hijacked = |it: &Known| world.is_hijacked && it.transport == Transport::Udp;
+        let answering = |it: &&Known| it.role != ResolverRole::Decoy || is_hijacked(it);
+        let systems = |it: &Known| it.role == ResolverRole::System || is_hijacked(it);
+        let resolvers = catalog.resolvers.iter().filter(answering);
+        resolvers
+            .filter(|it| systems(it) == is_system && transports.contains(&it.transport))
             .map(|it| it.address)
             .collect()
     };

@@ -62,7 +62,7 @@ impl Resolver<'_> {
         let mut text = format!(
             "server:\n directory: \"{directory}\"\n chroot: \"\"\n username: \"\"\n pidfile: \"\"\n \
              do-daemonize: no\n use-syslog: no\n logfile: \"\"\n verbosity: 1\n \
-             module-config: \"iterator\"\n identity: \"{}\"\n incoming-num-tcp: 200\n \
+             module-config: \"iterator\"\n identity: \"{}\"\n \
              access-control: 127.0.0.0/8 allow\n access-control: ::1 allow\n \
              tls-service-pem: \"public.pem\"\n tls-service-key: \"public.key\"\n",
             self.label
