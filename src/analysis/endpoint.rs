@@ -110,7 +110,12 @@ fn is_unspoken(endpoint: &Endpoint) -> bool {
 
 /// The ordinary path gave no address.
 fn unresolved(evidence: &Evidence, host: &str, failure: Failure) -> Met {
-    let known_elsewhere = evidence.honest(host).is_some();
+    // Silence of the others (their transports blocked, say) is no sign that a name has gone.
+    let denied_elsewhere = evidence.honest(host).is_none()
+        && evidence.resolution(host).is_some_and(|resolution| {
+            let mut public = resolution.answers.iter().filter(|it| it.is_public());
+            public.any(|it| it.observation.failure() == Some(&Failure::DnsNxdomain))
+        });
     let null_answer = evidence.resolution(host).is_some_and(|resolution| {
         resolution
             .answers
@@ -131,7 +136,7 @@ fn unresolved(evidence: &Evidence, host: &str, failure: Failure) -> Met {
         "The run ended before the name was resolved"
     } else if !evidence.ground.answers_system(evidence.catalog) {
         "The system's resolver does not answer for control names either"
-    } else if !known_elsewhere && failure == Failure::DnsNxdomain {
+    } else if denied_elsewhere && failure == Failure::DnsNxdomain {
         "No resolver that was asked knows this name: it may be retired"
     } else {
         "The name is not resolved here, and no contrast tells why"
