@@ -129,6 +129,7 @@ fn an_answer_forged_on_the_way_is_told() {
             Scene {
                 name,
                 forger: Some((&["whatsapp.com", "whatsapp.net", "wa.me"], lie)),
+                router: "iptables -A FORWARD -p tcp -d 11.99.99.99 -j DROP",
                 ..Scene::default()
             }
             .play()

@@ -35,7 +35,9 @@ for name in $1 $2 $3; do
     ip netns exec $name sh -ec '
         for file in /proc/sys/net/ipv4/conf/*/rp_filter; do echo 0 > $file; done
         echo 0 > /proc/sys/net/ipv4/icmp_ratelimit
-        echo 0 > /proc/sys/net/ipv4/icmp_msgs_per_sec || true
+        # Absent where the kernel bounds ICMP for all namespaces together.
+        file=/proc/sys/net/ipv4/icmp_msgs_per_sec; [ ! -e $file ] || echo 100000 > $file
+        file=/proc/sys/net/ipv4/icmp_msgs_burst; [ ! -e $file ] || echo 10000 > $file
         echo 1 > /proc/sys/net/ipv4/ip_forward'
 done
 ip -n $1 link set uplink up
@@ -55,6 +57,9 @@ ip -n $3 route add local 0.0.0.0/0 dev lo table local
 const BUILD_6: &str = "
 for name in $1 $2 $3; do
     ip netns exec $name sh -ec '
+        for file in /proc/sys/net/ipv6/conf/*/disable_ipv6; do echo 1 > $file; done
+        # Without the wait for others who may have the same address.
+        for file in /proc/sys/net/ipv6/conf/*/accept_dad; do echo 0 > $file; done
         for file in /proc/sys/net/ipv6/conf/*/disable_ipv6; do echo 0 > $file; done
         echo 1 > /proc/sys/net/ipv6/conf/all/forwarding'
 done
