@@ -237,6 +237,15 @@ impl<'a> Evidence<'a> {
             })
     }
 
+    /// Whether an answer of the ordinary path about a host may be forged on the way: its own query, or another for the same
+    /// name, got two versions. The system's own view passes on the first alone, so it never shows the race itself.
+    pub fn is_raced(&self, host: &str) -> bool {
+        self.resolution(host).is_some_and(|resolution| {
+            let mut ordinary = resolution.answers.iter().filter(|it| it.is_system());
+            ordinary.any(has_two_versions)
+        })
+    }
+
     fn is_hijacked(&self, answer: &Answer) -> bool {
         answer
             .resolver

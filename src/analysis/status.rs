@@ -80,6 +80,7 @@ pub fn target(services: &[ServiceReport]) -> Status {
     {
         Status::Inconclusive
     } else if any(Status::Degraded)
+        || measured.iter().any(|service| fails_whole(service))
         || essential
             .iter()
             .any(|service| service.status == Status::Down)
@@ -88,6 +89,23 @@ pub fn target(services: &[ServiceReport]) -> Status {
     } else {
         Status::Accessible
     }
+}
+
+/// Whether all that was measured of the service fails, and not for want of a resolver: then a person misses it as much as
+/// a service that fails in part.
+pub fn fails_whole(service: &ServiceReport) -> bool {
+    let is_resolved = |endpoint: &EndpointReport| {
+        !endpoint
+            .reason
+            .as_deref()
+            .is_some_and(|reason| reason.contains("for control names either"))
+    };
+    let mut inconclusive = service
+        .endpoints
+        .iter()
+        .filter(|endpoint| endpoint.status == EndpointStatus::Inconclusive);
+    service.status == Status::Inconclusive
+        && inconclusive.any(|endpoint| fails_here(endpoint) && is_resolved(endpoint))
 }
 
 /// Whether anything of the service was measured.

@@ -1,7 +1,7 @@
 //! The sentence a person reads first, and the reason why it is not plainer.
 
 use crate::analysis::ground::Ground;
-use crate::analysis::status::is_measured_to_the_top;
+use crate::analysis::status::{fails_whole, is_measured_to_the_top};
 use crate::model::catalog::Target;
 use crate::model::report::{EndpointStatus, Regime, ServiceReport, Status, TechniqueReport};
 
@@ -28,7 +28,7 @@ pub fn tell(
         matches!(
             service.status,
             Status::Blocked | Status::Degraded | Status::Down
-        )
+        ) || fails_whole(service)
     });
     let working = with(services, |service| service.status == Status::Accessible);
     let unclear = with(services, |service| {
@@ -44,9 +44,11 @@ pub fn tell(
                     format!(", although {how}")
                 }
             ),
-            reason: partial(services).or_else(|| {
-                (!unclear.is_empty()).then(|| format!("Not told: {}", unclear.join(", ")))
-            }),
+            reason: both(
+                (!unclear.is_empty())
+                    .then(|| format!("Failing, and nothing tells why: {}", unclear.join(", "))),
+                partial(services),
+            ),
         },
         Status::Blocked => Told {
             summary: format!("{name} is blocked here: {how}"),
@@ -172,6 +174,14 @@ fn degraded_reason(services: &[ServiceReport], working: &[String]) -> Option<Str
     }
     parts.extend(failed);
     (!parts.is_empty()).then(|| parts.join(". "))
+}
+
+/// What fails comes before what was not looked at.
+fn both(first: Option<String>, second: Option<String>) -> Option<String> {
+    match (first, second) {
+        (Some(first), Some(second)) => Some(format!("{first}. {second}")),
+        (first, second) => first.or(second),
+    }
 }
 
 fn is_tried(service: &ServiceReport) -> bool {

@@ -286,7 +286,7 @@ fn zone(scenario: &Scenario, catalog: &Catalog, atlas: &Atlas) -> Zone {
     for fault in scenario.faults {
         match *fault {
             Fault::RetiredName(aim) => zone.retired.extend(aim.hosts(catalog)),
-            Fault::BrokenIpv6 => zone.ipv6 = true,
+            Fault::BrokenIpv6 => zone.ipv6 = Some(|_| Ipv6Addr::LOCALHOST),
             Fault::CaptivePortalByDns => zone.portal = atlas.host(PORTAL),
             Fault::Offline => zone.is_offline = true,
             Fault::DeadResolver => zone.is_system_dead = true,

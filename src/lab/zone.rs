@@ -64,8 +64,8 @@ pub struct Zone {
     pub hosts: HashMap<String, Ipv4Addr>,
     /// Names that exist no more.
     pub retired: Vec<String>,
-    /// Every name has an IPv6 address too, `::1`.
-    pub ipv6: bool,
+    /// Every name has an IPv6 address too: this one.
+    pub ipv6: Option<fn(&str) -> Ipv6Addr>,
     /// Every name has this address, says whoever is asked without encryption.
     pub portal: Option<Ipv4Addr>,
     /// Where the block page is.
@@ -186,10 +186,10 @@ impl Zone {
             };
             return denial(request, query, code);
         };
-        match query.query_type {
-            RecordType::A => with_records(request, query, vec![RData::A(A(*address))]),
-            RecordType::AAAA if self.ipv6 => {
-                with_records(request, query, vec![RData::AAAA(AAAA(Ipv6Addr::LOCALHOST))])
+        match (query.query_type, self.ipv6) {
+            (RecordType::A, _) => with_records(request, query, vec![RData::A(A(*address))]),
+            (RecordType::AAAA, Some(address)) => {
+                with_records(request, query, vec![RData::AAAA(AAAA(address(name)))])
             }
             _ => denial(request, query, ResponseCode::NoError),
         }

@@ -46,6 +46,17 @@ impl<'a> Answer<'a> {
             .is_none_or(|resolver| resolver.role == ResolverRole::System)
     }
 
+    /// Whether it is the system's own view and says nothing: no answer came, or none that the C library passes on.
+    pub fn is_silent_view(&self) -> bool {
+        let is_silent = |failure: &Failure| {
+            matches!(
+                failure,
+                Failure::GenericTimeout | Failure::DnsTemporaryFailure
+            )
+        };
+        self.resolver.is_none() && self.observation.failure().is_some_and(is_silent)
+    }
+
     /// Whether it may serve as contrast: a public resolver.
     pub fn is_public(&self) -> bool {
         self.resolver
@@ -116,7 +127,9 @@ impl<'a> Resolution<'a> {
         Self { name, answers }
     }
 
-    /// Answers of the ordinary path, first trials only: the system's own view where it was asked, else its resolvers.
+    /// Answers of the ordinary path, first trials only: the system's own view where it says something, else its resolvers.
+    /// The C library waits five seconds before it asks again, so one lost datagram keeps it silent for as long as we
+    /// listen; its resolver, asked directly and more often, then speaks for it.
     fn ordinary_answers(&self) -> Vec<&Answer<'a>> {
         let first = |answer: &&Answer| answer.is_system() && answer.observation.check.trial == 1;
         let lookups: Vec<_> = self
@@ -125,8 +138,15 @@ impl<'a> Resolution<'a> {
             .filter(first)
             .filter(|answer| answer.resolver.is_none())
             .collect();
-        if lookups.is_empty() {
-            self.answers.iter().filter(first).collect()
+        let asked_directly: Vec<_> = self
+            .answers
+            .iter()
+            .filter(first)
+            .filter(|answer| answer.resolver.is_some())
+            .collect();
+        let is_silent = lookups.iter().all(|lookup| lookup.is_silent_view());
+        if is_silent && !asked_directly.is_empty() {
+            asked_directly
         } else {
             lookups
         }

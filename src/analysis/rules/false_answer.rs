@@ -13,7 +13,7 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use crate::analysis::evidence::{Evidence, Honesty, has_two_versions};
+use crate::analysis::evidence::{Evidence, Honesty};
 use crate::analysis::rules::{Finding, endpoints_of};
 use crate::model::check::RecordType;
 use crate::model::failure::Failure;
@@ -55,7 +55,7 @@ fn sent_elsewhere(
     answer: &Answer,
     impostors: &BTreeSet<IpAddr>,
 ) -> Option<Finding> {
-    if has_two_versions(answer)
+    if evidence.is_raced(host)
         || evidence.decoy_answer(host).is_some()
         || !evidence.answers_controls(answer.resolver)
     {

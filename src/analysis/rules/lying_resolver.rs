@@ -9,7 +9,7 @@
 
 use std::net::IpAddr;
 
-use crate::analysis::evidence::{Evidence, Honest, Honesty, has_two_versions};
+use crate::analysis::evidence::{Evidence, Honest, Honesty};
 use crate::analysis::rules::{Finding, endpoints_of};
 use crate::model::catalog::ResolverRole;
 use crate::model::check::RecordType;
@@ -44,7 +44,7 @@ fn denied(evidence: &Evidence, host: &str, answer: &Answer) -> Option<Finding> {
     // getaddrinfo hides the code and the silence; where a raw query stands beside it, that one speaks.
     let interference = interference(failure, answer)?;
     let honest = evidence.honest(host)?;
-    if has_two_versions(answer) || !evidence.answers_controls(answer.resolver) {
+    if evidence.is_raced(host) || !evidence.answers_controls(answer.resolver) {
         return None;
     }
     if forged_on_the_way(evidence, host) {

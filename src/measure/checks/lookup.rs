@@ -2,10 +2,12 @@
 
 use std::io;
 use std::net::{IpAddr, ToSocketAddrs};
+use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use tokio::sync::oneshot;
+use tokio::time::timeout;
 
 use crate::measure::checks::Context;
 use crate::measure::checks::dns::bogons;
@@ -38,8 +40,11 @@ pub async fn run(context: &Context, name: &str) -> Result<(), Stopped> {
         facts.bogons = bogons(&line_of.line, &facts.addresses());
         step.dns = Some(Box::new(facts));
     });
-    // The permit goes to the thread: one that was given up on still runs.
-    let Ok(permit) = Arc::clone(&room.lookups).acquire_owned().await else {
+    let Ok(place) = Arc::clone(&room.lookups).acquire_owned().await else {
+        return Ok(());
+    };
+    // This permit goes to the thread: one that was given up on still runs.
+    let Ok(permit) = Arc::clone(&room.lookup_threads).acquire_owned().await else {
         return Ok(());
     };
     let name = name.to_owned();
@@ -81,9 +86,17 @@ pub async fn run(context: &Context, name: &str) -> Result<(), Stopped> {
             }
         }
     };
+    let patient = async {
+        let mut asking = pin!(asking);
+        if let Ok(outcome) = timeout(limits.patience_lookup, asking.as_mut()).await {
+            return outcome;
+        }
+        drop(place);
+        asking.await
+    };
     context
         .trace
-        .step(Operation::Resolve, limits.lookup, asking)
+        .step(Operation::Resolve, limits.lookup, patient)
         .await
 }
 

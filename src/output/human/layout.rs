@@ -107,9 +107,13 @@ impl Page {
         pad(label, self.gutter)
     }
 
-    /// A sentence for a person, harmless and with a capital.
+    /// A sentence for a person, harmless and with a capital; what begins with an endpoint's id stays as it is written.
     pub fn sentence(&self, text: &str) -> String {
         let text = escape(text);
+        let begins_with_id = |word: &str| word.contains("://");
+        if text.split_whitespace().next().is_some_and(begins_with_id) {
+            return text.into_owned();
+        }
         let mut rest = text.chars();
         rest.next().map_or_else(String::new, |first| {
             first.to_uppercase().chain(rest).collect()

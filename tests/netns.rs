@@ -1,0 +1,30 @@
+//! Real packets: the built command with its own definitions, a router that censors, and an internet behind it.
+//!
+//! Three network namespaces for each scenario, `client - router - server`, all gone when it is over. The server owns
+//! every address there is; what interferes are rules of nftables and iptables on the router, as in the field. Nothing
+//! of the machine's own network is touched and no packet leaves it.
+//!
+//! Needs Linux, `iproute2`, `nftables` and `iptables`, and root or a user namespace; without them it says so and passes,
+//! unless `CI=true`. `BLOCKPROBE_NETNS_SAVE=DIRECTORY` keeps the report of every run, as JSON and as people read it.
+#![cfg(target_os = "linux")]
+
+#[path = "netns/facts.rs"]
+mod facts;
+#[path = "netns/forger.rs"]
+mod forger;
+#[path = "netns/internet.rs"]
+mod internet;
+#[path = "netns/means.rs"]
+mod means;
+#[path = "netns/names.rs"]
+mod names;
+#[path = "netns/negatives.rs"]
+mod negatives;
+#[path = "netns/played.rs"]
+mod played;
+#[path = "netns/positives.rs"]
+mod positives;
+#[path = "netns/road.rs"]
+mod road;
+#[path = "netns/scene.rs"]
+mod scene;
