@@ -607,6 +607,7 @@ fn query(subject: &str, resolver: &str, name: &str, role: Role, trial: u32) -> C
         endpoints: Vec::new(),
         role,
         trial,
+        contrast: None,
         ask: Ask::Query {
             resolver: resolver.to_owned(),
             name: name.to_owned(),
@@ -624,6 +625,7 @@ fn climb_check(subject: &str, endpoint: &Endpoint, address: &str, role: Role) ->
         endpoints: vec![endpoint.id.clone()],
         role,
         trial: 1,
+        contrast: None,
         ask: Ask::Climb(Climb {
             address: SocketAddr::new(address.parse().unwrap(), endpoint.port),
             protocol: endpoint.protocol,

@@ -70,6 +70,7 @@ fn identity(resolver: &Resolver) -> Vec<Check> {
             endpoints: Vec::new(),
             role: Role::Identity,
             trial: 1,
+            contrast: None,
             ask: Ask::Query {
                 resolver: resolver.id.clone(),
                 name: name.to_owned(),
