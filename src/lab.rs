@@ -1,1 +1,180 @@
 //! A censored internet on loopback: honest servers, censors and the table of scenarios.
+
+pub mod atlas;
+pub mod authority;
+pub mod censor;
+pub mod door;
+pub mod fault;
+pub mod life;
+pub mod ports;
+pub mod resolver;
+pub mod rewrite;
+pub mod scenarios;
+pub mod server;
+pub mod town;
+pub mod web;
+pub mod zone;
+
+use std::collections::BTreeSet;
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
+
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use socket2::{Socket, Type};
+use tokio::net::{TcpListener, UdpSocket};
+
+use crate::lab::atlas::Atlas;
+use crate::lab::authority::Signer;
+use crate::lab::door::Face;
+use crate::lab::life::Life;
+use crate::lab::ports::{Place, PortMap};
+use crate::lab::resolver::Speaker;
+use crate::lab::scenarios::{SCENARIOS, Scenario};
+use crate::lab::server::Server;
+use crate::lab::town::Town;
+use crate::model::catalog::Catalog;
+use crate::model::line::Line;
+
+/// Connections that may wait for `accept`.
+const BACKLOG: i32 = 64;
+
+/// Every scenario, in the order in which `selftest` plays them.
+pub fn scenarios() -> &'static [Scenario] {
+    SCENARIOS
+}
+
+/// The scenario of that name.
+pub fn find(name: &str) -> Option<&'static Scenario> {
+    SCENARIOS.iter().find(|it| it.name == name)
+}
+
+/// An internet that is open: its servers live as long as it does, and are gone when the runtime next turns.
+#[derive(Debug)]
+pub struct Site {
+    /// The catalog that was given, with the lab's addresses, ports and private roots.
+    pub catalog: Catalog,
+    /// The line of somebody who lives in the lab.
+    pub line: Line,
+    /// What each TCP port of the catalog became.
+    pub tcp_ports: PortMap,
+    /// What each UDP port of the catalog became.
+    pub udp_ports: PortMap,
+    atlas: Atlas,
+    servers: Life,
+    /// Closed ports and silent addresses: bound, so that nobody else takes them.
+    _held: Vec<Socket>,
+}
+
+impl Site {
+    /// The lab's address of a name.
+    pub fn address_of(&self, host: &str) -> Option<Ipv4Addr> {
+        self.atlas.host(host)
+    }
+
+    /// The lab's number for a TCP port of the catalog.
+    pub fn port_for(&self, port: u16) -> Option<u16> {
+        self.tcp_ports.get(&port).copied()
+    }
+
+    /// The lab's public root in PEM, for command-line clients.
+    pub fn ca_pem(&self) -> io::Result<String> {
+        authority::root_pem(&Signer::Public)
+    }
+}
+
+impl Drop for Site {
+    fn drop(&mut self) {
+        self.servers.end();
+    }
+}
+
+/// Opens a scenario for a catalog. Errors are those of this machine's sockets: no part of loopback is free.
+///
+/// # Errors
+/// When the lab's addresses cannot be bound.
+#[expect(
+    clippy::unused_async,
+    reason = "it spawns tasks, so it must be called where a runtime is"
+)]
+pub async fn open(scenario: &Scenario, catalog: &Catalog) -> io::Result<Site> {
+    let has_ipv6 = std::net::UdpSocket::bind((Ipv6Addr::LOCALHOST, 0)).is_ok();
+    let atlas = Atlas::new(catalog, has_ipv6);
+    let town = Town::new(scenario, catalog, &atlas);
+    let tcp: BTreeSet<Place> = town.doors.keys().copied().collect();
+    let udp: BTreeSet<Place> = town.datagrams.keys().copied().collect();
+    let (tcp_ports, streams) = ports::bind(Type::STREAM, &tcp)?;
+    let (udp_ports, datagrams) = ports::bind(Type::DGRAM, &udp)?;
+    let catalog = rewrite::catalog(catalog, scenario.name, &atlas, &tcp_ports, &udp_ports)?;
+    let line = line_of_a_resident(town.claims_ipv6 || has_ipv6)?;
+    let servers = Life::default();
+    let mut held = start_tcp(&town, streams, &servers)?;
+    held.extend(start_udp(&town, datagrams, &servers)?);
+    Ok(Site {
+        catalog,
+        line,
+        tcp_ports,
+        udp_ports,
+        atlas,
+        servers,
+        _held: held,
+    })
+}
+
+fn line_of_a_resident(ipv6: bool) -> io::Result<Line> {
+    let ours = Ipv4Net::new(atlas::FIRST, atlas::PREFIX).map_err(io::Error::other)?;
+    Ok(Line {
+        lookup: false,
+        ipv4: true,
+        ipv6,
+        own: Vec::new(),
+        playground: vec![
+            IpNet::V4(ours),
+            IpNet::V6(Ipv6Net::from(Ipv6Addr::LOCALHOST)),
+        ],
+        added_roots: vec![authority::root(&Signer::Public)?.to_vec()],
+        notes: Vec::new(),
+    })
+}
+
+/// Opens the doors; the sockets of those that stay closed come back.
+fn start_tcp(town: &Town, sockets: Vec<(Place, Socket)>, life: &Life) -> io::Result<Vec<Socket>> {
+    let mut held = Vec::new();
+    for (place, socket) in sockets {
+        let door = town.doors.get(&place).filter(|it| it.face != Face::Closed);
+        let Some(door) = door else {
+            held.push(socket);
+            continue;
+        };
+        socket.listen(BACKLOG)?;
+        let listener = TcpListener::from_std(socket.into())?;
+        let name = place.0.to_string();
+        let server = Server::new(
+            door.clone(),
+            &name,
+            Arc::clone(&town.speakers),
+            life.clone(),
+        );
+        life.spawn_for_ever(server.serve(listener));
+    }
+    Ok(held)
+}
+
+/// Lets the resolvers speak over UDP; the sockets of silent addresses come back.
+fn start_udp(town: &Town, sockets: Vec<(Place, Socket)>, life: &Life) -> io::Result<Vec<Socket>> {
+    let mut held = Vec::new();
+    for (place, socket) in sockets {
+        let speaker: Option<&Speaker> = town
+            .datagrams
+            .get(&place)
+            .and_then(|it| it.as_ref())
+            .and_then(|index| town.speakers.get(*index));
+        let Some(speaker) = speaker else {
+            held.push(socket);
+            continue;
+        };
+        let socket = UdpSocket::from_std(socket.into())?;
+        life.spawn_for_ever(resolver::serve_udp(socket, speaker.clone(), life.clone()));
+    }
+    Ok(held)
+}

@@ -1,1 +1,71 @@
-//! Tells what was found, one file per format.
+//! Tells what was found, one file per format; every sink hears of a run in the same order.
+
+use std::io;
+
+use crate::model::observation::Observation;
+use crate::model::report::{Run, Software, Vantage, Verdict};
+
+pub mod destination;
+pub mod human;
+pub mod json;
+pub mod list;
+pub mod ndjson;
+pub mod progress;
+pub mod schema;
+pub mod scrub;
+pub mod terminal;
+pub mod words;
+
+/// What listens to a run. Called in this order: `started`, then any of the middle three, then `finished`, once.
+///
+/// Every method fails only as the writing fails: `BrokenPipe` where the reader went away, which is no error of a run.
+pub trait Sink: Send {
+    /// The run begins; its duration is 0 so far.
+    fn started(&mut self, run: &Run) -> io::Result<()>;
+
+    /// So many of so many planned checks are complete; both may grow.
+    fn progress(&mut self, complete: usize, planned: usize) -> io::Result<()>;
+
+    /// One check is complete.
+    fn observation(&mut self, observation: &Observation) -> io::Result<()>;
+
+    /// One target is judged.
+    fn verdict(&mut self, verdict: &Verdict) -> io::Result<()>;
+
+    /// The run is over, also when it was interrupted.
+    fn finished(&mut self, run: &Run, vantage: &Vantage) -> io::Result<()>;
+}
+
+/// Hears everything and tells nothing: for runs that only their outcome is wanted of.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Silent;
+
+impl Sink for Silent {
+    fn started(&mut self, _: &Run) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn progress(&mut self, _: usize, _: usize) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn observation(&mut self, _: &Observation) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn verdict(&mut self, _: &Verdict) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn finished(&mut self, _: &Run, _: &Vantage) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The name and version that reports carry.
+pub fn software() -> Software {
+    Software {
+        name: env!("CARGO_PKG_NAME").to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+    }
+}

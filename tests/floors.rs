@@ -125,23 +125,23 @@ fn rooms_named(line: &str) -> Vec<String> {
 
 /// Every source file with its room; `lib.rs` and `main.rs` are the walls.
 fn sources() -> Vec<(PathBuf, String)> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut found = Vec::new();
-    let mut folders = vec![root.clone()];
+    let mut folders = vec![source.clone()];
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
             if path.is_dir() {
                 folders.push(path);
             } else if path.extension().is_some_and(|extension| extension == "rs") {
-                let inside = path.strip_prefix(&root).unwrap();
-                let room = inside
+                let inside = path.strip_prefix(&source).unwrap();
+                let first = inside
                     .components()
                     .next()
                     .unwrap()
                     .as_os_str()
                     .to_string_lossy();
-                let room = room.trim_end_matches(".rs").to_owned();
+                let room = first.trim_end_matches(".rs").to_owned();
                 if room != "lib" && room != "main" {
                     found.push((path.clone(), room));
                 }

@@ -10,7 +10,8 @@ use crate::model::check::Climb;
 use crate::model::failure::Failure;
 use crate::model::observation::{Observation, Operation};
 use crate::model::report::{Confidence, EndpointReport, EndpointStatus, Regime};
-use crate::model::resolution::Ordinary;
+use crate::model::resolution::{Ordinary, Resolution};
+use crate::model::technique::{Interference, Trigger};
 
 /// Judges one endpoint.
 pub fn judge(evidence: &Evidence, endpoint: &Endpoint, findings: &[Finding]) -> EndpointReport {
@@ -18,7 +19,16 @@ pub fn judge(evidence: &Evidence, endpoint: &Endpoint, findings: &[Finding]) -> 
         .iter()
         .filter(|finding| finding.endpoints.contains(&endpoint.id))
         .collect();
-    let met = meet(evidence, endpoint);
+    // Where the addresses themselves are false, a handshake without a name proves nothing: the impostor shakes hands too.
+    let misled = found.iter().any(|finding| {
+        finding.confidence >= Confidence::Likely
+            && finding.technique.trigger == Trigger::DomainName
+            && matches!(
+                finding.technique.interference,
+                Interference::FalseAnswer | Interference::InjectedAnswer
+            )
+    });
+    let met = meet(evidence, endpoint, misled);
     let named = found
         .iter()
         .any(|finding| finding.confidence >= Confidence::Likely);
@@ -66,7 +76,7 @@ impl Met {
     }
 }
 
-fn meet(evidence: &Evidence, endpoint: &Endpoint) -> Met {
+fn meet(evidence: &Evidence, endpoint: &Endpoint, misled: bool) -> Met {
     if is_unspoken(endpoint) {
         let protocol = endpoint.protocol.word();
         return Met::not_run(format!("{protocol} is not spoken by this version"));
@@ -90,7 +100,7 @@ fn meet(evidence: &Evidence, endpoint: &Endpoint) -> Met {
         .iter()
         .filter(|(climb, _)| ordinary.contains(&climb.address.ip()))
         .collect();
-    climbed(evidence, endpoint, &met)
+    climbed(evidence, endpoint, &met, misled)
 }
 
 /// Whether not even the lowest step of its protocol can be climbed.
@@ -129,13 +139,30 @@ fn unresolved(evidence: &Evidence, host: &str, failure: Failure) -> Met {
     Met::inconclusive(Some(failure), reason)
 }
 
-fn climbed(evidence: &Evidence, endpoint: &Endpoint, climbs: &[&(&Climb, &Observation)]) -> Met {
+fn climbed(
+    evidence: &Evidence,
+    endpoint: &Endpoint,
+    climbs: &[&(&Climb, &Observation)],
+    misled: bool,
+) -> Met {
     let open = evidence.ground.regime == Regime::Open;
+    let honest = endpoint
+        .host
+        .as_deref()
+        .and_then(|host| evidence.resolution(host))
+        .map(Resolution::contrast_addresses)
+        .unwrap_or_default();
+    let is_honest = |climb: &Climb| {
+        let address = climb.address.ip();
+        endpoint.addresses.contains(&address) || honest.contains(&address)
+    };
     // Under a portal or an outage only a proven server counts: anything else may be the portal's.
     let worked = climbs
         .iter()
         .filter(|(_, observation)| observation.is_success())
-        .find(|(_, observation)| open || is_proof(observation));
+        .find(|(climb, observation)| {
+            is_proof(observation) || (open && (!misled || is_honest(climb)))
+        });
     if let Some((_, observation)) = worked {
         return Met {
             status: EndpointStatus::Accessible,

@@ -205,7 +205,7 @@ impl<'a> Evidence<'a> {
                 .observations
                 .iter()
                 .filter(|observation| observation.check.role == Role::Control)
-                .any(|observation| asked(observation) == Some(id) && observation.is_success())
+                .any(|observation| was_asked(observation, id) && observation.is_success())
     }
 
     /// Every trial of the same question at the same resolver, the first included; those that were not run left out.
@@ -279,12 +279,14 @@ pub fn is_interrupted(observation: &Observation) -> bool {
     observation.failure() == Some(&Failure::Interrupted)
 }
 
-/// Who was asked: `None` if nobody, `Some(None)` for the system's own view.
-fn asked(observation: &Observation) -> Option<Option<&str>> {
+/// Whether it was this resolver that was asked; `None` is the system's own view.
+fn was_asked(observation: &Observation, resolver: Option<&str>) -> bool {
     match &observation.check.ask {
-        Ask::Lookup { .. } => Some(None),
-        Ask::Query { resolver, .. } => Some(Some(resolver)),
-        Ask::Climb(_) => None,
+        Ask::Lookup { .. } => resolver.is_none(),
+        Ask::Query {
+            resolver: asked, ..
+        } => resolver == Some(asked),
+        Ask::Climb(_) => false,
     }
 }
 

@@ -9,7 +9,7 @@ use crate::analysis::resolvers;
 use crate::model::catalog::{Catalog, Control, Protocol, Region};
 use crate::model::check::{Ask, Role};
 use crate::model::failure::Failure;
-use crate::model::observation::{HttpFacts, Observation, Operation};
+use crate::model::observation::{DnsFacts, HttpFacts, Observation, Operation};
 use crate::model::report::{Regime, ResolverReport, Status};
 use crate::model::resolution::Resolution;
 
@@ -52,7 +52,14 @@ impl Ground {
             answering,
             hijacked: hijacked.keys().cloned().collect(),
         };
-        ground.regime = ground.judge_regime(catalog, &states, observations);
+        ground.regime = regime(catalog, &states, observations);
+        if ground.regime != Regime::Open {
+            // A portal redirects names for everybody: no resolver is singled out.
+            for resolver in &mut ground.resolvers {
+                resolver.techniques.clear();
+                resolver.status = Status::Inconclusive;
+            }
+        }
         ground.note(catalog, &states, started_at, observations);
         ground
     }
@@ -71,38 +78,6 @@ impl Ground {
     pub fn has_family(&self, ipv6: bool) -> bool {
         let word = if ipv6 { "ipv6" } else { "ipv4" };
         self.families.iter().any(|family| family == word)
-    }
-
-    fn judge_regime(
-        &self,
-        catalog: &Catalog,
-        states: &[(&Control, State)],
-        observations: &[Observation],
-    ) -> Regime {
-        let operators = |wanted: State, region: Option<Region>| -> BTreeSet<&str> {
-            states
-                .iter()
-                .filter(|(control, state)| {
-                    *state == wanted && region.is_none_or(|region| control.region == region)
-                })
-                .map(|(control, _)| control.operator.as_str())
-                .collect()
-        };
-        let works = operators(State::Works, None).len();
-        if works == 0 {
-            let impostors = operators(State::SomebodyElse, None).len();
-            if impostors >= 2 || one_address_for_everybody(catalog, observations) {
-                return Regime::CaptivePortal;
-            }
-            return Regime::Offline;
-        }
-        let foreign_fail = operators(State::Silent, Some(Region::Foreign)).len();
-        let foreign_work = operators(State::Works, Some(Region::Foreign)).len();
-        let domestic_work = operators(State::Works, Some(Region::Domestic)).len();
-        if foreign_work == 0 && foreign_fail >= 3 && domestic_work >= 2 {
-            return Regime::DomesticOnly;
-        }
-        Regime::Open
     }
 
     fn note(
@@ -156,6 +131,34 @@ impl Ground {
                 .filter(|resolver| resolver.role == crate::model::catalog::ResolverRole::System)
                 .any(|resolver| self.answers_controls(Some(&resolver.id)))
     }
+}
+
+/// State of the whole line, by what its controls showed.
+fn regime(catalog: &Catalog, states: &[(&Control, State)], observations: &[Observation]) -> Regime {
+    let operators = |wanted: State, region: Option<Region>| -> BTreeSet<&str> {
+        states
+            .iter()
+            .filter(|(control, state)| {
+                *state == wanted && region.is_none_or(|region| control.region == region)
+            })
+            .map(|(control, _)| control.operator.as_str())
+            .collect()
+    };
+    let works = operators(State::Works, None).len();
+    if works == 0 {
+        let impostors = operators(State::SomebodyElse, None).len();
+        if impostors >= 2 || one_address_for_everybody(catalog, observations) {
+            return Regime::CaptivePortal;
+        }
+        return Regime::Offline;
+    }
+    let foreign_fail = operators(State::Silent, Some(Region::Foreign)).len();
+    let foreign_work = operators(State::Works, Some(Region::Foreign)).len();
+    let domestic_work = operators(State::Works, Some(Region::Domestic)).len();
+    if foreign_work == 0 && foreign_fail >= 3 && domestic_work >= 2 {
+        return Regime::DomesticOnly;
+    }
+    Regime::Open
 }
 
 /// Facts 2.8: certificates and MTProto tolerate some minutes.
@@ -262,11 +265,7 @@ fn one_address_for_everybody(catalog: &Catalog, observations: &[Observation]) ->
             .iter()
             .filter(|answer| answer.is_system())
         {
-            for address in answer
-                .dns()
-                .map(|facts| facts.addresses())
-                .unwrap_or_default()
-            {
+            for address in answer.dns().map(DnsFacts::addresses).unwrap_or_default() {
                 by_address
                     .entry(address)
                     .or_default()

@@ -110,7 +110,7 @@ fn inconclusive(name: &str, ground: &Ground, services: &[ServiceReport]) -> Told
         )
     };
     Told {
-        summary: summary,
+        summary,
         reason: Some(reason),
     }
 }

@@ -134,7 +134,7 @@ impl JsonSchema for Failure {
             .iter()
             .map(|failure| failure.word().into_owned())
             .collect();
-        words.push("unknown_failure: .*".to_owned());
+        words.push(r"unknown_failure: [\s\S]*".to_owned());
         json_schema!({
             "type": "string",
             "description": "Why the step failed; the strings are OONI's (df-007)",

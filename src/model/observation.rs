@@ -100,7 +100,7 @@ pub struct DnsFacts {
     pub sent: u32,
     /// Everything that came back.
     pub replies: Vec<DnsReply>,
-    /// Bogons among the addresses of the accepted reply, as this line defines them.
+    /// Bogons among the addresses of all replies, as this line defines them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub bogons: Vec<String>,
     /// HTTP status of the DoH server.
@@ -109,11 +109,13 @@ pub struct DnsFacts {
 }
 
 impl DnsFacts {
-    /// The first reply that is well formed and ours.
+    /// The first reply that is well formed and ours; one that was cut counts only if no whole one came.
     pub fn accepted(&self) -> Option<&DnsReply> {
-        self.replies
-            .iter()
-            .find(|reply| reply.id_matches && reply.malformed.is_none())
+        let is_ours = |reply: &&DnsReply| reply.id_matches && reply.malformed.is_none();
+        let mut whole = self.replies.iter().filter(|reply| !reply.truncated);
+        whole
+            .find(is_ours)
+            .or_else(|| self.replies.iter().find(is_ours))
     }
 
     /// The addresses of the accepted reply, as written in it.
@@ -123,6 +125,10 @@ impl DnsFacts {
 }
 
 /// One reply.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "they are the header's own bits"
+)]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct DnsReply {
     /// Seconds since the run began.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::model::catalog::{Catalog, Endpoint, Resolver, ResolverRole, Transport};
+use crate::model::catalog::{Catalog, Endpoint, Region, Resolver, ResolverRole, Transport};
 use crate::model::check::{Ask, Check, RecordType, Role, Round};
 use crate::model::line::Line;
 
@@ -17,34 +17,70 @@ pub struct Subject<'a> {
     pub round: Round,
 }
 
-/// The checks that ask every host of these endpoints of every resolver.
+/// The checks that ask about the hosts of these endpoints.
 ///
-/// Plain UDP is asked everywhere, DoH where offered; TCP and DoT only for the first host (they tell whether the
-/// transport itself is interfered with, not more about the name) and again in the contrast round for what failed.
+/// Every host is asked of the ordinary path, of a national resolver and of the witnesses; the first host of all
+/// resolvers by all transports. That tells whether a resolver or a transport is itself interfered with, and keeps the
+/// number of questions that any one resolver hears polite.
 pub fn checks<'a>(
     catalog: &Catalog,
     line: &Line,
     subject: Subject,
     endpoints: impl Iterator<Item = &'a Endpoint>,
 ) -> Vec<Check> {
+    let witnesses = witnesses(catalog);
+    let asked_of_ipv6 = witnesses
+        .iter()
+        .find(|witness| witness.transport == Transport::Doh);
     let mut checks = Vec::new();
     for (position, host) in hosts(endpoints).into_iter().enumerate() {
         if line.lookup {
             checks.push(lookup(subject, host, 1));
         }
         for resolver in &catalog.resolvers {
-            if !is_asked(resolver, position == 0) {
+            if position > 0
+                && resolver.role != ResolverRole::System
+                && !witnesses.contains(&resolver)
+            {
                 continue;
             }
             checks.push(query(subject, resolver, host, RecordType::A, 1));
-            if line.ipv6
-                && (resolver.role == ResolverRole::System || is_chosen_for_ipv6(catalog, resolver))
-            {
+            // AAAA only says where IPv6 leads: the ordinary path and one protected witness are enough.
+            let is_ordinary = resolver.role == ResolverRole::System && !line.lookup;
+            if line.ipv6 && (is_ordinary || asked_of_ipv6 == Some(&resolver)) {
                 checks.push(query(subject, resolver, host, RecordType::Aaaa, 1));
             }
         }
     }
     checks
+}
+
+/// Resolvers that are asked about every host: in clear those of three foreign operators and of a domestic one, protected
+/// those of two operators, and one of a national system.
+fn witnesses(catalog: &Catalog) -> Vec<&Resolver> {
+    let mut chosen: Vec<&Resolver> = Vec::new();
+    let mut choose = |count: usize, fits: &dyn Fn(&Resolver) -> bool| {
+        let mut operators = BTreeSet::new();
+        for resolver in catalog.resolvers.iter().filter(|resolver| fits(resolver)) {
+            if operators.len() < count && operators.insert(resolver.operator.as_str()) {
+                chosen.push(resolver);
+            }
+        }
+    };
+    let is_public = |resolver: &Resolver, transport| {
+        resolver.role == ResolverRole::Public
+            && resolver.transport == transport
+            && resolver.address.is_ipv4()
+    };
+    choose(3, &|resolver| {
+        is_public(resolver, Transport::Udp) && resolver.region == Region::Foreign
+    });
+    choose(1, &|resolver| {
+        is_public(resolver, Transport::Udp) && resolver.region == Region::Domestic
+    });
+    choose(2, &|resolver| is_public(resolver, Transport::Doh));
+    choose(1, &|resolver| resolver.role == ResolverRole::National);
+    chosen
 }
 
 /// How many answers the ordinary path owes for one name.
@@ -120,25 +156,4 @@ fn check(subject: Subject, id: String, trial: u32, ask: Ask) -> Check {
         contrast: None,
         ask,
     }
-}
-
-fn is_asked(resolver: &Resolver, first_host: bool) -> bool {
-    match (resolver.role, resolver.transport) {
-        // A name that a decoy answers was answered by the path: one name of each target is enough to tell.
-        (ResolverRole::Decoy, _) | (_, Transport::Tcp | Transport::Dot) => first_host,
-        // IPv6 points of an operator tell whether the point works, not more about names.
-        (ResolverRole::Public, _) => first_host || resolver.address.is_ipv4(),
-        (ResolverRole::System | ResolverRole::National, _) => true,
-    }
-}
-
-/// AAAA is asked of the system and of one authenticated resolver: it decides nothing but where IPv6 leads.
-fn is_chosen_for_ipv6(catalog: &Catalog, resolver: &Resolver) -> bool {
-    catalog
-        .resolvers
-        .iter()
-        .find(|candidate| {
-            candidate.role == ResolverRole::Public && candidate.transport == Transport::Doh
-        })
-        .is_some_and(|chosen| chosen.id == resolver.id)
 }

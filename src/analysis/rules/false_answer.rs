@@ -170,7 +170,7 @@ fn impostors(evidence: &Evidence) -> BTreeSet<IpAddr> {
             .answers
             .iter()
             .filter(|answer| answer.is_system())
-            .flat_map(|answer| answer.addresses());
+            .flat_map(Answer::addresses);
         impostors.extend(told.filter(|address| evidence.impostor(host, *address).is_some()));
     }
     impostors

@@ -1,0 +1,61 @@
+//! `blockprobe check`: are these definitions sound?
+
+use std::fmt::Write as _;
+
+use crate::cli::arguments::CheckArguments;
+use crate::cli::trouble::Trouble;
+use crate::cli::{TROUBLE, pick, tell};
+use crate::model::catalog::Catalog;
+
+/// Checks every file, also after a wrong one; the exit status.
+///
+/// # Errors
+/// Of output alone: what is wrong with a file is told on standard error and in the exit status.
+pub fn run(arguments: &CheckArguments) -> Result<u8, Trouble> {
+    let mut status = 0;
+    let mut told = String::new();
+    for path in &arguments.files {
+        match pick::catalog(Some(path)) {
+            Ok(catalog) => {
+                let _ = writeln!(told, "{}: sound, {}", path.display(), counted(&catalog));
+            }
+            Err(trouble) => {
+                anstream::eprintln!("{trouble}");
+                status = TROUBLE;
+            }
+        }
+    }
+    tell::print(told.as_bytes())?;
+    Ok(status)
+}
+
+fn counted(catalog: &Catalog) -> String {
+    let services = || catalog.targets.iter().flat_map(|target| &target.services);
+    let endpoints: usize = services().map(|service| service.endpoints.len()).sum();
+    let count = |number: usize, one: &str| {
+        let plural = if number == 1 { "" } else { "s" };
+        format!("{number} {one}{plural}")
+    };
+    [
+        count(catalog.targets.len(), "target"),
+        count(services().count(), "service"),
+        count(endpoints, "endpoint"),
+        count(catalog.controls.len(), "control"),
+        count(catalog.resolvers.len(), "resolver"),
+    ]
+    .join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_is_not_told_in_the_plural() {
+        let told = counted(&Catalog::default());
+        assert_eq!(
+            told,
+            "0 targets, 0 services, 0 endpoints, 0 controls, 0 resolvers"
+        );
+    }
+}

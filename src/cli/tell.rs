@@ -1,0 +1,136 @@
+//! Chooses the sink: which format, where to, in what manner.
+
+use std::io::{self, IsTerminal, Write};
+use std::path::Path;
+
+use ipnet::IpNet;
+
+use crate::cli::arguments::{Color, Format, RunArguments};
+use crate::cli::trouble::Trouble;
+use crate::output::Sink;
+use crate::output::destination::Destination;
+use crate::output::human::{Detail, Human, Manner};
+use crate::output::json::Json;
+use crate::output::ndjson::Ndjson;
+use crate::output::progress::Progress;
+use crate::output::scrub::Scrubbed;
+
+/// Columns where nobody says how many there are.
+const WIDTH: usize = 100;
+
+/// The sink of a run; everything it is told is scrubbed of `own` first.
+///
+/// # Errors
+/// Where the file cannot be written, now rather than after the run.
+pub fn sink(arguments: &RunArguments, own: &[IpNet]) -> Result<Box<dyn Sink>, Trouble> {
+    let on_terminal = io::stdout().is_terminal();
+    let format = format(arguments, on_terminal);
+    let destination = destination(arguments.output.as_deref(), format)?;
+    let told: Box<dyn Sink> = match format {
+        Format::Human => Box::new(Human::new(destination, run_manner(arguments))),
+        Format::Json => Box::new(Json::new(destination)),
+        Format::Ndjson => Box::new(Ndjson::new(destination)),
+    };
+    // Lines that appear on the same terminal are progress enough, and a bar would be torn by them.
+    let lines_on_terminal = format == Format::Ndjson && arguments.output.is_none() && on_terminal;
+    let told = if arguments.quiet || lines_on_terminal || !io::stderr().is_terminal() {
+        told
+    } else {
+        Box::new(Progress::new(told))
+    };
+    Ok(Box::new(Scrubbed::new(own, told)))
+}
+
+/// How to tell a person on standard output.
+pub fn manner(color: Color, detail: Detail) -> Manner {
+    color.apply();
+    let choice = anstream::AutoStream::choice(&io::stdout());
+    let columns = terminal_size::terminal_size_of(io::stdout());
+    Manner {
+        width: columns.map_or(WIDTH, |(width, _)| usize::from(width.0)),
+        colour: choice != anstream::ColorChoice::Never,
+        detail,
+    }
+}
+
+/// Bytes for standard output; a closed pipe comes back as that `Trouble`.
+pub fn print(bytes: &[u8]) -> Result<(), Trouble> {
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(bytes)?;
+    stdout.flush()?;
+    Ok(())
+}
+
+fn run_manner(arguments: &RunArguments) -> Manner {
+    let detail = match (arguments.quiet, arguments.verbose) {
+        (true, _) => Detail::Quiet,
+        (_, true) => Detail::Verbose,
+        _ => Detail::Plain,
+    };
+    let color = arguments.color.unwrap_or_default();
+    let mut manner = manner(color, detail);
+    if arguments.output.is_some() {
+        manner.width = WIDTH;
+        manner.colour = color == Color::Always;
+    }
+    manner
+}
+
+fn format(arguments: &RunArguments, on_terminal: bool) -> Format {
+    let by_name = |path: &Path| match path.extension().and_then(|name| name.to_str()) {
+        Some("ndjson" | "jsonl") => Format::Ndjson,
+        Some("txt") => Format::Human,
+        _ => Format::Json,
+    };
+    match (arguments.format, &arguments.output) {
+        (Some(format), _) => format,
+        (None, Some(path)) => by_name(path),
+        (None, None) if on_terminal => Format::Human,
+        (None, None) => Format::Ndjson,
+    }
+}
+
+fn destination(output: Option<&Path>, format: Format) -> Result<Destination, Trouble> {
+    let Some(path) = output else {
+        return Ok(Destination::stdout());
+    };
+    let opened = match format {
+        Format::Ndjson => Destination::lines(path),
+        Format::Human | Format::Json => Destination::whole(path),
+    };
+    opened.map_err(|error| {
+        Trouble::new(format!("cannot write {}: {error}", path.display()))
+            .hint("nothing was measured; give -o a file in a directory that exists and is yours")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_format_follows_the_flag_then_the_name_then_the_terminal() {
+        let arguments = |format, output: Option<&str>| RunArguments {
+            format,
+            output: output.map(Into::into),
+            ..RunArguments::default()
+        };
+        for (said, name, terminal, expected) in [
+            (None, None, true, Format::Human),
+            (None, None, false, Format::Ndjson),
+            (Some(Format::Json), None, true, Format::Json),
+            (Some(Format::Human), Some("x.ndjson"), false, Format::Human),
+            (None, Some("x.json"), true, Format::Json),
+            (None, Some("x.ndjson"), true, Format::Ndjson),
+            (None, Some("x.jsonl"), true, Format::Ndjson),
+            (None, Some("x.txt"), false, Format::Human),
+            (None, Some("report"), true, Format::Json),
+        ] {
+            assert_eq!(
+                format(&arguments(said, name), terminal),
+                expected,
+                "{said:?} {name:?}"
+            );
+        }
+    }
+}

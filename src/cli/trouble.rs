@@ -1,0 +1,81 @@
+//! What goes wrong on the user's side: what happened, where, and what to do.
+
+use std::fmt;
+use std::io;
+
+/// An error of usage, definitions or output; always exit status 2.
+#[derive(Debug)]
+pub struct Trouble {
+    prefix: &'static str,
+    message: String,
+    hint: Option<String>,
+    closed_pipe: bool,
+}
+
+impl Trouble {
+    /// What happened and where, in one sentence.
+    pub fn new(message: impl fmt::Display) -> Self {
+        Self {
+            prefix: "error: ",
+            message: message.to_string(),
+            hint: None,
+            closed_pipe: false,
+        }
+    }
+
+    /// What begins with its place (`file:line:column: ...`), as editors and other programs look for it.
+    pub fn located(message: impl fmt::Display) -> Self {
+        Self {
+            prefix: "",
+            ..Self::new(message)
+        }
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// The reader of standard output went away, which is no error.
+    pub const fn is_closed_pipe(&self) -> bool {
+        self.closed_pipe
+    }
+}
+
+impl From<io::Error> for Trouble {
+    fn from(error: io::Error) -> Self {
+        Self {
+            closed_pipe: error.kind() == io::ErrorKind::BrokenPipe,
+            ..Self::new(format!("cannot write the output: {error}"))
+        }
+    }
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}{}", self.prefix, self.message.trim_end())?;
+        if let Some(hint) = &self.hint {
+            write!(formatter, "\nhint: {hint}")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hint_stands_on_a_line_of_its_own() {
+        let trouble = Trouble::new("cannot write x").hint("write y");
+        assert_eq!(trouble.to_string(), "error: cannot write x\nhint: write y");
+    }
+
+    #[test]
+    fn only_a_broken_pipe_is_a_closed_pipe() {
+        assert!(Trouble::from(io::Error::from(io::ErrorKind::BrokenPipe)).is_closed_pipe());
+        assert!(!Trouble::from(io::Error::from(io::ErrorKind::StorageFull)).is_closed_pipe());
+    }
+}

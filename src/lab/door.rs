@@ -1,0 +1,186 @@
+//! What stands behind one address and port of the lab, honest or not.
+
+use std::time::Duration;
+
+use crate::lab::authority::{Leaf, Signer};
+use crate::model::catalog::{Endpoint, Protocol, Resolver, Transport};
+
+/// Everything that is served at one address and TCP port.
+#[derive(Clone, Debug, Default)]
+pub struct Door {
+    /// Endpoints of targets and controls that share it.
+    pub endpoints: Vec<Tenant>,
+    /// A resolver that is asked there, with its place in the list of voices.
+    pub resolvers: Vec<(usize, Resolver)>,
+    /// Who opens.
+    pub face: Face,
+    /// How long it takes before the first byte.
+    pub delay: Duration,
+}
+
+/// One endpoint behind a door.
+#[derive(Clone, Debug)]
+pub struct Tenant {
+    /// As the catalog has it, with the catalog's port.
+    pub endpoint: Endpoint,
+    /// Status of every HTTP answer, instead of the expected one.
+    pub status: Option<u16>,
+    /// Its certificate has ended.
+    pub is_expired: bool,
+}
+
+/// Who opens a door.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Face {
+    /// Those who live there.
+    #[default]
+    Honest,
+    /// Nobody: the port is closed.
+    Closed,
+    /// A captive portal.
+    Portal,
+    /// The provider's block page.
+    BlockPage,
+}
+
+impl Tenant {
+    /// The name in its certificate.
+    pub fn name(&self) -> Option<&str> {
+        let endpoint = &self.endpoint;
+        endpoint.server_name.as_deref().or(endpoint.host.as_deref())
+    }
+
+    fn leaf(&self) -> Option<Leaf> {
+        let signer = match &self.endpoint.expect.private_root {
+            Some(id) => Signer::Private(id.clone()),
+            None => Signer::Public,
+        };
+        self.name().map(|name| Leaf {
+            signer,
+            name: name.to_owned(),
+            is_expired: self.is_expired,
+        })
+    }
+}
+
+impl Door {
+    /// Whether TLS is spoken.
+    pub fn is_tls(&self) -> bool {
+        self.endpoints
+            .iter()
+            .any(|it| it.endpoint.protocol.is_tls())
+            || self
+                .resolvers
+                .iter()
+                .any(|(_, it)| it.transport.is_authenticated())
+    }
+
+    /// Whether something is spoken in clear, TLS or not.
+    pub fn is_clear(&self) -> bool {
+        self.endpoints
+            .iter()
+            .any(|it| !it.endpoint.protocol.is_tls())
+            || self.resolver(Transport::Tcp).is_some()
+    }
+
+    /// Whether HTTP is spoken in clear.
+    pub fn is_clear_http(&self) -> bool {
+        self.endpoints
+            .iter()
+            .any(|it| it.endpoint.protocol == Protocol::Http)
+    }
+
+    /// Whether HTTP is spoken inside TLS.
+    pub fn is_tls_http(&self) -> bool {
+        self.resolver(Transport::Doh).is_some()
+            || self
+                .endpoints
+                .iter()
+                .any(|it| is_http_in_tls(it.endpoint.protocol))
+    }
+
+    /// The resolver asked by this transport.
+    pub fn resolver(&self, transport: Transport) -> Option<&(usize, Resolver)> {
+        self.resolvers
+            .iter()
+            .find(|(_, it)| it.transport == transport)
+    }
+
+    /// ALPN identifiers of everything behind the door, the preferred first.
+    pub fn alpn(&self) -> Vec<Vec<u8>> {
+        let mut alpn: Vec<Vec<u8>> = Vec::new();
+        let mut add = |identifier: &str| {
+            if !alpn.iter().any(|it| it == identifier.as_bytes()) {
+                alpn.push(identifier.as_bytes().to_vec());
+            }
+        };
+        for tenant in &self.endpoints {
+            let endpoint = &tenant.endpoint;
+            endpoint.alpn.iter().for_each(|it| add(it));
+            if endpoint.alpn.is_empty()
+                && let Some(expected) = &endpoint.expect.alpn
+            {
+                add(expected);
+            }
+        }
+        if self.is_tls_http() {
+            add("h2");
+            add("http/1.1");
+        }
+        if self.resolver(Transport::Dot).is_some() {
+            add("dot");
+        }
+        alpn
+    }
+
+    /// The certificates behind the door; the first is for those who ask without a name or for a stranger.
+    pub fn leaves(&self, address: &str) -> Vec<Leaf> {
+        let public = |name: &str| Leaf {
+            signer: Signer::Public,
+            name: name.to_owned(),
+            is_expired: false,
+        };
+        let tenants = self.endpoints.iter().filter_map(Tenant::leaf);
+        let resolvers = self.resolvers.iter();
+        let named = resolvers.filter_map(|(_, it)| it.server_name.as_deref().map(public));
+        let mut leaves: Vec<Leaf> = Vec::new();
+        for leaf in tenants.chain(named) {
+            match leaves.iter_mut().find(|it| it.name == leaf.name) {
+                Some(made) => {
+                    made.is_expired |= leaf.is_expired;
+                    if made.signer == Signer::Public {
+                        made.signer = leaf.signer;
+                    }
+                }
+                None => leaves.push(leaf),
+            }
+        }
+        if leaves.is_empty() {
+            leaves.push(public(address));
+        }
+        leaves
+    }
+}
+
+/// Whether a protocol is spoken over UDP.
+pub fn is_udp(protocol: Protocol) -> bool {
+    matches!(
+        protocol,
+        Protocol::Stun
+            | Protocol::Turn
+            | Protocol::TelegramReflector
+            | Protocol::Commnat
+            | Protocol::Quic
+    )
+}
+
+fn is_http_in_tls(protocol: Protocol) -> bool {
+    matches!(
+        protocol,
+        Protocol::Https
+            | Protocol::WhatsappWebsocket
+            | Protocol::MtprotoWebsocket
+            | Protocol::MaxWebsocket
+            | Protocol::Websocket
+    )
+}

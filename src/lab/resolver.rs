@@ -1,0 +1,135 @@
+//! The lab's resolvers on the wire: UDP, TCP, DoT (2-byte length) and DoH (RFC 8484).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bytes::Bytes;
+use http::header::CONTENT_TYPE;
+use http::{Method, Request, Response, StatusCode};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::UdpSocket;
+
+use crate::lab::life::Life;
+use crate::lab::zone::{Answer, Voice, Zone};
+
+/// How much later than a forged answer the honest one comes: the round trip from a censor to a resolver abroad.
+const HONEST_AFTER: Duration = Duration::from_millis(40);
+
+/// Longest DNS message.
+const LONGEST: usize = 65_535;
+
+const DNS_MESSAGE: &str = "application/dns-message";
+
+/// One resolver with the zone it tells.
+#[derive(Clone, Debug)]
+pub struct Speaker {
+    /// The names of the lab.
+    pub zone: Arc<Zone>,
+    /// Who speaks.
+    pub voice: Arc<Voice>,
+}
+
+impl Speaker {
+    fn answer(&self, bytes: &[u8]) -> Answer {
+        self.zone.answer(&self.voice, bytes)
+    }
+
+    /// The one message sent over a transport in which nobody can get ahead.
+    fn only_answer(&self, bytes: &[u8]) -> Option<Vec<u8>> {
+        match self.answer(bytes) {
+            Answer::Silence => None,
+            Answer::One(reply) => Some(reply),
+            Answer::Race { honest, .. } => honest,
+        }
+    }
+}
+
+/// Answers datagrams for as long as the site lives.
+pub async fn serve_udp(socket: UdpSocket, speaker: Speaker, life: Life) {
+    let socket = Arc::new(socket);
+    let mut bytes = [0; 2048];
+    loop {
+        // An ICMP error for an earlier reply ends nothing.
+        let Ok((length, peer)) = socket.recv_from(&mut bytes).await else {
+            tokio::task::yield_now().await;
+            continue;
+        };
+        match speaker.answer(&bytes[..length]) {
+            Answer::Silence => {}
+            Answer::One(reply) => drop(socket.send_to(&reply, peer).await),
+            Answer::Race { forged, honest } => {
+                drop(socket.send_to(&forged, peer).await);
+                if let Some(honest) = honest {
+                    let socket = Arc::clone(&socket);
+                    life.spawn(async move {
+                        tokio::time::sleep(HONEST_AFTER).await;
+                        drop(socket.send_to(&honest, peer).await);
+                    });
+                }
+            }
+        }
+    }
+}
+
+/// Answers messages with a 2-byte length until the peer has no more.
+pub async fn serve_stream<S>(mut stream: S, speaker: &Speaker) -> std::io::Result<()>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    loop {
+        let length = usize::from(stream.read_u16().await?);
+        let mut bytes = vec![0; length];
+        stream.read_exact(&mut bytes).await?;
+        let Some(reply) = speaker.only_answer(&bytes) else {
+            continue;
+        };
+        let length = u16::try_from(reply.len()).unwrap_or(u16::MAX);
+        let mut framed = Vec::with_capacity(reply.len() + 2);
+        framed.extend_from_slice(&length.to_be_bytes());
+        framed.extend_from_slice(&reply);
+        stream.write_all(&framed).await?;
+        stream.flush().await?;
+    }
+}
+
+/// Answers one HTTP request to the resolver's path.
+pub async fn serve_http(request: Request<Incoming>, speaker: &Speaker) -> Response<Full<Bytes>> {
+    let Some(bytes) = query_of(request).await else {
+        return plain(StatusCode::BAD_REQUEST);
+    };
+    let Some(reply) = speaker.only_answer(&bytes) else {
+        // The connection's own bound ends the wait.
+        return std::future::pending().await;
+    };
+    let mut response = Response::new(Full::new(Bytes::from(reply)));
+    let content = http::HeaderValue::from_static(DNS_MESSAGE);
+    response.headers_mut().insert(CONTENT_TYPE, content);
+    response
+}
+
+async fn query_of(request: Request<Incoming>) -> Option<Vec<u8>> {
+    if request.method() == Method::GET {
+        let query = request.uri().query()?;
+        let encoded = query.split('&').find_map(|it| it.strip_prefix("dns="))?;
+        return URL_SAFE_NO_PAD.decode(encoded).ok();
+    }
+    let is_dns = request
+        .headers()
+        .get(CONTENT_TYPE)
+        .is_some_and(|it| it == DNS_MESSAGE);
+    if request.method() != Method::POST || !is_dns {
+        return None;
+    }
+    let body = Limited::new(request.into_body(), LONGEST).collect().await;
+    body.ok().map(|it| it.to_bytes().to_vec())
+}
+
+fn plain(status: StatusCode) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::default());
+    *response.status_mut() = status;
+    response
+}

@@ -1,0 +1,236 @@
+//! The lab's TCP servers: one listener for each door, which finds out what is spoken from the first byte.
+
+use std::io;
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use rustls::ServerConfig;
+use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, BufReader};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
+
+use crate::lab::atlas::{BLOCK_PAGE, PORTAL};
+use crate::lab::authority::{Leaf, Signer, certify};
+use crate::lab::door::{Door, Face};
+use crate::lab::life::Life;
+use crate::lab::resolver::{Speaker, serve_http, serve_stream};
+use crate::lab::web;
+use crate::model::catalog::{Resolver, Transport};
+
+/// First byte of a TLS handshake record.
+const HANDSHAKE: u8 = 0x16;
+
+/// Enough to look at the first bytes; larger reads pass the buffer by.
+const BUFFER: usize = 1024;
+
+/// Between an `accept` that failed and the next.
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// A door with all that its connections share.
+pub struct Server {
+    door: Door,
+    speakers: Arc<[Speaker]>,
+    tls: Option<Arc<ServerConfig>>,
+    life: Life,
+}
+
+impl Server {
+    /// `address` is what the certificate says where the catalog knows no name.
+    pub fn new(door: Door, address: &str, speakers: Arc<[Speaker]>, life: Life) -> Self {
+        // A portal and a block page meet whatever comes.
+        let is_tls = door.is_tls() || door.face != Face::Honest;
+        let tls = is_tls.then(|| server_config(&door, address));
+        Self {
+            door,
+            speakers,
+            tls,
+            life,
+        }
+    }
+
+    /// Accepts for as long as the site lives.
+    pub async fn serve(self, listener: TcpListener) {
+        let server = Arc::new(self);
+        loop {
+            // Out of descriptors or an aborted connection: the next one may do better.
+            let Ok((stream, _)) = listener.accept().await else {
+                tokio::time::sleep(PAUSE).await;
+                continue;
+            };
+            let life = server.life.clone();
+            let server = Arc::clone(&server);
+            life.spawn(async move { server.serve_connection(stream).await });
+        }
+    }
+
+    async fn serve_connection(self: Arc<Self>, stream: TcpStream) -> io::Result<()> {
+        stream.set_nodelay(true)?;
+        if !self.door.delay.is_zero() {
+            tokio::time::sleep(self.door.delay).await;
+        }
+        let mut stream = BufReader::with_capacity(BUFFER, stream);
+        let first = stream.fill_buf().await?.first().copied();
+        let is_honest = self.door.face == Face::Honest;
+        let is_clear_http = self.door.is_clear_http() || !is_honest;
+        if let Some(config) = &self.tls
+            && (first == Some(HANDSHAKE) || (is_honest && !self.door.is_clear()))
+        {
+            let acceptor = TlsAcceptor::from(Arc::clone(config));
+            let stream = acceptor.accept(stream).await?;
+            let alpn = stream.get_ref().1.alpn_protocol().map(<[u8]>::to_vec);
+            let stream = BufReader::with_capacity(BUFFER, stream);
+            return self.serve_tls(stream, alpn.as_deref()).await;
+        }
+        if is_honest && let Some(speaker) = self.speaker(Transport::Tcp) {
+            return serve_stream(stream, speaker).await;
+        }
+        if is_clear_http && looks_like_http(first) {
+            return self.serve_http1(stream, false).await;
+        }
+        discard(stream).await
+    }
+
+    async fn serve_tls<S>(
+        self: Arc<Self>,
+        mut stream: BufReader<S>,
+        alpn: Option<&[u8]>,
+    ) -> io::Result<()>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        if self.door.face == Face::Honest
+            && let Some(speaker) = self.speaker(Transport::Dot)
+        {
+            return serve_stream(stream, speaker).await;
+        }
+        if alpn == Some(b"h2") {
+            return self.serve_http2(stream).await;
+        }
+        let first = stream.fill_buf().await?.first().copied();
+        let is_http = self.door.is_tls_http() || self.door.face != Face::Honest;
+        if is_http && looks_like_http(first) {
+            self.serve_http1(stream, true).await
+        } else {
+            discard(stream).await
+        }
+    }
+
+    async fn serve_http1<S>(self: Arc<Self>, stream: S, is_tls: bool) -> io::Result<()>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let service = service_fn(move |request| Arc::clone(&self).respond(request, is_tls));
+        let mut http = hyper::server::conn::http1::Builder::new();
+        http.max_buf_size(16 * 1024);
+        let served = http.serve_connection(TokioIo::new(stream), service).await;
+        served.map_err(io::Error::other)
+    }
+
+    async fn serve_http2<S>(self: Arc<Self>, stream: S) -> io::Result<()>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let life = self.life.clone();
+        let service = service_fn(move |request| Arc::clone(&self).respond(request, true));
+        let mut http = hyper::server::conn::http2::Builder::new(life);
+        http.max_concurrent_streams(16);
+        let served = http.serve_connection(TokioIo::new(stream), service).await;
+        served.map_err(io::Error::other)
+    }
+
+    async fn respond(
+        self: Arc<Self>,
+        request: Request<Incoming>,
+        is_tls: bool,
+    ) -> Result<Response<Full<Bytes>>, std::convert::Infallible> {
+        let is_asked = |it: &Resolver| it.path == request.uri().path();
+        let resolver = self.door.resolver(Transport::Doh);
+        let is_dns = is_tls && resolver.is_some_and(|(_, it)| is_asked(it));
+        if is_dns
+            && self.door.face == Face::Honest
+            && let Some(speaker) = self.speaker(Transport::Doh)
+        {
+            return Ok(serve_http(request, speaker).await);
+        }
+        Ok(web::answer(&self.door, &request, is_tls))
+    }
+
+    fn speaker(&self, transport: Transport) -> Option<&Speaker> {
+        let (index, _) = self.door.resolver(transport)?;
+        self.speakers.get(*index)
+    }
+}
+
+/// Whether a first byte may begin the name of a method.
+fn looks_like_http(first: Option<u8>) -> bool {
+    first.is_some_and(|it| it.is_ascii_uppercase())
+}
+
+/// Reads and says nothing, until the peer closes.
+async fn discard<S: AsyncRead + Unpin>(mut stream: S) -> io::Result<()> {
+    let mut bytes = [0; 512];
+    while stream.read(&mut bytes).await? > 0 {}
+    Ok(())
+}
+
+fn server_config(door: &Door, address: &str) -> Arc<ServerConfig> {
+    let itself = |name: &str| {
+        vec![Leaf {
+            signer: Signer::Itself,
+            name: name.to_owned(),
+            is_expired: false,
+        }]
+    };
+    let leaves = match door.face {
+        Face::Portal => itself(PORTAL),
+        Face::BlockPage => itself(BLOCK_PAGE),
+        Face::Honest | Face::Closed => door.leaves(address),
+    };
+    let mut config = BASE.clone();
+    config.cert_resolver = Arc::new(Certificates { leaves });
+    config.alpn_protocols = match door.face {
+        Face::Honest | Face::Closed => door.alpn(),
+        // A portal's one server speaks to all who come, whatever they offer.
+        Face::Portal | Face::BlockPage => Vec::new(),
+    };
+    Arc::new(config)
+}
+
+/// What the servers of every door share. Nobody resumes, so nothing is kept for it.
+static BASE: LazyLock<ServerConfig> = LazyLock::new(|| {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let nobody = Arc::new(Certificates { leaves: Vec::new() });
+    let mut config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("the provider speaks TLS 1.2 and 1.3")
+        .with_no_client_auth()
+        .with_cert_resolver(nobody);
+    config.session_storage = Arc::new(NoServerSessionStorage {});
+    config.send_tls13_tickets = 0;
+    config
+});
+
+/// Chooses by server name, and makes the certificate when it is first asked for.
+#[derive(Debug)]
+struct Certificates {
+    leaves: Vec<Leaf>,
+}
+
+impl ResolvesServerCert for Certificates {
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        let asked = hello.server_name();
+        let leaf = self
+            .leaves
+            .iter()
+            .find(|it| Some(it.name.as_str()) == asked);
+        certify(leaf.or(self.leaves.first())?).ok()
+    }
+}

@@ -1,0 +1,306 @@
+//! A scenario laid out: which doors there are, who opens them, and what the resolvers say.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::lab::atlas::{ADVERTISERS, Atlas, BLOCK_PAGE, PORTAL};
+use crate::lab::censor::Aimed;
+use crate::lab::door::{Door, Face, Tenant, is_udp};
+use crate::lab::fault::{Aim, Fault};
+use crate::lab::ports::Place;
+use crate::lab::resolver::Speaker;
+use crate::lab::scenarios::Scenario;
+use crate::lab::zone::{Voice, Zone};
+use crate::model::catalog::{
+    Catalog, Endpoint, Protocol, Region, Resolver, ResolverRole, Transport,
+};
+
+/// Port of plain DNS.
+pub const DNS: u16 = 53;
+
+/// A scenario laid out on the lab's addresses, with the catalog's ports.
+#[derive(Debug, Default)]
+pub struct Town {
+    /// What is served at each address and TCP port.
+    pub doors: BTreeMap<Place, Door>,
+    /// Who answers at each address and UDP port; `None`: nobody.
+    pub datagrams: BTreeMap<Place, Option<usize>>,
+    /// The resolvers.
+    pub speakers: Arc<[Speaker]>,
+    /// The line is said to have IPv6 whether it works or not.
+    pub claims_ipv6: bool,
+}
+
+impl Town {
+    /// Lays a scenario out.
+    pub fn new(scenario: &Scenario, catalog: &Catalog, atlas: &Atlas) -> Self {
+        let mut town = Self::default();
+        town.settle(catalog, atlas, scenario.faults);
+        town.install_resolvers(scenario, catalog, atlas);
+        town.add_pages(atlas);
+        for fault in scenario.faults {
+            town.suffer(*fault, catalog, atlas);
+        }
+        town
+    }
+
+    /// Moves every endpoint in.
+    fn settle(&mut self, catalog: &Catalog, atlas: &Atlas, faults: &[Fault]) {
+        let services = catalog.targets.iter().flat_map(|it| &it.services);
+        let targets = services.flat_map(|it| &it.endpoints);
+        let controls = catalog.controls.iter().map(|it| &it.endpoint);
+        for endpoint in targets.chain(controls) {
+            let mut tenant = Tenant {
+                endpoint: endpoint.clone(),
+                status: None,
+                is_expired: false,
+            };
+            for fault in faults {
+                match *fault {
+                    Fault::Status(aim, status) if is_hit(aim, catalog, endpoint) => {
+                        tenant.status = Some(status);
+                    }
+                    Fault::ExpiredCertificate(aim) if is_hit(aim, catalog, endpoint) => {
+                        tenant.is_expired = true;
+                    }
+                    _ => {}
+                }
+            }
+            for address in atlas.addresses(endpoint) {
+                let place = (address, endpoint.port);
+                if is_udp(endpoint.protocol) {
+                    self.datagrams.entry(place).or_insert(None);
+                } else {
+                    let door = self.doors.entry(place).or_default();
+                    door.endpoints.push(tenant.clone());
+                }
+            }
+        }
+    }
+
+    fn install_resolvers(&mut self, scenario: &Scenario, catalog: &Catalog, atlas: &Atlas) {
+        let zone = Arc::new(zone(scenario, catalog, atlas));
+        let system = system_resolver(atlas);
+        let publics = catalog
+            .resolvers
+            .iter()
+            .filter(|it| it.role != ResolverRole::System);
+        let mut speakers = Vec::new();
+        for resolver in system.iter().chain(publics) {
+            let Some(address) = address_of(resolver, atlas) else {
+                continue;
+            };
+            let index = speakers.len();
+            let place = (address, resolver.address.port());
+            match resolver.transport {
+                Transport::Udp => {
+                    // Several resolvers cannot share one address: the first has it.
+                    let seat = self.datagrams.entry(place).or_insert(None);
+                    if seat.is_none() {
+                        *seat = Some(index);
+                    }
+                }
+                Transport::Tcp | Transport::Dot | Transport::Doh => {
+                    let door = self.doors.entry(place).or_default();
+                    door.resolvers.push((index, resolver.clone()));
+                }
+            }
+            let speaker = who_speaks(resolver, system.as_ref(), &zone);
+            speakers.push(Speaker {
+                zone: Arc::clone(&zone),
+                voice: Arc::new(Voice {
+                    egress: egress_of(&speaker, catalog, atlas),
+                    speaker,
+                }),
+            });
+        }
+        self.speakers = speakers.into();
+    }
+
+    /// The portal's own address and the block page's.
+    fn add_pages(&mut self, atlas: &Atlas) {
+        for (host, face) in [(PORTAL, Face::Portal), (BLOCK_PAGE, Face::BlockPage)] {
+            let Some(address) = atlas.host(host) else {
+                continue;
+            };
+            for port in [80, 443] {
+                let door = self.doors.entry((IpAddr::V4(address), port)).or_default();
+                door.face = face;
+            }
+        }
+    }
+
+    fn suffer(&mut self, fault: Fault, catalog: &Catalog, atlas: &Atlas) {
+        match fault {
+            Fault::ServerDown(aim) => {
+                self.doors_of(aim, catalog, atlas, |it| it.face = Face::Closed);
+            }
+            Fault::SlowServer(aim, milliseconds) => {
+                let delay = Duration::from_millis(milliseconds);
+                self.doors_of(aim, catalog, atlas, |it| it.delay = delay);
+            }
+            Fault::BrokenIpv6 => self.break_ipv6(atlas),
+            Fault::CaptivePortal => {
+                for door in self.doors.values_mut() {
+                    door.face = behind_portal(door);
+                }
+            }
+            Fault::CaptivePortalByDns => {
+                for door in self.doors.values_mut() {
+                    let is_portal = door.face == Face::Portal;
+                    let is_dns = door.resolver(Transport::Tcp).is_some();
+                    if !is_portal && !is_dns {
+                        door.face = Face::Closed;
+                    }
+                }
+            }
+            Fault::Offline => {
+                for door in self.doors.values_mut() {
+                    door.face = Face::Closed;
+                }
+            }
+            // These are played by the resolvers and the tenants.
+            Fault::ExpiredCertificate(_)
+            | Fault::Status(..)
+            | Fault::RetiredName(_)
+            | Fault::DeadResolver
+            | Fault::Pihole(_) => {}
+        }
+    }
+
+    /// Every port is closed at `::1`, where every name's IPv6 address is.
+    fn break_ipv6(&mut self, atlas: &Atlas) {
+        self.claims_ipv6 = true;
+        if !atlas.ipv6 {
+            return;
+        }
+        let nowhere = IpAddr::V6(Ipv6Addr::LOCALHOST);
+        let ports: Vec<u16> = self.doors.keys().map(|(_, port)| *port).collect();
+        for port in ports {
+            let closed = Door {
+                face: Face::Closed,
+                ..Door::default()
+            };
+            self.doors.insert((nowhere, port), closed);
+        }
+        for ((address, _), seat) in &mut self.datagrams {
+            if address.is_ipv6() {
+                *seat = None;
+            }
+        }
+    }
+
+    fn doors_of(&mut self, aim: Aim, catalog: &Catalog, atlas: &Atlas, change: impl Fn(&mut Door)) {
+        for endpoint in aim.endpoints(catalog) {
+            for address in atlas.addresses(endpoint) {
+                if let Some(door) = self.doors.get_mut(&(address, endpoint.port)) {
+                    change(door);
+                }
+            }
+        }
+    }
+}
+
+/// The internet provider's resolver, which the lab adds to every catalog.
+pub fn system_resolver(atlas: &Atlas) -> Option<Resolver> {
+    let address = atlas.system?;
+    Some(Resolver {
+        id: format!("system/udp/{address}"),
+        name: "system".to_owned(),
+        operator: "provider".to_owned(),
+        role: ResolverRole::System,
+        region: Region::Domestic,
+        transport: Transport::Udp,
+        address: SocketAddr::new(IpAddr::V4(address), DNS),
+        server_name: None,
+        path: "/dns-query".to_owned(),
+    })
+}
+
+/// Who really answers at a resolver's address: where somebody is in the way, the provider's resolver does.
+fn who_speaks(resolver: &Resolver, system: Option<&Resolver>, zone: &Zone) -> Resolver {
+    let is_hijacked = zone.censors.iter().any(|it| it.hijacks(resolver));
+    let is_captive = zone.portal.is_some() && !resolver.transport.is_authenticated();
+    match system {
+        Some(system) if is_hijacked || is_captive => Resolver {
+            transport: resolver.transport,
+            ..system.clone()
+        },
+        _ => resolver.clone(),
+    }
+}
+
+/// Place of a resolver. The system's is the lab's from the beginning.
+fn address_of(resolver: &Resolver, atlas: &Atlas) -> Option<IpAddr> {
+    if resolver.role == ResolverRole::System {
+        return atlas.system.map(IpAddr::V4);
+    }
+    atlas.address(resolver.address.ip())
+}
+
+/// Where a resolver's own questions come from: the operator's first place.
+fn egress_of(speaker: &Resolver, catalog: &Catalog, atlas: &Atlas) -> Ipv4Addr {
+    let of_operator = catalog
+        .resolvers
+        .iter()
+        .filter(|it| it.operator == speaker.operator && it.address.is_ipv4());
+    let mut candidates = std::iter::once(speaker).chain(of_operator);
+    let place = candidates.find_map(|it| match address_of(it, atlas) {
+        Some(IpAddr::V4(address)) => Some(address),
+        _ => None,
+    });
+    place.or(atlas.system).unwrap_or(Ipv4Addr::UNSPECIFIED)
+}
+
+fn is_hit(aim: Aim, catalog: &Catalog, endpoint: &Endpoint) -> bool {
+    aim.endpoints(catalog)
+        .into_iter()
+        .any(|it| std::ptr::eq(it, endpoint))
+}
+
+/// A portal takes the web and leaves plain DNS alone; everything else is closed.
+fn behind_portal(door: &Door) -> Face {
+    let is_web = |it: &Tenant| it.endpoint.protocol == Protocol::Http;
+    if door.resolver(Transport::Tcp).is_some() {
+        door.face
+    } else if door.face == Face::Portal || door.is_tls() || door.endpoints.iter().any(is_web) {
+        Face::Portal
+    } else {
+        Face::Closed
+    }
+}
+
+fn zone(scenario: &Scenario, catalog: &Catalog, atlas: &Atlas) -> Zone {
+    let mut zone = Zone {
+        hosts: atlas.hosts().clone(),
+        block_page: atlas.host(BLOCK_PAGE),
+        censors: scenario
+            .censors
+            .iter()
+            .map(|censor| Aimed::new(*censor, catalog))
+            .collect(),
+        ..Zone::default()
+    };
+    for fault in scenario.faults {
+        match *fault {
+            Fault::RetiredName(aim) => zone.retired.extend(aim.hosts(catalog)),
+            Fault::BrokenIpv6 => zone.ipv6 = true,
+            Fault::CaptivePortalByDns => zone.portal = atlas.host(PORTAL),
+            Fault::Offline => zone.is_offline = true,
+            Fault::DeadResolver => zone.is_system_dead = true,
+            Fault::Pihole(aim) => {
+                let mut names = aim.hosts(catalog);
+                names.extend(ADVERTISERS.iter().map(ToString::to_string));
+                zone.household = Some(names);
+            }
+            Fault::ServerDown(_)
+            | Fault::ExpiredCertificate(_)
+            | Fault::SlowServer(..)
+            | Fault::Status(..)
+            | Fault::CaptivePortal => {}
+        }
+    }
+    zone
+}

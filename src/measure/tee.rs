@@ -1,0 +1,142 @@
+//! A stream that keeps what passes: how much each way, the first bytes received, and how it ended.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use crate::measure::classify::io_failure;
+use crate::model::failure::Failure;
+
+/// First bytes received that are kept: enough for a block page sent in clear.
+const MAX_HEAD: usize = 4 << 10;
+
+/// What passed through a stream so far; shared with whoever tells the facts.
+#[derive(Default)]
+pub struct Passed {
+    sent: AtomicU64,
+    sent_first: AtomicU64,
+    received: AtomicU64,
+    head: Mutex<Vec<u8>>,
+    ended: AtomicBool,
+    broken: Mutex<Option<Failure>>,
+}
+
+impl Passed {
+    /// Bytes sent before the first byte came back: with TLS, the ClientHello.
+    pub fn sent_first(&self) -> u64 {
+        match self.received() {
+            0 => self.sent.load(Ordering::Relaxed),
+            _ => self.sent_first.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Bytes received.
+    pub fn received(&self) -> u64 {
+        self.received.load(Ordering::Relaxed)
+    }
+
+    /// The first bytes received, at most 4 KiB.
+    pub fn head(&self) -> Vec<u8> {
+        self.head
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// How the stream ended, if it did: by an error, or by the peer's orderly close.
+    pub fn ending(&self) -> Option<Failure> {
+        let broken = self
+            .broken
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        let closed = self.ended.load(Ordering::Relaxed).then_some(Failure::Eof);
+        broken.or(closed)
+    }
+
+    fn note_error(&self, error: &io::Error) {
+        let mut broken = self.broken.lock().unwrap_or_else(PoisonError::into_inner);
+        broken.get_or_insert_with(|| io_failure(error));
+    }
+
+    fn note(&self, bytes: &[u8]) {
+        if bytes.is_empty() {
+            self.ended.store(true, Ordering::Relaxed);
+            return;
+        }
+        if self.received() == 0 {
+            let sent = self.sent.load(Ordering::Relaxed);
+            self.sent_first.store(sent, Ordering::Relaxed);
+        }
+        let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        self.received.fetch_add(length, Ordering::Relaxed);
+        let mut head = self.head.lock().unwrap_or_else(PoisonError::into_inner);
+        let room = MAX_HEAD.saturating_sub(head.len());
+        head.extend(bytes.iter().take(room));
+    }
+}
+
+/// The stream itself.
+pub struct Tee<S> {
+    inner: S,
+    passed: Arc<Passed>,
+}
+
+impl<S> Tee<S> {
+    /// Keeps what passes through `inner`.
+    pub fn new(inner: S) -> Self {
+        Self {
+            inner,
+            passed: Arc::default(),
+        }
+    }
+
+    /// What passed so far.
+    pub fn passed(&self) -> Arc<Passed> {
+        Arc::clone(&self.passed)
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Tee<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let has_room = buffer.remaining() > 0;
+        let outcome = ready!(Pin::new(&mut self.inner).poll_read(context, buffer));
+        outcome.inspect_err(|error| self.passed.note_error(error))?;
+        let read = buffer.filled().get(before..).unwrap_or_default();
+        if has_room {
+            self.passed.note(read);
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Tee<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let outcome = ready!(Pin::new(&mut self.inner).poll_write(context, bytes));
+        let written = outcome.inspect_err(|error| self.passed.note_error(error))?;
+        let length = u64::try_from(written).unwrap_or(u64::MAX);
+        self.passed.sent.fetch_add(length, Ordering::Relaxed);
+        Poll::Ready(Ok(written))
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_shutdown(context)
+    }
+}

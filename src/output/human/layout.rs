@@ -1,0 +1,262 @@
+//! A page: a gutter for names, wrapped text beside it, and colours that never carry a meaning alone.
+
+use anstyle::{AnsiColor, Style};
+use unicode_width::UnicodeWidthStr;
+
+use crate::model::report::Status;
+use crate::output::human::Manner;
+use crate::output::terminal::escape;
+use crate::output::words;
+
+/// Lines longer than this are hard to read, however wide the window.
+const WIDEST: usize = 120;
+
+/// Narrower than this, lines are left for the terminal to break.
+const NARROWEST: usize = 60;
+
+/// Grows line by line.
+pub struct Page {
+    text: String,
+    width: usize,
+    colour: bool,
+    gutter: usize,
+}
+
+impl Page {
+    /// An empty page with a gutter of so many columns.
+    pub fn new(manner: Manner, gutter: usize) -> Self {
+        Self {
+            text: String::new(),
+            width: manner.width.clamp(NARROWEST, WIDEST),
+            colour: manner.colour,
+            gutter,
+        }
+    }
+
+    /// Columns of the page.
+    pub const fn width(&self) -> usize {
+        self.width
+    }
+
+    /// Columns of the gutter.
+    pub const fn gutter(&self) -> usize {
+        self.gutter
+    }
+
+    /// What was written, one line feed at its end.
+    pub fn into_text(self) -> String {
+        self.text
+    }
+
+    /// A line as it is.
+    pub fn line(&mut self, line: &str) {
+        self.text.push_str(line.trim_end());
+        self.text.push('\n');
+    }
+
+    /// An empty line, unless there is one already.
+    pub fn blank(&mut self) {
+        if !self.text.is_empty() && !self.text.ends_with("\n\n") {
+            self.text.push('\n');
+        }
+    }
+
+    /// A name in the gutter and text beside it.
+    pub fn entry(&mut self, label: &str, text: &str) {
+        let label = self.bold(&self.padded(label));
+        self.beside(&label, text);
+    }
+
+    /// Text beside a label of any width, wrapped under itself.
+    pub fn beside(&mut self, label: &str, text: &str) {
+        let columns = width(label);
+        let mut label = label.to_owned();
+        // Where the label leaves no room, the terminal breaks the line.
+        for line in wrap(text, self.width.saturating_sub(columns).max(20)) {
+            let line = format!("{label}{line}");
+            self.line(&line);
+            label = " ".repeat(columns);
+        }
+    }
+
+    /// A sentence beside the gutter, told what it is.
+    pub fn labelled(&mut self, label: &str, text: &str) {
+        let label = self.dim(&format!("{label}:"));
+        let text = format!("{label} {}", escape(text));
+        self.entry("", &text);
+    }
+
+    /// Text further in, wrapped under itself.
+    pub fn indented(&mut self, indent: usize, text: &str) {
+        self.hanging(indent, indent, text);
+    }
+
+    /// Text further in, its further lines further still.
+    pub fn hanging(&mut self, first: usize, further: usize, text: &str) {
+        let mut indent = first;
+        // Wrapped to the narrower of the two, so that neither line is too wide.
+        for line in wrap(text, self.width.saturating_sub(first.max(further))) {
+            let line = format!("{}{line}", " ".repeat(indent));
+            self.line(&line);
+            indent = further;
+        }
+    }
+
+    /// As wide as the gutter.
+    pub fn padded(&self, label: &str) -> String {
+        pad(label, self.gutter)
+    }
+
+    /// A sentence for a person, harmless and with a capital.
+    pub fn sentence(&self, text: &str) -> String {
+        let text = escape(text);
+        let mut rest = text.chars();
+        rest.next().map_or_else(String::new, |first| {
+            first.to_uppercase().chain(rest).collect()
+        })
+    }
+
+    /// A status with its symbol.
+    pub fn status(&self, status: Status) -> String {
+        self.paint(&status_label(status), status_style(status))
+    }
+
+    /// Headings and names.
+    pub fn bold(&self, text: &str) -> String {
+        self.paint(text, Style::new().bold())
+    }
+
+    /// What is worth less attention.
+    pub fn dim(&self, text: &str) -> String {
+        self.paint(text, Style::new().dimmed())
+    }
+
+    /// What is worth more.
+    pub fn warning(&self, text: &str) -> String {
+        self.paint(text, AnsiColor::Yellow.on_default())
+    }
+
+    /// Word by word, so that wrapped text keeps its colour within each line.
+    pub fn paint(&self, text: &str, style: Style) -> String {
+        if !self.colour || text.trim().is_empty() {
+            return text.to_owned();
+        }
+        let words: Vec<String> = text
+            .split(' ')
+            .map(|word| {
+                if word.is_empty() {
+                    String::new()
+                } else {
+                    format!("{style}{word}{style:#}")
+                }
+            })
+            .collect();
+        words.join(" ")
+    }
+}
+
+/// A symbol and the word of the report.
+pub fn status_label(status: Status) -> String {
+    format!("{} {}", words::symbol(status), status.word())
+}
+
+/// The colour of a status.
+pub const fn status_style(status: Status) -> Style {
+    match status {
+        Status::Accessible => AnsiColor::Green.on_default(),
+        Status::Degraded => AnsiColor::Yellow.on_default().bold(),
+        Status::Blocked => AnsiColor::Red.on_default().bold(),
+        Status::Down => AnsiColor::Magenta.on_default(),
+        Status::Inconclusive => AnsiColor::Cyan.on_default(),
+    }
+}
+
+/// Columns that a text takes; our own colours take none.
+pub fn width(text: &str) -> usize {
+    let mut total = 0;
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("\x1b[") {
+        total += before.width();
+        rest = after.split_once('m').map_or("", |(_, rest)| rest);
+    }
+    total + rest.width()
+}
+
+/// The text and spaces up to that width.
+pub fn pad(text: &str, columns: usize) -> String {
+    format!("{text}{}", " ".repeat(columns.saturating_sub(width(text))))
+}
+
+/// Breaks at spaces; words longer than a line are broken where it ends.
+pub fn wrap(text: &str, columns: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    let mut used = 0;
+    for word in text.split(' ') {
+        let needed = width(word);
+        let gap = usize::from(used > 0);
+        if used + gap + needed > columns && used > 0 {
+            lines.push(String::new());
+            used = 0;
+        }
+        let Some(line) = lines.last_mut() else {
+            continue;
+        };
+        if used > 0 {
+            line.push(' ');
+            used += 1;
+        }
+        if needed <= columns {
+            line.push_str(word);
+            used += needed;
+        } else {
+            used = push_broken(&mut lines, word, columns);
+        }
+    }
+    lines
+}
+
+/// Puts a long word on as many lines as it takes; tells the columns used of the last one.
+fn push_broken(lines: &mut Vec<String>, word: &str, columns: usize) -> usize {
+    let mut used = 0;
+    let mut in_colour = false;
+    for character in word.chars() {
+        in_colour |= character == '\x1b';
+        let needed = if in_colour {
+            0
+        } else {
+            unicode_width::UnicodeWidthChar::width(character).unwrap_or(0)
+        };
+        in_colour &= character != 'm';
+        if used + needed > columns {
+            lines.push(String::new());
+            used = 0;
+        }
+        if let Some(line) = lines.last_mut() {
+            line.push(character);
+        }
+        used += needed;
+    }
+    used
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn no_wrapped_line_is_too_wide_and_no_word_is_lost(
+            text in "[a-z✓访 ]{0,120}",
+            columns in 2..60_usize,
+        ) {
+            let lines = wrap(&text, columns);
+            for line in &lines {
+                prop_assert!(width(line) <= columns, "{line:?}");
+            }
+            let kept: String = lines.concat().replace(' ', "");
+            prop_assert_eq!(kept, text.replace(' ', ""));
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! The screen says what the report says, and hostile text stays text.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::model::report::Report;
+
+const DETAILS: [Detail; 3] = [Detail::Quiet, Detail::Plain, Detail::Verbose];
+
+fn screen(report: &Report, width: usize, colour: bool, detail: Detail) -> String {
+    let told = Told {
+        run: &report.run,
+        vantage: &report.vantage,
+        verdicts: &report.verdicts,
+        observations: &report.observations,
+        measured: report.observations.len(),
+    };
+    render(
+        &told,
+        Manner {
+            width,
+            colour,
+            detail,
+        },
+    )
+}
+
+/// The text without our colours.
+fn bare(text: &str) -> String {
+    let mut bare = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("\x1b[") {
+        bare.push_str(before);
+        let (codes, after) = after.split_once('m').expect("a whole colour");
+        assert!(
+            codes
+                .bytes()
+                .all(|byte| byte.is_ascii_digit() || byte == b';')
+        );
+        rest = after;
+    }
+    bare + rest
+}
+
+#[test]
+fn every_situation_is_told_in_each_detail() {
+    for (name, report) in [
+        ("accessible", samples::accessible()),
+        ("blocked", samples::blocked()),
+        ("offline", samples::offline()),
+        ("portal", samples::portal()),
+        ("interrupted", samples::interrupted()),
+    ] {
+        insta::assert_snapshot!(
+            format!("{name}_80"),
+            screen(&report, 80, false, Detail::Plain)
+        );
+    }
+    let blocked = samples::blocked();
+    insta::assert_snapshot!("blocked_120", screen(&blocked, 120, false, Detail::Plain));
+    insta::assert_snapshot!("blocked_quiet", screen(&blocked, 80, false, Detail::Quiet));
+    insta::assert_snapshot!(
+        "blocked_verbose",
+        screen(&blocked, 100, false, Detail::Verbose)
+    );
+}
+
+#[test]
+fn colours_change_nothing_but_colours() {
+    for report in samples::all() {
+        for detail in DETAILS {
+            let coloured = screen(&report, 80, true, detail);
+            assert!(coloured.contains("\x1b["));
+            assert_eq!(bare(&coloured), screen(&report, 80, false, detail));
+        }
+    }
+}
+
+#[test]
+fn no_line_is_wider_than_the_page() {
+    for report in samples::all() {
+        for columns in [60, 80, 120] {
+            for line in screen(&report, columns, false, Detail::Plain).lines() {
+                assert!(layout::width(line) <= columns, "{columns}: {line}");
+            }
+        }
+    }
+}
+
+#[test]
+fn trouble_comes_first() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("screen.txt");
+    let manner = Manner {
+        width: 80,
+        colour: false,
+        detail: Detail::Quiet,
+    };
+    let mut sink = Human::new(Destination::whole(&path).unwrap(), manner);
+    let mut report = samples::blocked();
+    report.verdicts.reverse();
+    samples::play(&report, &mut sink).unwrap();
+    let text = std::fs::read_to_string(&path).unwrap();
+    let names: Vec<_> = text
+        .lines()
+        .filter_map(|line| line.split(' ').next())
+        .collect();
+    assert_eq!(names, ["WhatsApp", "FaceTime", "MAX", "Telegram"]);
+}
+
+#[test]
+fn quiet_tells_one_line_a_target_and_nothing_else() {
+    for report in samples::all() {
+        let text = screen(&report, 80, false, Detail::Quiet);
+        assert_eq!(text.lines().count(), report.verdicts.len());
+    }
+}
+
+proptest! {
+    #[test]
+    fn hostile_text_never_steers_the_terminal(
+        text in prop_oneof![
+            any::<String>(),
+            "[\\x00-\\x1f\\x7f-\\u{9f}\\u{200b}-\\u{202e}\\u{2060}-\\u{206f}m0-9;\\[ ]{0,40}",
+        ],
+        width in 20..140_usize,
+        colour in any::<bool>(),
+        which in 0..3_usize,
+    ) {
+        let screen = screen(&samples::hostile(&text), width, colour, DETAILS[which]);
+        let bare = bare(&screen);
+        prop_assert!(colour || bare == screen, "no colour was asked for");
+        for character in bare.chars().filter(|&character| character != '\n') {
+            prop_assert!(!character.is_control(), "{:?}", character);
+            prop_assert!(
+                !matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'),
+                "{:?}", character
+            );
+        }
+    }
+}

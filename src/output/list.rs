@@ -1,0 +1,87 @@
+//! What would be measured, for `blockprobe list`.
+
+use std::io;
+
+use crate::model::outline::{Outline, OutlineEndpoint};
+use crate::output::human::Manner;
+use crate::output::human::layout::{Page, pad};
+use crate::output::json;
+use crate::output::terminal::escape;
+use crate::output::words;
+
+/// For a person: targets, their services, and how high each endpoint is climbed.
+pub fn human(outline: &Outline, manner: Manner) -> Vec<u8> {
+    let mut page = Page::new(manner, 2);
+    let mut target = None;
+    let mut service = None;
+    for endpoint in &outline.endpoints {
+        if target != Some(&endpoint.target) {
+            target = Some(&endpoint.target);
+            service = None;
+            page.blank();
+            let heading = heading(&page, endpoint);
+            page.line(&heading);
+        }
+        if endpoint.target != GROUND && service != Some(&endpoint.service) {
+            service = Some(&endpoint.service);
+            let line = format!("  {}{}", escape(&endpoint.service), marks(endpoint));
+            page.line(&line);
+        }
+        rungs(&mut page, endpoint);
+    }
+    page.blank();
+    let foot = format!(
+        "{} endpoints; {} checks are known before anything is seen, climbs to the addresses found follow",
+        outline.endpoints.len(),
+        outline.checks.len()
+    );
+    let foot = page.dim(&foot);
+    page.indented(0, &foot);
+    page.into_text().into_bytes()
+}
+
+/// For a program: the outline as one document.
+pub fn json(outline: &Outline) -> io::Result<Vec<u8>> {
+    json::to_bytes(outline)
+}
+
+/// The target under which the outline lists the controls.
+const GROUND: &str = "ground";
+
+fn heading(page: &Page, endpoint: &OutlineEndpoint) -> String {
+    if endpoint.target == GROUND {
+        let gloss = page.dim("what should work if only a target is filtered");
+        return format!("{}  {gloss}", page.bold("Controls"));
+    }
+    let name = page.bold(&escape(&endpoint.name));
+    format!("{name}  {}", page.dim(&escape(&endpoint.target)))
+}
+
+fn marks(endpoint: &OutlineEndpoint) -> &'static str {
+    match (endpoint.essential, endpoint.pool) {
+        (true, true) => " (essential, any one is enough)",
+        (true, false) => " (essential)",
+        (false, true) => " (any one is enough)",
+        (false, false) => "",
+    }
+}
+
+fn rungs(page: &mut Page, endpoint: &OutlineEndpoint) {
+    let ladder: Vec<&str> = endpoint
+        .ladder
+        .iter()
+        .map(|rung| words::operation(*rung))
+        .collect();
+    let ladder = pad(&ladder.join(" "), 16);
+    let mut line = format!("{ladder}  {}", escape(&endpoint.endpoint));
+    if endpoint.target == GROUND {
+        line = format!("{line}, {}", escape(&endpoint.name));
+    }
+    if let Some(reason) = &endpoint.not_run {
+        let reason = page.dim(&format!("· not run: {}", escape(reason)));
+        line = format!("{line} {reason}");
+    }
+    // A ladder of spaces would be wrapped away: the first line is whole, the rest hangs under the endpoint.
+    let indent = if endpoint.target == GROUND { 2 } else { 4 };
+    page.hanging(indent, indent + 18, &line);
+}

@@ -1,0 +1,395 @@
+//! Every mistake one can make in a definitions file, told with line, column, caret and what to do.
+
+use blockprobe::catalog::load;
+
+use crate::TARGET;
+
+/// Everything that is said about a wrong file.
+pub fn complaint(text: &str) -> String {
+    load("my.toml", text.as_bytes())
+        .expect_err("the file is wrong")
+        .to_string()
+}
+
+/// Asserts that an endpoint with these lines is refused with these words.
+#[track_caller]
+pub fn refused(endpoint: &str, words: &[&str]) {
+    let complaint = complaint(&format!("{TARGET}{endpoint}"));
+    for word in words {
+        assert!(complaint.contains(word), "{word:?} is not in:\n{complaint}");
+    }
+}
+
+#[test]
+fn all_mistakes_of_a_file_are_shown_at_once() {
+    let text = r#"
+[[target]]
+id = "t"
+name = "T"
+[[target.service]]
+id = "s"
+esential = true
+[[target.service.endpoint]]
+protocol = "htps"
+hosts = ["example.org", "1.2.3.4"]
+ports = [443, 70000]
+"#;
+    insta::assert_snapshot!(complaint(text), @r#"
+    my.toml:7:1: unknown key `esential` in a service
+       |
+     7 | esential = true
+       | ^^^^^^^^
+    hint: did you mean `essential`?
+
+    my.toml:9:12: unknown protocol `htps`
+       |
+     9 | protocol = "htps"
+       |            ^^^^^^
+    hint: did you mean `https`?
+
+    my.toml:10:25: `1.2.3.4` is no host name: it is an address
+        |
+     10 | hosts = ["example.org", "1.2.3.4"]
+        |                         ^^^^^^^^^
+    hint: put it into `addresses`
+
+    my.toml:11:15: port 70000 is not between 1 and 65535
+        |
+     11 | ports = [443, 70000]
+        |               ^^^^^
+    "#);
+}
+
+#[test]
+fn broken_syntax_does_not_hide_the_other_mistakes() {
+    insta::assert_snapshot!(complaint("[[target]]\nid = \"T\"\nname = yes\n[[target.service]]\n"), @r#"
+    my.toml:2:6: id `T` has characters other than a-z, 0-9, `_` and `-`
+       |
+     2 | id = "T"
+       |      ^^^
+    hint: for instance `t`
+
+    my.toml:3:8: not valid TOML: string values must be quoted, expected literal string
+       |
+     3 | name = yes
+       |        ^^^
+    "#);
+}
+
+#[test]
+fn hosts_are_checked() {
+    for (host, words) in [
+        ("", "it is empty"),
+        ("пример.рф", "punycode"),
+        ("https://a.example/", "it is a URL"),
+        ("a.example:443", "`ports`"),
+        ("192.0.2.1", "put it into `addresses`"),
+        ("2001:db8::1", "put it into `addresses`"),
+        ("*.example", "wildcard"),
+        ("a..example", "empty label"),
+        ("a.example.", "empty label"),
+        ("-a.example", "begins or ends"),
+        ("a b.example", "characters other than"),
+        ("a.1", "ends in a number"),
+        ("localhost", "this machine"),
+    ] {
+        refused(
+            &format!("protocol = \"tls\"\nhosts = [\"{host}\"]\n"),
+            &["my.toml:9:10: ", words, "^"],
+        );
+    }
+    let label = "a".repeat(64);
+    refused(
+        &format!("protocol = \"tls\"\nhosts = [\"{label}.example\"]\n"),
+        &["longer than 63"],
+    );
+    let host = vec!["a".repeat(60); 5].join(".");
+    refused(
+        &format!("protocol = \"tls\"\nhosts = [\"{host}\"]\n"),
+        &["longer than 253"],
+    );
+}
+
+#[test]
+fn addresses_are_checked() {
+    for (address, words) in [
+        ("127.0.0.1", "this machine"),
+        ("::1", "this machine"),
+        ("::ffff:127.0.0.1", "this machine"),
+        ("224.0.0.1", "multicast"),
+        ("ff02::1", "multicast"),
+        ("0.0.0.0", "unspecified"),
+        ("255.255.255.255", "broadcast"),
+        ("192.0.2.0/24", "single addresses"),
+        ("192.0.2.1:80", "without brackets and port"),
+        ("fe80::1%eth0", "zone"),
+        ("a.example", "goes into `hosts`"),
+        ("300.0.0.1", "no IPv4 or IPv6 address"),
+    ] {
+        refused(
+            &format!("protocol = \"tls\"\naddresses = [\"{address}\"]\n"),
+            &["my.toml:9:14: ", words, "^"],
+        );
+    }
+}
+
+#[test]
+fn ports_are_checked() {
+    for port in ["0", "-1", "65536", "99999999999999999999"] {
+        refused(
+            &format!("protocol = \"tls\"\nhosts = [\"a.example\"]\nports = [{port}]\n"),
+            &["my.toml:10:10: port"],
+        );
+    }
+    refused(
+        "protocol = \"tcp\"\nhosts = [\"a.example\"]\n",
+        &["`ports` is missing: `tcp` has no usual port"],
+    );
+    refused(
+        "protocol = \"tls\"\nhosts = [\"a.example\"]\nports = 443\n",
+        &["should be a list", "`ports = [...]`"],
+    );
+    refused(
+        "protocol = \"tls\"\nhosts = [\"a.example\"]\nports = [\"443\"]\n",
+        &["quotation marks out"],
+    );
+}
+
+#[test]
+fn keys_that_mean_nothing_to_a_protocol_are_refused() {
+    refused(
+        "protocol = \"tls\"\nhosts = [\"a.example\"]\npath = \"/\"\n",
+        &["`path` means nothing here"],
+    );
+    refused(
+        "protocol = \"http\"\nhosts = [\"a.example\"]\nalpn = [\"h2\"]\n",
+        &["`alpn` means nothing here"],
+    );
+    refused(
+        "protocol = \"http\"\nhosts = [\"a.example\"]\nserver_name = \"b.example\"\n",
+        &["does not speak TLS"],
+    );
+    refused(
+        "protocol = \"tls\"\nhosts = [\"a.example\"]\nexpect = { status = [200] }\n",
+        &["`status` means nothing"],
+    );
+}
+
+#[test]
+fn texts_that_go_on_the_wire_are_checked() {
+    for (line, words) in [
+        ("path = \"x\"", "does not begin with `/`"),
+        ("path = \"/a b\"", "percent-encode"),
+        ("path = \"/\\u0000\"", "percent-encode"),
+        ("path = \"/ж\"", "percent-encode"),
+        ("path = \"/#a\"", "fragment"),
+        ("alpn = [\"\"]", "1 to 255"),
+        ("alpn = [\"h2\\n\"]", "1 to 255"),
+        ("server_name = \"ж\"", "punycode"),
+        ("expect = { status = [99] }", "between 100 and 599"),
+        ("expect = { title = \"\\u001b[2J\" }", "control characters"),
+        ("expect = { contains = \"\" }", "is empty"),
+        ("expect = { alpn = \"ж\" }", "1 to 255"),
+        (
+            "expect = { private_root = \"aple\" }",
+            "did you mean `apple`?",
+        ),
+        (
+            "expect = { private_root = \"zzzzzzz\" }",
+            "known are: `apple`, `russian_trusted_ca`",
+        ),
+    ] {
+        refused(
+            &format!("protocol = \"https\"\nhosts = [\"a.example\"]\n{line}\n"),
+            &["my.toml:10:", words],
+        );
+    }
+    let long = "x".repeat(5000);
+    let line = format!(
+        "protocol = \"https\"\nhosts = [\"a.example\"]\nexpect = {{ body = \"{long}\" }}\n"
+    );
+    refused(&line, &["`body` is 5000 bytes long"]);
+}
+
+#[test]
+fn ids_are_checked() {
+    let named = |id: &str| complaint(&format!("[[target]]\nid = \"{id}\"\nname = \"T\"\n"));
+    assert!(named("My App").contains("for instance `my_app`"));
+    assert!(named("").contains("is empty"));
+    assert!(named(&"a".repeat(65)).contains("longer than 64"));
+    assert!(named("ж").contains("characters other than"));
+}
+
+#[test]
+fn nothing_may_be_there_twice() {
+    let endpoint = "protocol = \"tls\"\nhosts = [\"a.example\"]\n";
+    refused(
+        &format!(
+            "{endpoint}[[target.service]]\nid = \"z\"\n[[target.service.endpoint]]\n{endpoint}"
+        ),
+        &["my.toml:14:10: endpoint `tls://a.example:443` is here twice: service `s` has it"],
+    );
+    refused(
+        &format!("{endpoint}[[target.service]]\nid = \"s\"\n"),
+        &["a service `s` is already defined"],
+    );
+    refused(
+        "protocol = \"tls\"\nhosts = [\"a.example\", \"A.example\"]\n",
+        &["is here twice"],
+    );
+    refused(
+        &format!("{endpoint}{TARGET}{endpoint}"),
+        &["a target `t` is already defined"],
+    );
+    let taken = format!("include = \"default\"\n{TARGET}{endpoint}").replace("\"t\"", "\"max\"");
+    assert!(complaint(&taken).contains("a target `max` is already defined"));
+}
+
+#[test]
+fn what_is_empty_is_told() {
+    assert!(complaint("").contains("the file defines no target"));
+    assert!(
+        complaint("[[target]]\nid = \"t\"\nname = \"T\"\n").contains("the target has no service")
+    );
+    let text = "[[target]]\nid = \"t\"\nname = \"T\"\n[[target.service]]\nid = \"s\"\n";
+    assert!(complaint(text).contains("my.toml:4:1: the service has no endpoint"));
+    refused(
+        "protocol = \"tls\"\n",
+        &["my.toml:7:1: the endpoint has no host and no address"],
+    );
+    refused(
+        "protocol = \"tls\"\nhosts = []\n",
+        &["the endpoint has no host and no address"],
+    );
+    refused(
+        "hosts = [\"a.example\"]\n",
+        &["`protocol` is missing in an endpoint"],
+    );
+}
+
+#[test]
+fn a_misspelt_key_is_not_also_missing() {
+    let complaint = complaint(&format!(
+        "{TARGET}protcol = \"tls\"\nhost = [\"a.example\"]\n"
+    ));
+    assert!(
+        complaint.contains("did you mean `protocol`?"),
+        "{complaint}"
+    );
+    assert!(complaint.contains("did you mean `hosts`?"), "{complaint}");
+    assert!(
+        !complaint.contains("missing") && !complaint.contains("no host"),
+        "{complaint}"
+    );
+}
+
+#[test]
+fn a_single_bracket_is_explained() {
+    let complaint = complaint("[target]\nid = \"t\"\n");
+    assert!(
+        complaint.contains("`target` should be an array of tables"),
+        "{complaint}"
+    );
+    assert!(
+        complaint.contains("write `[[target]]` with two brackets"),
+        "{complaint}"
+    );
+}
+
+#[test]
+fn controls_and_resolvers_are_checked() {
+    let text = r#"include = "default"
+[[control]]
+id = "c"
+operator = "o"
+region = "abroad"
+protocol = "stun"
+[[resolver]]
+id = "system"
+operator = "o"
+role = "system"
+region = "foreign"
+addresses = []
+transports = ["dot", "udpp"]
+path = "/x"
+[[resolver]]
+id = "r"
+operator = "o"
+role = "public"
+region = "foreign"
+addresses = ["192.0.2.1", "192.0.2.1"]
+transports = ["udp"]
+[[resolver]]
+id = "r"
+operator = "p"
+role = "public"
+region = "foreign"
+addresses = ["192.0.2.2"]
+transports = ["udp"]
+"#;
+    let complaint = complaint(text);
+    for words in [
+        ":5:10: unknown region `abroad`",
+        ":6:12: a control cannot speak `stun`",
+        ":2:1: `host` is missing in a control",
+        ":8:6: `system` is the name of",
+        "known are: `public`, `national`, `decoy`",
+        ":12:13: `addresses` is empty",
+        "`dot` needs the name",
+        "did you mean `udp`?",
+        ":14:8: `path` means nothing here",
+        "resolver `r/udp/192.0.2.1` is already defined",
+        ":22:1: resolver `r` has another operator",
+    ] {
+        assert!(
+            complaint.contains(words),
+            "{words:?} is not in:\n{complaint}"
+        );
+    }
+}
+
+#[test]
+fn certificates_are_checked() {
+    let key = "-----BEGIN PRIVATE KEY-----\\nAAAA\\n-----END PRIVATE KEY-----\\n";
+    let rubbish = "-----BEGIN CERTIFICATE-----\\nAAAA\\n-----END CERTIFICATE-----\\n";
+    for (pem, words) in [
+        ("no", "not a certificate"),
+        (key, "not a certificate"),
+        (rubbish, "not the X.509 certificate"),
+    ] {
+        let text = format!(
+            "include = \"default\"\n[[private_root]]\nid = \"r\"\nname = \"R\"\ncertificates = [\"{pem}\"]\n"
+        );
+        let complaint = complaint(&text);
+        assert!(complaint.contains(words), "{complaint}");
+    }
+}
+
+#[test]
+fn a_server_certificate_is_no_root() {
+    let leaf = rcgen::generate_simple_self_signed(["a.example".to_owned()]).expect("a certificate");
+    let pem = leaf.cert.pem();
+    let complaint = complaint(&format!(
+        "include = \"default\"\n[[private_root]]\nid = \"r\"\nname = \"R\"\ncertificates = [\"\"\"\n{pem}\"\"\"]\n"
+    ));
+    let words = "not the X.509 certificate of a certification authority";
+    assert!(complaint.contains(words), "{complaint}");
+}
+
+#[test]
+fn what_is_not_utf_8_is_told_with_its_place() {
+    let errors = load("my.toml", b"[[target]]\nid = \"\xff\"\n").expect_err("not UTF-8");
+    let shown = errors.to_string();
+    assert!(
+        shown.contains("my.toml:2:7: not UTF-8: byte 0xff at offset 17"),
+        "{shown}"
+    );
+}
+
+#[test]
+fn what_stands_under_a_misspelt_header_is_not_also_missing() {
+    for text in ["[[targets]]\nid = \"t\"\n", "[target]\nid = \"t\"\n"] {
+        let complaint = complaint(text);
+        assert!(!complaint.contains("no target"), "{complaint}");
+    }
+}

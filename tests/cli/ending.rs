@@ -1,0 +1,105 @@
+//! Runs that end before their time: killed, interrupted, out of time. What was measured is whole and valid.
+
+use std::io::{BufRead, BufReader, Read};
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use super::{SLOW, blockprobe, code, lines, output};
+
+#[test]
+fn a_killed_run_leaves_whole_lines() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("run.ndjson");
+    let mut child = blockprobe(&["--lab", SLOW, "-o", path.to_str().unwrap()])
+        .spawn()
+        .unwrap();
+    while !has_lines(&path, 3) {
+        assert!(
+            child.try_wait().unwrap().is_none(),
+            "it ended before it was killed"
+        );
+        std::thread::yield_now();
+    }
+    child.kill().unwrap();
+    assert_eq!(child.wait().unwrap().signal(), Some(9));
+    let left = lines(&std::fs::read_to_string(&path).unwrap());
+    assert_eq!(left[0]["type"], "started");
+}
+
+fn has_lines(path: &Path, count: usize) -> bool {
+    std::fs::read_to_string(path).is_ok_and(|text| text.lines().count() >= count)
+}
+
+#[test]
+fn an_interrupted_run_keeps_what_was_measured() {
+    for name in ["INT", "TERM"] {
+        let (child, mut reader, mut text) = under_way(&["--lab", SLOW, "-f", "ndjson"]);
+        signal(&child, name);
+        reader.read_to_string(&mut text).unwrap();
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(130), "{name}");
+        let lines = lines(&text);
+        let last = lines.last().unwrap();
+        assert_eq!(last["type"], "finished");
+        assert_eq!(last["run"]["interrupted"], true);
+        assert_eq!(
+            lines
+                .iter()
+                .filter(|line| line["type"] == "verdict")
+                .count(),
+            4
+        );
+    }
+}
+
+#[test]
+fn a_second_signal_ends_a_run_at_once() {
+    let (mut child, reader, _) = under_way(&["--lab", SLOW, "-f", "ndjson"]);
+    signal(&child, "INT");
+    let mut said = BufReader::new(child.stderr.take().expect("a pipe"));
+    let mut line = String::new();
+    said.read_line(&mut line).unwrap();
+    assert!(line.contains("interrupted"), "{line}");
+    // The run may be over by now, which is the same status.
+    let _ = Command::new("kill")
+        .args(["-s", "INT", &child.id().to_string()])
+        .output();
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    drop(reader);
+}
+
+#[test]
+fn a_run_whose_time_is_up_is_interrupted_and_exits_by_the_ordinary_rule() {
+    let began = Instant::now();
+    let run = output(&["--lab", SLOW, "-f", "json", "--timeout", "0.05"]);
+    assert!(began.elapsed() < Duration::from_secs(10));
+    let report: Value = serde_json::from_slice(&run.stdout).expect("a whole document");
+    assert_eq!(report["run"]["interrupted"], true);
+    assert!([0, 3].contains(&code(&run)), "{}", code(&run));
+}
+
+fn signal(child: &Child, name: &str) {
+    let sent = Command::new("kill")
+        .args(["-s", name, &child.id().to_string()])
+        .status()
+        .expect("kill");
+    assert!(sent.success());
+}
+
+/// A run that has written its first line: it is under way.
+fn under_way(arguments: &[&str]) -> (Child, BufReader<ChildStdout>, String) {
+    let mut child = blockprobe(arguments)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the command starts");
+    let mut reader = BufReader::new(child.stdout.take().expect("a pipe"));
+    let mut first = String::new();
+    reader.read_line(&mut first).expect("a line");
+    assert!(first.contains("\"started\""), "{first}");
+    (child, reader, first)
+}

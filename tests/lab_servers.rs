@@ -1,0 +1,12 @@
+//! The lab's servers, asked by clients that we did not write: curl, openssl, kdig and the operating system.
+
+#[path = "lab_servers/clients.rs"]
+mod clients;
+#[path = "lab_servers/faults.rs"]
+mod faults;
+#[path = "lab_servers/names.rs"]
+mod names;
+#[path = "lab_servers/servers.rs"]
+mod servers;
+#[path = "lab_servers/world.rs"]
+mod world;

@@ -1,0 +1,14 @@
+//! The measuring room against real sockets on loopback: every way of failing is seen once, and told as what it was.
+
+#[path = "measure/climbs.rs"]
+mod climbs;
+#[path = "measure/engine.rs"]
+mod engine;
+#[path = "measure/pages.rs"]
+mod pages;
+#[path = "measure/queries.rs"]
+mod queries;
+#[path = "measure/site.rs"]
+mod site;
+#[path = "measure/streams.rs"]
+mod streams;
