@@ -5,6 +5,7 @@ pub mod authority;
 pub mod censor;
 pub mod door;
 pub mod fault;
+pub mod inspector;
 pub mod life;
 pub mod ports;
 pub mod resolver;
@@ -153,6 +154,7 @@ fn start_tcp(town: &Town, sockets: Vec<(Place, Socket)>, life: &Life) -> io::Res
             door.clone(),
             &name,
             Arc::clone(&town.speakers),
+            Arc::clone(&town.inspector),
             life.clone(),
         );
         life.spawn_for_ever(server.serve(listener));

@@ -3,6 +3,7 @@
 pub mod false_answer;
 pub mod injected_answer;
 pub mod lying_resolver;
+pub mod server_name;
 
 use std::collections::BTreeSet;
 
@@ -64,6 +65,7 @@ const RULES: &[Rule] = &[
     injected_answer::infer,
     false_answer::infer,
     lying_resolver::infer,
+    server_name::infer,
 ];
 
 /// Observations one technique refers to; the report holds all the others too.

@@ -136,7 +136,15 @@ impl Censor {
     /// Whether the lab can play this censor.
     pub fn is_playable(self) -> bool {
         let hijack = Technique::new(Trigger::Resolver, Interference::HijackedResolver);
-        self.technique == hijack || self.spoil().is_some()
+        self.technique == hijack || self.looks_at_server_names() || self.spoil().is_some()
+    }
+
+    /// Whether it reads ClientHellos.
+    pub const fn looks_at_server_names(self) -> bool {
+        matches!(
+            self.technique.trigger,
+            Trigger::ServerName | Trigger::ServerNameAtAddress
+        )
     }
 }
 

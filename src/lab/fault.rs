@@ -11,6 +11,12 @@ pub enum Fault {
     ExpiredCertificate(Aim),
     /// The servers wait so many milliseconds before they read or write the first byte.
     SlowServer(Aim, u64),
+    /// The servers accept connections and answer no ClientHello, whatever its name.
+    SilentTls(Aim),
+    /// The real servers know none of their names any more and send `unrecognized_name`.
+    GenuineAlert(Aim),
+    /// The real servers show a certificate that nobody vouches for, whatever the name.
+    WrongCertificate(Aim),
     /// The real servers answer every HTTP request with this status.
     Status(Aim, u16),
     /// Every resolver says that the name does not exist, because it does not.

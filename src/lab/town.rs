@@ -9,6 +9,7 @@ use crate::lab::atlas::{ADVERTISERS, Atlas, BLOCK_PAGE, PORTAL};
 use crate::lab::censor::Aimed;
 use crate::lab::door::{Door, Face, Tenant, is_udp};
 use crate::lab::fault::{Aim, Fault};
+use crate::lab::inspector::Inspector;
 use crate::lab::ports::Place;
 use crate::lab::resolver::Speaker;
 use crate::lab::scenarios::Scenario;
@@ -29,6 +30,8 @@ pub struct Town {
     pub datagrams: BTreeMap<Place, Option<usize>>,
     /// The resolvers.
     pub speakers: Arc<[Speaker]>,
+    /// Who reads server names.
+    pub inspector: Arc<Inspector>,
     /// The line is said to have IPv6 whether it works or not.
     pub claims_ipv6: bool,
 }
@@ -36,7 +39,10 @@ pub struct Town {
 impl Town {
     /// Lays a scenario out.
     pub fn new(scenario: &Scenario, catalog: &Catalog, atlas: &Atlas) -> Self {
-        let mut town = Self::default();
+        let mut town = Self {
+            inspector: Arc::new(Inspector::new(scenario.censors, catalog)),
+            ..Self::default()
+        };
         town.settle(catalog, atlas, scenario.faults);
         town.install_resolvers(scenario, catalog, atlas);
         town.add_pages(atlas);
@@ -142,6 +148,15 @@ impl Town {
                 self.doors_of(aim, catalog, atlas, |it| it.delay = delay);
             }
             Fault::BrokenIpv6 => self.break_ipv6(atlas),
+            Fault::SilentTls(aim) => {
+                self.doors_of(aim, catalog, atlas, |it| it.face = Face::Silent)
+            }
+            Fault::GenuineAlert(aim) => {
+                self.doors_of(aim, catalog, atlas, |it| it.face = Face::Strict)
+            }
+            Fault::WrongCertificate(aim) => {
+                self.doors_of(aim, catalog, atlas, |it| it.face = Face::Misconfigured);
+            }
             Fault::CaptivePortal => {
                 for door in self.doors.values_mut() {
                     door.face = behind_portal(door);
@@ -298,6 +313,9 @@ fn zone(scenario: &Scenario, catalog: &Catalog, atlas: &Atlas) -> Zone {
             Fault::ServerDown(_)
             | Fault::ExpiredCertificate(_)
             | Fault::SlowServer(..)
+            | Fault::SilentTls(_)
+            | Fault::GenuineAlert(_)
+            | Fault::WrongCertificate(_)
             | Fault::Status(..)
             | Fault::CaptivePortal => {}
         }

@@ -13,23 +13,27 @@ use crate::model::observation::Observation;
 use crate::plan::Seen;
 use crate::plan::resolve::Subject;
 
-/// Everything the contrast round calls for, given what was seen so far.
+/// Everything the contrast round calls for, given what was seen so far. `controls` are addresses of controls that
+/// speak TLS, once the ground is done.
 pub fn checks<'a, I: Iterator<Item = &'a Endpoint>>(
     catalog: &Catalog,
     line: &Line,
     subject: Subject,
     endpoints: impl Fn() -> I,
     seen: &Seen,
-    controls: &[SocketAddr],
+    controls: Option<&[SocketAddr]>,
 ) -> Vec<Check> {
     let mut checks = names::checks(catalog, line, subject, endpoints(), seen);
-    checks.extend(handshake::checks(controls, subject, seen));
+    // Before the ground is done nobody knows which controls can serve.
+    if let Some(controls) = controls {
+        checks.extend(handshake::checks(controls, subject, seen));
+    }
     checks.extend(address::checks(subject, endpoints(), seen));
     checks
 }
 
 /// Climbs of the reach round that are complete and were begun.
-fn reached<'a>(seen: &'a Seen) -> impl Iterator<Item = (&'a Climb, &'a Observation)> {
+fn reached(seen: &Seen) -> impl Iterator<Item = (&Climb, &Observation)> {
     seen.observations().filter_map(|observation| {
         let Ask::Climb(climb) = &observation.check.ask else {
             return None;
@@ -43,7 +47,13 @@ fn reached<'a>(seen: &'a Seen) -> impl Iterator<Item = (&'a Climb, &'a Observati
 }
 
 /// A check like the one that failed, with one thing changed.
-fn changed(subject: Subject, failed: &Observation, varies: Variation, trial: u32, climb: Climb) -> Check {
+fn changed(
+    subject: Subject,
+    failed: &Observation,
+    varies: Variation,
+    trial: u32,
+    climb: Climb,
+) -> Check {
     let word = match varies {
         Variation::Nothing => "again",
         Variation::ServerName => "name",

@@ -19,9 +19,15 @@ const PORTS: usize = 2;
 const ADDRESSES: usize = 8;
 
 /// The repetitions and other ports that are called for.
-pub fn checks<'a>(subject: Subject, endpoints: impl Iterator<Item = &'a Endpoint>, seen: &Seen) -> Vec<Check> {
+pub fn checks<'a>(
+    subject: Subject,
+    endpoints: impl Iterator<Item = &'a Endpoint>,
+    seen: &Seen,
+) -> Vec<Check> {
     let ports: BTreeSet<u16> = endpoints
-        .filter(|endpoint| endpoint.protocol.first_unspoken() != endpoint.protocol.ladder().first().copied())
+        .filter(|endpoint| {
+            endpoint.protocol.first_unspoken() != endpoint.protocol.ladder().first().copied()
+        })
         .map(|endpoint| endpoint.port)
         .collect();
     let mut tried: BTreeMap<IpAddr, BTreeSet<u16>> = BTreeMap::new();
@@ -34,14 +40,27 @@ pub fn checks<'a>(subject: Subject, endpoints: impl Iterator<Item = &'a Endpoint
     let mut checks = Vec::new();
     let mut contrasted = BTreeSet::new();
     for (climb, failed) in reached(seen) {
-        if !never_stood(failed) || contrasted.len() == ADDRESSES || !contrasted.insert(climb.address.ip()) {
+        if !never_stood(failed)
+            || contrasted.len() == ADDRESSES
+            || !contrasted.insert(climb.address.ip())
+        {
             continue;
         }
         for trial in 2..=TRIALS {
-            checks.push(changed(subject, failed, Variation::Nothing, trial, climb.clone()));
+            checks.push(changed(
+                subject,
+                failed,
+                Variation::Nothing,
+                trial,
+                climb.clone(),
+            ));
         }
         let known = &tried[&climb.address.ip()];
-        for port in ports.iter().filter(|port| !known.contains(port)).take(PORTS) {
+        for port in ports
+            .iter()
+            .filter(|port| !known.contains(port))
+            .take(PORTS)
+        {
             let other = Climb {
                 address: SocketAddr::new(climb.address.ip(), *port),
                 protocol: Protocol::Tcp,

@@ -11,14 +11,14 @@ use crate::model::catalog::Protocol;
 use crate::model::check::{Check, Climb, Variation};
 use crate::model::failure::Failure;
 use crate::model::observation::{Observation, Operation};
-use crate::plan::contrast::{changed, reached};
 use crate::plan::Seen;
+use crate::plan::contrast::{changed, reached};
 use crate::plan::resolve::Subject;
 
 /// Trials of the failing combination in all, and of each contrast.
 const TRIALS: u32 = 3;
 /// Names of one target that are contrasted; the others share their fate.
-const NAMES: usize = 6;
+const NAMES: usize = 16;
 
 /// The cells that are called for.
 pub fn checks(controls: &[SocketAddr], subject: Subject, seen: &Seen) -> Vec<Check> {
@@ -42,14 +42,22 @@ pub fn checks(controls: &[SocketAddr], subject: Subject, seen: &Seen) -> Vec<Che
 fn failed_in_handshake(observation: &Observation) -> bool {
     observation.steps.last().is_some_and(|step| {
         step.operation == Operation::TlsHandshake
-            && step
-                .failure
-                .as_ref()
-                .is_some_and(|failure| !matches!(failure, Failure::SslInvalidCertificate | Failure::Interrupted))
+            && step.failure.as_ref().is_some_and(|failure| {
+                !matches!(
+                    failure,
+                    Failure::SslInvalidCertificate | Failure::Interrupted
+                )
+            })
     })
 }
 
-fn cells(controls: &[SocketAddr], subject: Subject, climb: &Climb, name: &str, failed: &Observation) -> Vec<Check> {
+fn cells(
+    controls: &[SocketAddr],
+    subject: Subject,
+    climb: &Climb,
+    name: &str,
+    failed: &Observation,
+) -> Vec<Check> {
     let neutral = neutral_name(name);
     let handshake = |address, server_name: &str| Climb {
         address,
@@ -76,11 +84,29 @@ fn cells(controls: &[SocketAddr], subject: Subject, climb: &Climb, name: &str, f
             .get((trial as usize - 1) % controls.len().max(1))
             .filter(|control| control.is_ipv4() == climb.address.is_ipv4());
         if let Some(control) = control {
-            checks.push(changed(subject, failed, Variation::Both, trial, handshake(*control, &neutral)));
-            checks.push(changed(subject, failed, Variation::Address, trial, handshake(*control, name)));
+            checks.push(changed(
+                subject,
+                failed,
+                Variation::Both,
+                trial,
+                handshake(*control, &neutral),
+            ));
+            checks.push(changed(
+                subject,
+                failed,
+                Variation::Address,
+                trial,
+                handshake(*control, name),
+            ));
         }
         if trial > 1 {
-            checks.push(changed(subject, failed, Variation::Nothing, trial, climb.clone()));
+            checks.push(changed(
+                subject,
+                failed,
+                Variation::Nothing,
+                trial,
+                climb.clone(),
+            ));
         }
     }
     checks
@@ -103,11 +129,21 @@ mod tests {
 
     #[test]
     fn the_innocuous_name_is_as_long_as_the_targets() {
-        for name in ["t.me", "web.whatsapp.com", "v.whatsapp.net", &format!("{}.example.org", "a".repeat(63))] {
+        for name in [
+            "t.me",
+            "web.whatsapp.com",
+            "v.whatsapp.net",
+            &format!("{}.example.org", "a".repeat(63)),
+        ] {
             let neutral = neutral_name(name);
             assert_eq!(neutral.len(), name.len());
             assert_ne!(neutral, name);
-            assert!(neutral.split('.').all(|label| (1..=63).contains(&label.len())), "{neutral}");
+            assert!(
+                neutral
+                    .split('.')
+                    .all(|label| (1..=63).contains(&label.len())),
+                "{neutral}"
+            );
         }
     }
 }
