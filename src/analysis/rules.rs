@@ -1,5 +1,6 @@
 //! The rules: one inference per file, listed once, in the order of the ladder of the field.
 
+pub mod address;
 pub mod false_answer;
 pub mod injected_answer;
 pub mod lying_resolver;
@@ -65,6 +66,7 @@ const RULES: &[Rule] = &[
     injected_answer::infer,
     false_answer::infer,
     lying_resolver::infer,
+    address::infer,
     server_name::infer,
 ];
 

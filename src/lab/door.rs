@@ -41,6 +41,8 @@ pub enum Face {
     Portal,
     /// The provider's block page.
     BlockPage,
+    /// Nobody: SYNs vanish.
+    Dropped,
     /// Somebody who accepts and says nothing.
     Silent,
     /// The real server, which knows no name.

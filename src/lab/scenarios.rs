@@ -537,6 +537,107 @@ pub static SCENARIOS: &[Scenario] = &[
             accessible(MAX),
         ]),
     },
+    Scenario {
+        name: "address_drop",
+        about: "Connections to Telegram's addresses vanish",
+        censors: &[on_path(
+            Trigger::Address,
+            Interference::Drop,
+            Aim::Target(TELEGRAM),
+        )],
+        faults: &[],
+        expected: only(&[
+            accessible(WHATSAPP),
+            ExpectedTarget {
+                target: TELEGRAM,
+                status: Status::Blocked,
+                confidence: Some(Confidence::Likely),
+                techniques: &["address/drop"],
+            },
+            accessible(FACETIME),
+            accessible(MAX),
+        ]),
+    },
+    Scenario {
+        name: "address_refuse",
+        about: "Connections to Telegram's addresses are refused",
+        censors: &[on_path(
+            Trigger::Address,
+            Interference::Refuse,
+            Aim::Target(TELEGRAM),
+        )],
+        faults: &[],
+        expected: only(&[
+            accessible(WHATSAPP),
+            ExpectedTarget {
+                target: TELEGRAM,
+                status: Status::Blocked,
+                confidence: Some(Confidence::Likely),
+                techniques: &["address/refuse"],
+            },
+            accessible(FACETIME),
+            accessible(MAX),
+        ]),
+    },
+    Scenario {
+        name: "data_centres_dropped",
+        about: "Connections to Telegram's data centres vanish; its web site is left alone",
+        censors: &[on_path(
+            Trigger::Address,
+            Interference::Drop,
+            Aim::Essential(TELEGRAM),
+        )],
+        faults: &[],
+        expected: only(&[
+            accessible(WHATSAPP),
+            ExpectedTarget {
+                target: TELEGRAM,
+                status: Status::Blocked,
+                confidence: Some(Confidence::Likely),
+                techniques: &["address/drop"],
+            },
+            accessible(FACETIME),
+            accessible(MAX),
+        ]),
+    },
+    Scenario {
+        name: "one_dead_data_centre",
+        about: "One of Telegram's data centres is down",
+        censors: &[],
+        faults: &[Fault::ServerDown(Aim::First(TELEGRAM))],
+        expected: only(&[
+            accessible(WHATSAPP),
+            ExpectedTarget {
+                target: TELEGRAM,
+                status: Status::Degraded,
+                confidence: Some(Confidence::Suspected),
+                techniques: &[],
+            },
+            accessible(FACETIME),
+            accessible(MAX),
+        ]),
+    },
+    Scenario {
+        name: "address_port_drop",
+        about: "Connections to WhatsApp's port 5222 vanish; its other ports are left alone",
+        censors: &[on_path(
+            Trigger::AddressPort,
+            Interference::Drop,
+            Aim::Target(WHATSAPP),
+        )],
+        faults: &[],
+        expected: only(&[
+            ExpectedTarget {
+                target: WHATSAPP,
+                status: Status::Accessible,
+                confidence: None,
+                techniques: &["address_port/drop"],
+            },
+            accessible(TELEGRAM),
+            accessible(FACETIME),
+            accessible(MAX),
+        ]),
+    },
 ];
 
 #[cfg(test)]
