@@ -5,6 +5,7 @@ pub mod authority;
 pub mod censor;
 pub mod door;
 pub mod fault;
+pub mod inspector;
 pub mod life;
 pub mod ports;
 pub mod resolver;
@@ -146,6 +147,10 @@ fn start_tcp(town: &Town, sockets: Vec<(Place, Socket)>, life: &Life) -> io::Res
             held.push(socket);
             continue;
         };
+        if door.face == Face::Dropped {
+            held.extend(swallow(socket)?);
+            continue;
+        }
         socket.listen(BACKLOG)?;
         let listener = TcpListener::from_std(socket.into())?;
         let name = place.0.to_string();
@@ -153,11 +158,20 @@ fn start_tcp(town: &Town, sockets: Vec<(Place, Socket)>, life: &Life) -> io::Res
             door.clone(),
             &name,
             Arc::clone(&town.speakers),
+            Arc::clone(&town.inspector),
             life.clone(),
         );
         life.spawn_for_ever(server.serve(listener));
     }
     Ok(held)
+}
+
+/// Makes a listener at which SYNs vanish: nobody accepts, and one parked connection fills its backlog of none.
+fn swallow(socket: Socket) -> io::Result<[Socket; 2]> {
+    socket.listen(0)?;
+    let parked = Socket::new(socket.domain()?, Type::STREAM, None)?;
+    parked.connect(&socket.local_addr()?)?;
+    Ok([socket, parked])
 }
 
 /// Lets the resolvers speak over UDP; the sockets of silent addresses come back.

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeSet, VecDeque};
 use std::io;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -84,7 +85,10 @@ pub async fn run(setup: &Setup, sink: &mut dyn Sink) -> io::Result<Outcome> {
     let mut events = Vec::new();
     while !journeys.are_over() {
         journeys.advance(&engine);
-        if let Some(judged) = journeys.judge(started_at) {
+        if journeys.judge_ground(started_at) {
+            continue;
+        }
+        if let Some(judged) = journeys.judge() {
             for verdict in judged {
                 sink.verdict(&verdict)?;
                 verdicts.push(verdict);
@@ -128,6 +132,7 @@ struct Journeys<'a> {
     setup: &'a Setup,
     ground: Journey<'a>,
     judged_ground: Option<Ground>,
+    controls: Option<Vec<SocketAddr>>,
     waiting: VecDeque<&'a Target>,
     targets: Vec<Journey<'a>>,
     events: mpsc::UnboundedReceiver<Event>,
@@ -155,6 +160,7 @@ impl<'a> Journeys<'a> {
             setup,
             ground: Journey::new(None),
             judged_ground: None,
+            controls: None,
             waiting: setup.catalog.targets.iter().collect(),
             targets: Vec::new(),
             events,
@@ -181,7 +187,7 @@ impl<'a> Journeys<'a> {
                 continue;
             }
             journey.stale = false;
-            for check in journey.plan(self.setup) {
+            for check in journey.plan(self.setup, self.controls.as_deref()) {
                 if journey.started.insert(check.id.clone()) {
                     self.started += 1;
                     journey.in_flight += 1;
@@ -219,20 +225,27 @@ impl<'a> Journeys<'a> {
         }
     }
 
-    /// Judges what is done: the ground first, then the targets that wait for nothing more.
-    fn judge(&mut self, started_at: Timestamp) -> Option<Vec<Verdict>> {
-        if self.judged_ground.is_none() {
-            if !self.ground.is_done(self.stopped) {
-                return None;
-            }
-            let observations = std::mem::take(&mut self.ground.seen).into_observations();
-            self.judged_ground = Some(Ground::new(
-                &self.setup.catalog,
-                &self.setup.line.notes,
-                started_at,
-                &observations,
-            ));
+    /// Judges the ground once it is done; the targets then know which controls may serve their contrasts.
+    fn judge_ground(&mut self, started_at: Timestamp) -> bool {
+        if self.judged_ground.is_some() || !self.ground.is_done(self.stopped) {
+            return false;
         }
+        let seen = std::mem::take(&mut self.ground.seen);
+        self.controls = Some(ground::working_controls(&self.setup.catalog, &seen));
+        self.judged_ground = Some(Ground::new(
+            &self.setup.catalog,
+            &self.setup.line.notes,
+            started_at,
+            &seen.into_observations(),
+        ));
+        for journey in &mut self.targets {
+            journey.stale = true;
+        }
+        true
+    }
+
+    /// Judges the targets that wait for nothing more.
+    fn judge(&mut self) -> Option<Vec<Verdict>> {
         let ground = self.judged_ground.as_ref()?;
         let (done, going): (Vec<_>, Vec<_>) = std::mem::take(&mut self.targets)
             .into_iter()
@@ -303,7 +316,7 @@ impl<'a> Journey<'a> {
     }
 
     /// Everything the rounds call for, given what was seen so far.
-    fn plan(&self, setup: &Setup) -> Vec<Check> {
+    fn plan(&self, setup: &Setup, controls: Option<&[SocketAddr]>) -> Vec<Check> {
         let Setup { catalog, line, .. } = setup;
         let Some(target) = self.target else {
             return ground::checks(catalog, line, &self.seen, self.patience);
@@ -343,8 +356,9 @@ impl<'a> Journey<'a> {
             catalog,
             line,
             subject(Round::Contrast),
-            endpoints(),
+            endpoints,
             &self.seen,
+            controls,
         ));
         checks
     }

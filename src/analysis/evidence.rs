@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use crate::analysis::ground::Ground;
 use crate::model::catalog::{Catalog, Endpoint, Resolver, ResolverRole, Target, Transport};
-use crate::model::check::{Ask, Climb, Role};
+use crate::model::check::{Ask, Climb, Role, Variation};
 use crate::model::failure::Failure;
 use crate::model::observation::{DnsReply, Observation, Operation};
 use crate::model::resolution::{Answer, Ordinary, Resolution};
@@ -107,14 +107,34 @@ impl<'a> Evidence<'a> {
             .collect()
     }
 
-    /// Every climb on behalf of the target.
+    /// Every climb of the target's own endpoints, repetitions included; contrasts are something else's.
     pub fn all_climbs(&self) -> impl Iterator<Item = (&'a Climb, &'a Observation)> {
         self.observations
             .iter()
+            .filter(|observation| observation.check.role == Role::Target)
             .filter_map(|observation| match &observation.check.ask {
                 Ask::Climb(climb) => Some((climb, observation)),
                 _ => None,
             })
+    }
+
+    /// Contrasts of one failed check in which that thing was changed; those that were not run are left out.
+    pub fn contrasts(&self, of: &str, varies: Variation) -> Vec<(&'a Climb, &'a Observation)> {
+        self.observations
+            .iter()
+            .filter(|observation| !observation.is_not_run() && !is_interrupted(observation))
+            .filter(|observation| {
+                observation
+                    .check
+                    .contrast
+                    .as_ref()
+                    .is_some_and(|contrast| contrast.of == of && contrast.varies == varies)
+            })
+            .filter_map(|observation| match &observation.check.ask {
+                Ask::Climb(climb) => Some((climb, observation)),
+                _ => None,
+            })
+            .collect()
     }
 
     /// Whether a server at that address proved by TLS to be that host.

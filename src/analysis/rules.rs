@@ -1,8 +1,10 @@
 //! The rules: one inference per file, listed once, in the order of the ladder of the field.
 
+pub mod address;
 pub mod false_answer;
 pub mod injected_answer;
 pub mod lying_resolver;
+pub mod server_name;
 
 use std::collections::BTreeSet;
 
@@ -64,6 +66,8 @@ const RULES: &[Rule] = &[
     injected_answer::infer,
     false_answer::infer,
     lying_resolver::infer,
+    address::infer,
+    server_name::infer,
 ];
 
 /// Observations one technique refers to; the report holds all the others too.

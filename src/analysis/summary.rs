@@ -136,6 +136,21 @@ fn words_of(id: &str) -> &'static str {
         "domain_name/drop" => "the resolver here stays silent for its names",
         "domain_name/false_answer" => "the resolver here sends its names elsewhere",
         "domain_name/injected_answer" => "somebody on the way forges the answers to its names",
+        "address/drop" => "its addresses are left without an answer",
+        "address/refuse" => "connections to its addresses are refused on the way",
+        "address/unreachable" => "a router on the way says that its addresses cannot be reached",
+        "address_port/drop" => "one port of its addresses is left without an answer",
+        "server_name/drop" | "server_name_at_address/drop" => {
+            "connections that name it in TLS are left without an answer"
+        }
+        "server_name/reset" | "server_name_at_address/reset" => {
+            "connections that name it in TLS are reset"
+        }
+        "server_name/close" | "server_name_at_address/close" => {
+            "connections that name it in TLS are closed"
+        }
+        "server_name/alert" => "connections that name it in TLS get a forged alert",
+        "server_name/intercept" => "connections that name it in TLS are met by somebody else",
         _ => "it is interfered with on the way",
     }
 }

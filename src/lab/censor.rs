@@ -4,6 +4,7 @@ use std::net::Ipv4Addr;
 
 use hickory_proto::op::ResponseCode;
 
+use crate::lab::door::Face;
 use crate::lab::fault::Aim;
 use crate::model::catalog::{Catalog, Resolver, ResolverRole, Transport};
 use crate::model::technique::{Interference, Technique, Trigger};
@@ -136,7 +137,33 @@ impl Censor {
     /// Whether the lab can play this censor.
     pub fn is_playable(self) -> bool {
         let hijack = Technique::new(Trigger::Resolver, Interference::HijackedResolver);
-        self.technique == hijack || self.spoil().is_some()
+        self.technique == hijack
+            || self.looks_at_server_names()
+            || self.face().is_some()
+            || self.spoil().is_some()
+    }
+
+    /// What becomes of connections, for censors that look at where they lead.
+    pub const fn face(self) -> Option<Face> {
+        if !matches!(
+            self.technique.trigger,
+            Trigger::Address | Trigger::AddressPort
+        ) {
+            return None;
+        }
+        match self.technique.interference {
+            Interference::Drop => Some(Face::Dropped),
+            Interference::Refuse => Some(Face::Closed),
+            _ => None,
+        }
+    }
+
+    /// Whether it reads ClientHellos.
+    pub const fn looks_at_server_names(self) -> bool {
+        matches!(
+            self.technique.trigger,
+            Trigger::ServerName | Trigger::ServerNameAtAddress
+        )
     }
 }
 

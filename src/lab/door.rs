@@ -41,6 +41,14 @@ pub enum Face {
     Portal,
     /// The provider's block page.
     BlockPage,
+    /// Nobody: SYNs vanish.
+    Dropped,
+    /// Somebody who accepts and says nothing.
+    Silent,
+    /// The real server, which knows no name.
+    Strict,
+    /// The real server with a certificate of its own making.
+    Misconfigured,
 }
 
 impl Tenant {

@@ -11,6 +11,12 @@ pub enum Fault {
     ExpiredCertificate(Aim),
     /// The servers wait so many milliseconds before they read or write the first byte.
     SlowServer(Aim, u64),
+    /// The servers accept connections and answer no ClientHello, whatever its name.
+    SilentTls(Aim),
+    /// The real servers know none of their names any more and send `unrecognized_name`.
+    GenuineAlert(Aim),
+    /// The real servers show a certificate that nobody vouches for, whatever the name.
+    WrongCertificate(Aim),
     /// The real servers answer every HTTP request with this status.
     Status(Aim, u16),
     /// Every resolver says that the name does not exist, because it does not.
@@ -36,6 +42,8 @@ pub enum Aim {
     Target(&'static str),
     /// The endpoints of a target's essential services.
     Essential(&'static str),
+    /// The first endpoint of the target's first essential service.
+    First(&'static str),
     /// One name that the target can do without: where one exists, of a service that is not essential.
     Spare(&'static str),
 }
@@ -44,7 +52,7 @@ impl Aim {
     /// Id of the target aimed at.
     pub const fn target(self) -> &'static str {
         match self {
-            Self::Target(id) | Self::Essential(id) | Self::Spare(id) => id,
+            Self::Target(id) | Self::Essential(id) | Self::First(id) | Self::Spare(id) => id,
         }
     }
 
@@ -56,6 +64,11 @@ impl Aim {
         match self {
             Self::Target(_) => endpoints_of(target, |_| true),
             Self::Essential(_) => endpoints_of(target, |service| service.essential),
+            Self::First(_) => {
+                let mut endpoints = endpoints_of(target, |service| service.essential);
+                endpoints.truncate(1);
+                endpoints
+            }
             Self::Spare(_) => {
                 let spare = spare_host(target);
                 let mut endpoints = endpoints_of(target, |_| true);

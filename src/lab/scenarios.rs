@@ -132,6 +132,28 @@ const fn at_isp(interference: Interference, lie: Lie) -> Censor {
     }
 }
 
+/// A censor on the path that looks at what connections say.
+const fn on_path(trigger: Trigger, interference: Interference, names: Aim) -> Censor {
+    Censor {
+        technique: Technique::new(trigger, interference),
+        at: Resolvers::All,
+        names,
+        lie: Lie::Bogon,
+    }
+}
+
+const fn facetime_blocked(
+    confidence: Confidence,
+    techniques: &'static [&'static str],
+) -> ExpectedTarget {
+    ExpectedTarget {
+        target: FACETIME,
+        status: Status::Blocked,
+        confidence: Some(confidence),
+        techniques,
+    }
+}
+
 /// Every scenario, in the order in which `selftest` plays them.
 pub static SCENARIOS: &[Scenario] = &[
     Scenario {
@@ -326,6 +348,295 @@ pub static SCENARIOS: &[Scenario] = &[
         censors: &[],
         faults: &[Fault::RetiredName(Aim::Spare(WHATSAPP))],
         expected: ALL_ACCESSIBLE,
+    },
+    Scenario {
+        name: "server_name_reset",
+        about: "Connections that name FaceTime's hosts in TLS are reset, wherever they lead",
+        censors: &[on_path(
+            Trigger::ServerName,
+            Interference::Reset,
+            Aim::Target(FACETIME),
+        )],
+        faults: &[],
+        expected: only(&[
+            accessible(WHATSAPP),
+            accessible(TELEGRAM),
+            facetime_blocked(Confidence::Confirmed, &["server_name/reset"]),
+            accessible(MAX),
+        ]),
+    },
+    Scenario {
+        name: "server_name_drop",
+        about: "Connections that name FaceTime's hosts in TLS are left without an answer, wherever they lead",
+        censors: &[on_path(
+            Trigger::ServerName,
+            Interference::Drop,
+            Aim::Target(FACETIME),
+        )],
+        faults: &[],
+        expected: only(&[
+            accessible(WHATSAPP),
+            accessible(TELEGRAM),
+            facetime_blocked(Confidence::Confirmed, &["server_name/drop"]),
+            accessible(MAX),
+        ]),
+    },
+    Scenario {
+        name: "server_name_close",
+        about: "Connections that name FaceTime's hosts in TLS are closed, wherever they lead",
+        censors: &[on_path(
+            Trigger::ServerName,
+            Interference::Close,
+            Aim::Target(FACETIME),
+        )],
+        faults: &[],
+        expected: only(&[
+            accessible(WHATSAPP),
+            accessible(TELEGRAM),
+            facetime_blocked(Confidence::Confirmed, &["server_name/close"]),
+            accessible(MAX),
+        ]),
+    },
+    Scenario {
+        name: "server_name_alert",
+        about: "Connections that name FaceTime's hosts in TLS get a forged alert, wherever they lead",
+        censors: &[on_path(
+            Trigger::ServerName,
+            Interference::Alert,
+            Aim::Target(FACETIME),
+        )],
+        faults: &[],
+        expected: only(&[
+            accessible(WHATSAPP),
+            accessible(TELEGRAM),
+            facetime_blocked(Confidence::Confirmed, &["server_name/alert"]),
+            accessible(MAX),
+        ]),
+    },
+    Scenario {
+        name: "server_name_intercept",
+        about: "Connections that name FaceTime's hosts in TLS are met by somebody else, wherever they lead",
+        censors: &[on_path(
+            Trigger::ServerName,
+            Interference::Intercept,
+            Aim::Target(FACETIME),
+        )],
+        faults: &[],
+        expected: only(&[
+            accessible(WHATSAPP),
+            accessible(TELEGRAM),
+            facetime_blocked(Confidence::Confirmed, &["server_name/intercept"]),
+            accessible(MAX),
+        ]),
+    },
+    Scenario {
+        name: "server_name_at_address_reset",
+        about: "FaceTime's names in TLS are reset at FaceTime's own addresses only",
+        censors: &[on_path(
+            Trigger::ServerNameAtAddress,
+            Interference::Reset,
+            Aim::Target(FACETIME),
+        )],
+        faults: &[],
+        expected: only(&[
+            accessible(WHATSAPP),
+            accessible(TELEGRAM),
+            facetime_blocked(Confidence::Likely, &["server_name_at_address/reset"]),
+            accessible(MAX),
+        ]),
+    },
+    Scenario {
+        name: "server_name_at_address_drop",
+        about: "FaceTime's names in TLS are left without an answer at FaceTime's own addresses only",
+        censors: &[on_path(
+            Trigger::ServerNameAtAddress,
+            Interference::Drop,
+            Aim::Target(FACETIME),
+        )],
+        faults: &[],
+        expected: only(&[
+            accessible(WHATSAPP),
+            accessible(TELEGRAM),
+            facetime_blocked(Confidence::Likely, &["server_name_at_address/drop"]),
+            accessible(MAX),
+        ]),
+    },
+    Scenario {
+        name: "server_name_beside_raw_chat",
+        about: "WhatsApp's names in TLS are reset; its chat, which sends no name, is left alone",
+        censors: &[on_path(
+            Trigger::ServerName,
+            Interference::Reset,
+            Aim::Target(WHATSAPP),
+        )],
+        faults: &[],
+        expected: only(&[
+            ExpectedTarget {
+                target: WHATSAPP,
+                status: Status::Degraded,
+                confidence: Some(Confidence::Confirmed),
+                techniques: &["server_name/reset"],
+            },
+            accessible(TELEGRAM),
+            accessible(FACETIME),
+            accessible(MAX),
+        ]),
+    },
+    Scenario {
+        name: "delisted_and_filtered_by_name",
+        about: "WhatsApp's names are denied by the provider's resolver and reset in TLS too",
+        censors: &[
+            at_isp(Interference::Nxdomain, Lie::Bogon),
+            on_path(
+                Trigger::ServerName,
+                Interference::Reset,
+                Aim::Target(WHATSAPP),
+            ),
+        ],
+        faults: &[],
+        expected: only(&[
+            blocked(&["domain_name/nxdomain", "server_name/reset"]),
+            accessible(TELEGRAM),
+            accessible(FACETIME),
+            accessible(MAX),
+        ]),
+    },
+    Scenario {
+        name: "silent_tls",
+        about: "FaceTime's essential servers accept connections and answer no handshake",
+        censors: &[],
+        faults: &[Fault::SilentTls(Aim::Essential(FACETIME))],
+        expected: only(&[
+            accessible(WHATSAPP),
+            accessible(TELEGRAM),
+            inconclusive(FACETIME),
+            accessible(MAX),
+        ]),
+    },
+    Scenario {
+        name: "genuine_alert",
+        about: "FaceTime's essential servers know none of their names any more",
+        censors: &[],
+        faults: &[Fault::GenuineAlert(Aim::Essential(FACETIME))],
+        expected: only(&[
+            accessible(WHATSAPP),
+            accessible(TELEGRAM),
+            inconclusive(FACETIME),
+            accessible(MAX),
+        ]),
+    },
+    Scenario {
+        name: "wrong_certificate",
+        about: "FaceTime's essential servers show a certificate nobody vouches for",
+        censors: &[],
+        faults: &[Fault::WrongCertificate(Aim::Essential(FACETIME))],
+        expected: only(&[
+            accessible(WHATSAPP),
+            accessible(TELEGRAM),
+            inconclusive(FACETIME),
+            accessible(MAX),
+        ]),
+    },
+    Scenario {
+        name: "address_drop",
+        about: "Connections to Telegram's addresses vanish",
+        censors: &[on_path(
+            Trigger::Address,
+            Interference::Drop,
+            Aim::Target(TELEGRAM),
+        )],
+        faults: &[],
+        expected: only(&[
+            accessible(WHATSAPP),
+            ExpectedTarget {
+                target: TELEGRAM,
+                status: Status::Blocked,
+                confidence: Some(Confidence::Likely),
+                techniques: &["address/drop"],
+            },
+            accessible(FACETIME),
+            accessible(MAX),
+        ]),
+    },
+    Scenario {
+        name: "address_refuse",
+        about: "Connections to Telegram's addresses are refused",
+        censors: &[on_path(
+            Trigger::Address,
+            Interference::Refuse,
+            Aim::Target(TELEGRAM),
+        )],
+        faults: &[],
+        expected: only(&[
+            accessible(WHATSAPP),
+            ExpectedTarget {
+                target: TELEGRAM,
+                status: Status::Blocked,
+                confidence: Some(Confidence::Likely),
+                techniques: &["address/refuse"],
+            },
+            accessible(FACETIME),
+            accessible(MAX),
+        ]),
+    },
+    Scenario {
+        name: "data_centres_dropped",
+        about: "Connections to Telegram's data centres vanish; its web site is left alone",
+        censors: &[on_path(
+            Trigger::Address,
+            Interference::Drop,
+            Aim::Essential(TELEGRAM),
+        )],
+        faults: &[],
+        expected: only(&[
+            accessible(WHATSAPP),
+            ExpectedTarget {
+                target: TELEGRAM,
+                status: Status::Blocked,
+                confidence: Some(Confidence::Likely),
+                techniques: &["address/drop"],
+            },
+            accessible(FACETIME),
+            accessible(MAX),
+        ]),
+    },
+    Scenario {
+        name: "one_dead_data_centre",
+        about: "One of Telegram's data centres is down",
+        censors: &[],
+        faults: &[Fault::ServerDown(Aim::First(TELEGRAM))],
+        expected: only(&[
+            accessible(WHATSAPP),
+            ExpectedTarget {
+                target: TELEGRAM,
+                status: Status::Degraded,
+                confidence: Some(Confidence::Suspected),
+                techniques: &[],
+            },
+            accessible(FACETIME),
+            accessible(MAX),
+        ]),
+    },
+    Scenario {
+        name: "address_port_drop",
+        about: "Connections to WhatsApp's port 5222 vanish; its other ports are left alone",
+        censors: &[on_path(
+            Trigger::AddressPort,
+            Interference::Drop,
+            Aim::Target(WHATSAPP),
+        )],
+        faults: &[],
+        expected: only(&[
+            ExpectedTarget {
+                target: WHATSAPP,
+                status: Status::Accessible,
+                confidence: None,
+                techniques: &["address_port/drop"],
+            },
+            accessible(TELEGRAM),
+            accessible(FACETIME),
+            accessible(MAX),
+        ]),
     },
 ];
 

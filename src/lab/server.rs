@@ -11,19 +11,21 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use rustls::ServerConfig;
-use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert};
+use rustls::server::{Acceptor, ClientHello, NoServerSessionStorage, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, BufReader};
 use tokio::net::{TcpListener, TcpStream};
-use tokio_rustls::TlsAcceptor;
+use tokio_rustls::LazyConfigAcceptor;
 
 use crate::lab::atlas::{BLOCK_PAGE, PORTAL};
 use crate::lab::authority::{Leaf, Signer, certify};
 use crate::lab::door::{Door, Face};
+use crate::lab::inspector::{self, Inspector};
 use crate::lab::life::Life;
 use crate::lab::resolver::{Speaker, serve_http, serve_stream};
 use crate::lab::web;
 use crate::model::catalog::{Resolver, Transport};
+use crate::model::technique::Interference;
 
 /// First byte of a TLS handshake record.
 const HANDSHAKE: u8 = 0x16;
@@ -38,19 +40,27 @@ const PAUSE: Duration = Duration::from_millis(10);
 pub struct Server {
     door: Door,
     speakers: Arc<[Speaker]>,
+    inspector: Arc<Inspector>,
     tls: Option<Arc<ServerConfig>>,
     life: Life,
 }
 
 impl Server {
     /// `address` is what the certificate says where the catalog knows no name.
-    pub fn new(door: Door, address: &str, speakers: Arc<[Speaker]>, life: Life) -> Self {
+    pub fn new(
+        door: Door,
+        address: &str,
+        speakers: Arc<[Speaker]>,
+        inspector: Arc<Inspector>,
+        life: Life,
+    ) -> Self {
         // A portal and a block page meet whatever comes.
-        let is_tls = door.is_tls() || door.face != Face::Honest;
+        let is_tls = door.is_tls() || matches!(door.face, Face::Portal | Face::BlockPage);
         let tls = is_tls.then(|| server_config(&door, address));
         Self {
             door,
             speakers,
+            inspector,
             tls,
             life,
         }
@@ -78,13 +88,24 @@ impl Server {
         }
         let mut stream = BufReader::with_capacity(BUFFER, stream);
         let first = stream.fill_buf().await?.first().copied();
-        let is_honest = self.door.face == Face::Honest;
+        let is_honest = !matches!(self.door.face, Face::Portal | Face::BlockPage);
         let is_clear_http = self.door.is_clear_http() || !is_honest;
         if let Some(config) = &self.tls
             && (first == Some(HANDSHAKE) || (is_honest && !self.door.is_clear()))
         {
-            let acceptor = TlsAcceptor::from(Arc::clone(config));
-            let stream = acceptor.accept(stream).await?;
+            let start = LazyConfigAcceptor::new(Acceptor::default(), stream).await?;
+            let name = start.client_hello().server_name().map(str::to_owned);
+            let verdict = match (self.door.face, name.as_deref()) {
+                (Face::Silent, _) => Some(Interference::Drop),
+                (Face::Strict, _) => Some(Interference::Alert),
+                (_, Some(name)) => self.inspector.verdict(&self.door, name),
+                (_, None) => None,
+            };
+            if let Some(interference) = verdict {
+                let leaves = vec![inspector::impostor(name.as_deref().unwrap_or_default())];
+                return inspector::interfere(interference, start, with_leaves(leaves)).await;
+            }
+            let stream = start.into_stream(Arc::clone(config)).await?;
             let alpn = stream.get_ref().1.alpn_protocol().map(<[u8]>::to_vec);
             let stream = BufReader::with_capacity(BUFFER, stream);
             return self.serve_tls(stream, alpn.as_deref()).await;
@@ -192,15 +213,21 @@ fn server_config(door: &Door, address: &str) -> Arc<ServerConfig> {
     let leaves = match door.face {
         Face::Portal => itself(PORTAL),
         Face::BlockPage => itself(BLOCK_PAGE),
-        Face::Honest | Face::Closed => door.leaves(address),
+        Face::Misconfigured => itself(address),
+        _ => door.leaves(address),
     };
-    let mut config = BASE.clone();
-    config.cert_resolver = Arc::new(Certificates { leaves });
+    let mut config = (*with_leaves(leaves)).clone();
     config.alpn_protocols = match door.face {
-        Face::Honest | Face::Closed => door.alpn(),
         // A portal's one server speaks to all who come, whatever they offer.
         Face::Portal | Face::BlockPage => Vec::new(),
+        _ => door.alpn(),
     };
+    Arc::new(config)
+}
+
+fn with_leaves(leaves: Vec<Leaf>) -> Arc<ServerConfig> {
+    let mut config = BASE.clone();
+    config.cert_resolver = Arc::new(Certificates { leaves });
     Arc::new(config)
 }
 

@@ -1,14 +1,15 @@
 //! A scenario laid out: which doors there are, who opens them, and what the resolvers say.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::lab::atlas::{ADVERTISERS, Atlas, BLOCK_PAGE, PORTAL};
-use crate::lab::censor::Aimed;
+use crate::lab::censor::{Aimed, Censor};
 use crate::lab::door::{Door, Face, Tenant, is_udp};
 use crate::lab::fault::{Aim, Fault};
+use crate::lab::inspector::Inspector;
 use crate::lab::ports::Place;
 use crate::lab::resolver::Speaker;
 use crate::lab::scenarios::Scenario;
@@ -16,6 +17,10 @@ use crate::lab::zone::{Voice, Zone};
 use crate::model::catalog::{
     Catalog, Endpoint, Protocol, Region, Resolver, ResolverRole, Transport,
 };
+use crate::model::technique::Trigger;
+
+/// The port that scenarios of `address_port` are about: XMPP's, which WhatsApp and Telegram use beside 443.
+const WHATSAPPS_OWN: u16 = 5222;
 
 /// Port of plain DNS.
 pub const DNS: u16 = 53;
@@ -29,6 +34,8 @@ pub struct Town {
     pub datagrams: BTreeMap<Place, Option<usize>>,
     /// The resolvers.
     pub speakers: Arc<[Speaker]>,
+    /// Who reads server names.
+    pub inspector: Arc<Inspector>,
     /// The line is said to have IPv6 whether it works or not.
     pub claims_ipv6: bool,
 }
@@ -36,12 +43,18 @@ pub struct Town {
 impl Town {
     /// Lays a scenario out.
     pub fn new(scenario: &Scenario, catalog: &Catalog, atlas: &Atlas) -> Self {
-        let mut town = Self::default();
+        let mut town = Self {
+            inspector: Arc::new(Inspector::new(scenario.censors, catalog)),
+            ..Self::default()
+        };
         town.settle(catalog, atlas, scenario.faults);
         town.install_resolvers(scenario, catalog, atlas);
         town.add_pages(atlas);
         for fault in scenario.faults {
             town.suffer(*fault, catalog, atlas);
+        }
+        for censor in scenario.censors {
+            town.cut_off(*censor, catalog, atlas);
         }
         town
     }
@@ -142,6 +155,17 @@ impl Town {
                 self.doors_of(aim, catalog, atlas, |it| it.delay = delay);
             }
             Fault::BrokenIpv6 => self.break_ipv6(atlas),
+            Fault::SilentTls(aim) => {
+                self.doors_of(aim, catalog, atlas, |it| it.face = Face::Silent);
+            }
+
+            Fault::GenuineAlert(aim) => {
+                self.doors_of(aim, catalog, atlas, |it| it.face = Face::Strict);
+            }
+
+            Fault::WrongCertificate(aim) => {
+                self.doors_of(aim, catalog, atlas, |it| it.face = Face::Misconfigured);
+            }
             Fault::CaptivePortal => {
                 for door in self.doors.values_mut() {
                     door.face = behind_portal(door);
@@ -167,6 +191,26 @@ impl Town {
             | Fault::RetiredName(_)
             | Fault::DeadResolver
             | Fault::Pihole(_) => {}
+        }
+    }
+
+    /// Addresses of the names aimed at, on every port of the catalog (or, for one port, on that of the first endpoint).
+    fn cut_off(&mut self, censor: Censor, catalog: &Catalog, atlas: &Atlas) {
+        let Some(face) = censor.face() else {
+            return;
+        };
+        let endpoints = censor.names.endpoints(catalog);
+        let all: BTreeSet<u16> = self.doors.keys().map(|(_, port)| *port).collect();
+        let ports = match censor.technique.trigger {
+            Trigger::AddressPort => BTreeSet::from([WHATSAPPS_OWN]),
+            _ => all,
+        };
+        for endpoint in endpoints {
+            for address in atlas.addresses(endpoint) {
+                for port in &ports {
+                    self.doors.entry((address, *port)).or_default().face = face;
+                }
+            }
         }
     }
 
@@ -298,6 +342,9 @@ fn zone(scenario: &Scenario, catalog: &Catalog, atlas: &Atlas) -> Zone {
             Fault::ServerDown(_)
             | Fault::ExpiredCertificate(_)
             | Fault::SlowServer(..)
+            | Fault::SilentTls(_)
+            | Fault::GenuineAlert(_)
+            | Fault::WrongCertificate(_)
             | Fault::Status(..)
             | Fault::CaptivePortal => {}
         }

@@ -19,7 +19,7 @@ pub fn answer<B>(door: &Door, request: &Request<B>, is_tls: bool) -> Response<Fu
             "Access restricted",
             "This resource is blocked by order of the authority",
         ),
-        Face::Honest | Face::Closed => honest(door, request, is_tls),
+        _ => honest(door, request, is_tls),
     }
 }
 

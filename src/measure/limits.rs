@@ -73,7 +73,7 @@ impl Default for Limits {
             patience_lookup: Duration::from_millis(400),
             lookup_threads: 192,
             connect: Duration::from_millis(4500),
-            tls: Duration::from_secs(6),
+            tls: Duration::from_secs(5),
             http: Duration::from_secs(6),
             dns_stream: Duration::from_millis(3500),
             check: Duration::from_secs(15),

@@ -23,6 +23,9 @@ pub struct Check {
     pub role: Role,
     /// 1 for the first of its kind, more for repetitions.
     pub trial: u32,
+    /// Which check failed and what was changed, for checks of the contrast round.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contrast: Option<Contrast>,
     /// What is asked of the network.
     #[serde(flatten)]
     pub ask: Ask,
@@ -56,6 +59,35 @@ pub enum Role {
     Identity,
     /// A name that household filters block and censors do not.
     Canary,
+}
+
+/// How a check of the contrast round relates to the check that failed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Contrast {
+    /// Id of the check that failed.
+    pub of: String,
+    /// The one thing that differs from it.
+    pub varies: Variation,
+}
+
+/// The one thing that differs from the check that failed.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Variation {
+    /// Nothing: a repetition.
+    Nothing,
+    /// An innocuous server name of the same length at the same address.
+    ServerName,
+    /// The same server name at a control's address.
+    Address,
+    /// The innocuous name at the control's address: what the control does with a name it does not know.
+    Both,
+    /// Another port of the same address.
+    Port,
+    /// A neutral `Host` at the same address, in clear.
+    Host,
 }
 
 /// What is asked of the network.

@@ -1,8 +1,12 @@
 //! Round 1: the line itself. Controls are resolved and climbed like targets; resolvers are asked who they are.
 
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+
 use crate::model::catalog::{Catalog, Endpoint, Resolver, ResolverRole, Transport};
 use crate::model::check::{Ask, Check, RecordType, Role, Round};
 use crate::model::line::Line;
+use crate::model::observation::Operation;
 use crate::plan::resolve::Subject;
 use crate::plan::{Patience, Seen, reach, resolve};
 
@@ -19,6 +23,28 @@ pub const EGRESS_NAME: &str = "o-o.myaddr.l.google.com";
 pub const SERVER_ID_NAME: &str = "id.server";
 /// How often the decoy is asked: a hijack on the path is confirmed by three answers from where no resolver is.
 const DECOY_TRIALS: u32 = 3;
+
+/// Addresses of controls that answered in TLS as they should, each operator's first: they serve as the other address of
+/// the contrast round.
+pub fn working_controls(catalog: &Catalog, seen: &Seen) -> Vec<SocketAddr> {
+    let mut operators = BTreeSet::new();
+    let mut addresses = Vec::new();
+    for control in &catalog.controls {
+        let works = seen.observations().find_map(|observation| {
+            let Ask::Climb(climb) = &observation.check.ask else {
+                return None;
+            };
+            let is_its_own = observation.check.endpoints.contains(&control.endpoint.id);
+            (is_its_own && observation.reached(Operation::TlsHandshake)).then_some(climb.address)
+        });
+        if let Some(address) = works
+            && operators.insert(control.operator.as_str())
+        {
+            addresses.push(address);
+        }
+    }
+    addresses
+}
 
 /// Everything the ground calls for, given what was seen so far.
 pub fn checks(catalog: &Catalog, line: &Line, seen: &Seen, patience: Patience) -> Vec<Check> {
@@ -70,6 +96,7 @@ fn identity(resolver: &Resolver) -> Vec<Check> {
             endpoints: Vec::new(),
             role: Role::Identity,
             trial: 1,
+            contrast: None,
             ask: Ask::Query {
                 resolver: resolver.id.clone(),
                 name: name.to_owned(),

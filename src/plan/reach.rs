@@ -78,6 +78,7 @@ pub fn climb(subject: Subject, endpoint: &Endpoint, address: IpAddr, trial: u32)
         endpoints: vec![endpoint.id.clone()],
         role: subject.role,
         trial,
+        contrast: None,
         ask: Ask::Climb(Climb {
             address,
             protocol: endpoint.protocol,

@@ -153,6 +153,7 @@ fn check(subject: Subject, id: String, trial: u32, ask: Ask) -> Check {
         endpoints: Vec::new(),
         role: subject.role,
         trial,
+        contrast: None,
         ask,
     }
 }

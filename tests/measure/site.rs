@@ -222,6 +222,7 @@ pub fn check(ask: Ask) -> Check {
         endpoints: Vec::new(),
         role: Role::Target,
         trial: 1,
+        contrast: None,
         ask,
     }
 }

@@ -69,7 +69,13 @@ impl Servers {
             };
             for port in [PORTAL_WEB, PORTAL_TLS] {
                 let listener = listen((Ipv4Addr::UNSPECIFIED, port).into())?;
-                let server = Server::new(door.clone(), "portal", Arc::from([]), life.clone());
+                let server = Server::new(
+                    door.clone(),
+                    "portal",
+                    Arc::from([]),
+                    Arc::default(),
+                    life.clone(),
+                );
                 life.spawn_for_ever(server.serve(listener));
             }
             Ok(())

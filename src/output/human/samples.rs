@@ -314,6 +314,7 @@ fn check(id: &str, ask: Ask) -> Check {
         endpoints: vec!["https://chat.whatsapp.example/".to_owned()],
         role: Role::Target,
         trial: 1,
+        contrast: None,
         ask,
     }
 }

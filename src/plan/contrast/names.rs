@@ -1,0 +1,175 @@
+//! Round 4: what failed, again, with one thing changed. On an open line it is empty.
+//!
+//! So far for names only: the failing question repeated, a control name asked in between, and the same name once more by
+//! a protected transport.
+
+use crate::model::catalog::{Catalog, Endpoint, ResolverRole, Transport};
+use crate::model::check::{Ask, Check, RecordType, Role, Round};
+use crate::model::line::Line;
+use crate::model::observation::Operation;
+use crate::model::resolution::{Answer, Resolution};
+use crate::plan::resolve::{Subject, hosts};
+use crate::plan::{Seen, ground, resolve};
+
+/// How often a question that failed is asked in all. Silence is asked once more than a lie: a lie cannot be made by
+/// packet loss, silence can.
+const TRIALS: u32 = 3;
+const TRIALS_OF_SILENCE: u32 = 4;
+/// Names of one target that are repeated: they share a fate, and a resolver need not hear every one of them again.
+const NAMES: usize = 8;
+
+/// The repetitions that are called for.
+pub fn checks<'a>(
+    catalog: &Catalog,
+    line: &Line,
+    subject: Subject,
+    endpoints: impl Iterator<Item = &'a Endpoint>,
+    seen: &Seen,
+) -> Vec<Check> {
+    let mut checks = Vec::new();
+    let mut repeated = 0;
+    for host in hosts(endpoints) {
+        let resolution = Resolution::of(catalog, host, seen.observations());
+        let suspicious: Vec<&Answer> = resolution
+            .answers
+            .iter()
+            .filter(|answer| seen.is_complete(&answer.observation.check.id))
+            .filter(|answer| is_suspicious(answer, &resolution, seen))
+            .collect();
+        if suspicious.is_empty() || repeated == NAMES {
+            continue;
+        }
+        repeated += 1;
+        for answer in suspicious {
+            checks.extend(repetitions(catalog, line, subject, host, answer));
+        }
+    }
+    checks
+}
+
+/// A first answer of the ordinary path that gives no usable address, or that came in two versions, while some other
+/// resolver knows the name.
+fn is_suspicious(answer: &Answer, resolution: &Resolution, seen: &Seen) -> bool {
+    let observation = answer.observation;
+    if observation.check.trial != 1
+        || answer.record == Some(RecordType::Aaaa)
+        || observation.is_not_run()
+    {
+        return false;
+    }
+    if observation.failure().is_some() {
+        let known_elsewhere = !resolution.contrast_addresses().is_empty();
+        // A silent view costs five seconds each time and proves nothing: the raw query beside it does.
+        return answer.is_system() && !answer.is_silent_view() && known_elsewhere;
+    }
+    answer.is_system()
+        && (has_two_versions(answer) || leads_to_somebody_else(answer, resolution.name, seen))
+}
+
+/// Whether a climb of this host at an address of this answer ended in a handshake with somebody else, and none worked.
+fn leads_to_somebody_else(answer: &Answer, host: &str, seen: &Seen) -> bool {
+    let addresses = answer.addresses();
+    let mut somebody_else = false;
+    for observation in seen.observations() {
+        let Ask::Climb(climb) = &observation.check.ask else {
+            continue;
+        };
+        if climb.host.as_deref() != Some(host) || !addresses.contains(&climb.address.ip()) {
+            continue;
+        }
+        if observation.reached(Operation::TlsHandshake) {
+            return false;
+        }
+        let tls = observation
+            .step(Operation::TlsHandshake)
+            .and_then(|step| step.tls.as_deref());
+        somebody_else |= tls.is_some_and(|tls| !tls.chain.is_empty() || tls.clear_text.is_some());
+    }
+    somebody_else
+}
+
+/// Whether well-formed replies to the one query contradict each other.
+fn has_two_versions(answer: &Answer) -> bool {
+    let Some(facts) = answer.dns() else {
+        return false;
+    };
+    let mut valid = facts
+        .replies
+        .iter()
+        .filter(|reply| reply.id_matches && reply.malformed.is_none() && !reply.truncated);
+    let Some(first) = valid.next() else {
+        return false;
+    };
+    valid.any(|reply| {
+        reply.rcode != first.rcode
+            || !reply
+                .addresses()
+                .iter()
+                .any(|address| first.addresses().contains(address))
+    })
+}
+
+fn repetitions(
+    catalog: &Catalog,
+    line: &Line,
+    subject: Subject,
+    host: &str,
+    answer: &Answer,
+) -> Vec<Check> {
+    let contrast = Subject {
+        round: Round::Contrast,
+        ..subject
+    };
+    let control = Subject {
+        role: Role::Control,
+        ..contrast
+    };
+    let mut checks = Vec::new();
+    let Some(resolver) = answer.resolver else {
+        for trial in 2..=TRIALS {
+            checks.push(resolve::lookup(contrast, host, trial));
+        }
+        return checks;
+    };
+    let silent = answer.dns().is_none_or(|facts| facts.replies.is_empty());
+    let trials = if silent { TRIALS_OF_SILENCE } else { TRIALS };
+    for trial in 2..=trials {
+        checks.push(resolve::query(
+            contrast,
+            resolver,
+            host,
+            RecordType::A,
+            trial,
+        ));
+        if let Some(control_host) = ground::control_host(catalog) {
+            checks.push(resolve::query(
+                control,
+                resolver,
+                control_host,
+                RecordType::A,
+                trial,
+            ));
+        }
+    }
+    checks.extend(by_protected_transport(catalog, line, contrast, host));
+    checks
+}
+
+/// The same name at public resolvers by DoT, which the resolve round did not use.
+fn by_protected_transport(
+    catalog: &Catalog,
+    line: &Line,
+    subject: Subject,
+    host: &str,
+) -> Vec<Check> {
+    catalog
+        .resolvers
+        .iter()
+        .filter(|resolver| {
+            resolver.role == ResolverRole::Public && resolver.transport == Transport::Dot
+        })
+        .filter(|resolver| line.has_family(resolver.address.ip()))
+        .take(2)
+        .map(|resolver| resolve::query(subject, resolver, host, RecordType::A, 1))
+        .collect()
+}
