@@ -84,16 +84,16 @@ impl Server {
             && (first == Some(HANDSHAKE) || (is_honest && !self.door.is_clear()))
         {
             let acceptor = TlsAcceptor::from(Arc::clone(config));
-            let stream = acceptor.accept(stream).await?;
+            let stream = Box::pin(acceptor.accept(stream)).await?;
             let alpn = stream.get_ref().1.alpn_protocol().map(<[u8]>::to_vec);
             let stream = BufReader::with_capacity(BUFFER, stream);
-            return self.serve_tls(stream, alpn.as_deref()).await;
+            return Box::pin(self.serve_tls(stream, alpn.as_deref())).await;
         }
         if is_honest && let Some(speaker) = self.speaker(Transport::Tcp) {
             return serve_stream(stream, speaker).await;
         }
         if is_clear_http && looks_like_http(first) {
-            return self.serve_http1(stream, false).await;
+            return Box::pin(self.serve_http1(stream, false)).await;
         }
         discard(stream).await
     }
@@ -112,12 +112,12 @@ impl Server {
             return serve_stream(stream, speaker).await;
         }
         if alpn == Some(b"h2") {
-            return self.serve_http2(stream).await;
+            return Box::pin(self.serve_http2(stream)).await;
         }
         let first = stream.fill_buf().await?.first().copied();
         let is_http = self.door.is_tls_http() || self.door.face != Face::Honest;
         if is_http && looks_like_http(first) {
-            self.serve_http1(stream, true).await
+            Box::pin(self.serve_http1(stream, true)).await
         } else {
             discard(stream).await
         }
