@@ -17,7 +17,7 @@ pub mod zone;
 
 use std::collections::BTreeSet;
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
@@ -60,6 +60,10 @@ pub struct Site {
     pub tcp_ports: PortMap,
     /// What each UDP port of the catalog became.
     pub udp_ports: PortMap,
+    /// Where the product looks for a TCP server.
+    pub streams: Vec<SocketAddr>,
+    /// Where the product sends datagrams, to a server or to nobody.
+    pub datagrams: Vec<SocketAddr>,
     atlas: Atlas,
     servers: Life,
     /// Closed ports and silent addresses: bound, so that nobody else takes them.
@@ -93,21 +97,43 @@ impl Drop for Site {
 ///
 /// # Errors
 /// When the lab's addresses cannot be bound.
+pub async fn open(scenario: &Scenario, catalog: &Catalog) -> io::Result<Site> {
+    open_behind(scenario, catalog, |address| address).await
+}
+
+/// The same with every server at another address than the one the product is told, `stand` of it: something can then be
+/// put between them. The port is the same, and at the address that is told nobody listens.
+///
+/// # Errors
+/// When the lab's addresses cannot be bound.
 #[expect(
     clippy::unused_async,
     reason = "it spawns tasks, so it must be called where a runtime is"
 )]
-pub async fn open(scenario: &Scenario, catalog: &Catalog) -> io::Result<Site> {
+pub async fn open_behind(
+    scenario: &Scenario,
+    catalog: &Catalog,
+    stand: impl Fn(IpAddr) -> IpAddr,
+) -> io::Result<Site> {
     let has_ipv6 = std::net::UdpSocket::bind((Ipv6Addr::LOCALHOST, 0)).is_ok();
     let atlas = Atlas::new(catalog, has_ipv6);
     let town = Town::new(scenario, catalog, &atlas);
     let tcp: BTreeSet<Place> = town.doors.keys().copied().collect();
     let udp: BTreeSet<Place> = town.datagrams.keys().copied().collect();
-    let (tcp_ports, streams) = ports::bind(Type::STREAM, &tcp)?;
-    let (udp_ports, datagrams) = ports::bind(Type::DGRAM, &udp)?;
+    let (tcp_ports, streams) = ports::bind(Type::STREAM, &tcp, &stand)?;
+    let (udp_ports, datagrams) = ports::bind(Type::DGRAM, &udp, &stand)?;
     let catalog = rewrite::catalog(catalog, scenario.name, &atlas, &tcp_ports, &udp_ports)?;
     let line = line_of_a_resident(town.claims_ipv6 || has_ipv6)?;
     let servers = Life::default();
+    let told = |places: &[(Place, Socket)], ports: &PortMap| -> Vec<SocketAddr> {
+        let numbered = |(address, port): &Place| {
+            let number = ports.get(port).copied();
+            number.map(|number| SocketAddr::new(*address, number))
+        };
+        places.iter().filter_map(|(it, _)| numbered(it)).collect()
+    };
+    let told_streams = told(&streams, &tcp_ports);
+    let told_datagrams = told(&datagrams, &udp_ports);
     let mut held = start_tcp(&town, streams, &servers)?;
     held.extend(start_udp(&town, datagrams, &servers)?);
     Ok(Site {
@@ -115,6 +141,8 @@ pub async fn open(scenario: &Scenario, catalog: &Catalog) -> io::Result<Site> {
         line,
         tcp_ports,
         udp_ports,
+        streams: told_streams,
+        datagrams: told_datagrams,
         atlas,
         servers,
         _held: held,
