@@ -67,8 +67,10 @@ pub struct Room {
     pub climbs: Places,
     /// Places of UDP queries.
     pub queries: Places,
-    /// Threads in `getaddrinfo`.
+    /// Places of lookups.
     pub lookups: Arc<Semaphore>,
+    /// Threads in `getaddrinfo`, also those that nobody waits for any more.
+    pub lookup_threads: Arc<Semaphore>,
     /// Connections to DoH resolvers.
     pub doh: Connections,
     open: Semaphore,
@@ -108,6 +110,7 @@ impl Engine {
             climbs: Places::new(limits.places_per_address, Arc::clone(&run)),
             queries: Places::new(limits.queries_per_resolver, run),
             lookups: Arc::new(Semaphore::new(limits.lookups)),
+            lookup_threads: Arc::new(Semaphore::new(limits.lookup_threads)),
             doh: Connections::default(),
             open: Semaphore::new(usize::try_from(checks).unwrap_or(1).max(1)),
             clock: Clock::start(),

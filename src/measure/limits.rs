@@ -20,9 +20,14 @@ pub struct Limits {
     pub dns_replies: usize,
     /// `getaddrinfo` is left to itself: one retry of the usual stub resolver (5 s each try) is not worth waiting for.
     pub lookup: Duration,
-    /// Lookups under way at once, each on a thread that cannot be interrupted. Each asks two questions: with the raw
-    /// queries they stay below the 150 that a home router's dnsmasq forwards at once before it refuses.
+    /// Lookups at once that may still be answered soon. Each asks two questions: with the raw queries they stay below the
+    /// 150 that a home router's dnsmasq forwards at once before it refuses.
     pub lookups: usize,
+    /// Threads in lookups at most: one cannot be interrupted, and on a dead line it lasts 10 s for each name server.
+    pub lookup_threads: usize,
+    /// A lookup unanswered this long gives its place to the next one and waits on: slower than a name that no cache holds,
+    /// over a satellite; and a dead line is known to be dead within 10 s, whatever is looked up.
+    pub patience_lookup: Duration,
     /// TCP connect: SYNs go out at 0, 1 and 3 s; the third has the round trip of the slowest line to be answered.
     pub connect: Duration,
     /// TLS handshake: two round trips and the retransmissions at 0.2, 0.6, 1.4 and 3 s.
@@ -65,6 +70,8 @@ impl Default for Limits {
             dns_replies: 16,
             lookup: Duration::from_secs(5),
             lookups: 24,
+            lookup_threads: 192,
+            patience_lookup: Duration::from_secs(1),
             connect: Duration::from_millis(4500),
             tls: Duration::from_secs(6),
             http: Duration::from_secs(6),
@@ -93,6 +100,7 @@ mod tests {
         assert!(limits.dns_resend.iter().all(|at| *at < limits.dns_give_up));
         assert!(limits.dns_give_up + limits.dns_listen < limits.check);
         assert!(limits.connect + limits.tls < limits.check);
+        assert!(limits.patience_lookup < limits.lookup && limits.lookups < limits.lookup_threads);
         assert!(limits.patience_connect < limits.connect && limits.patience_talk < limits.tls);
         assert!(limits.http_text <= limits.http_body);
     }

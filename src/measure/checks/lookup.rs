@@ -4,8 +4,11 @@ use std::io;
 use std::net::{IpAddr, ToSocketAddrs};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
+use std::time::Duration;
 
-use tokio::sync::oneshot;
+use tokio::sync::oneshot::error::RecvError;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::time::timeout;
 
 use crate::measure::checks::Context;
 use crate::measure::checks::dns::bogons;
@@ -38,8 +41,9 @@ pub async fn run(context: &Context, name: &str) -> Result<(), Stopped> {
         facts.bogons = bogons(&line_of.line, &facts.addresses());
         step.dns = Some(Box::new(facts));
     });
-    // The permit goes to the thread: one that was given up on still runs.
-    let Ok(permit) = Arc::clone(&room.lookups).acquire_owned().await else {
+    let threads = Arc::clone(&room.lookup_threads).acquire_owned().await;
+    let places = Arc::clone(&room.lookups).acquire_owned().await;
+    let (Ok(thread), Ok(place)) = (threads, places) else {
         return Ok(());
     };
     let name = name.to_owned();
@@ -48,9 +52,11 @@ pub async fn run(context: &Context, name: &str) -> Result<(), Stopped> {
         // A thread of its own and not the runtime's pool, which would keep the program from ending.
         thread::Builder::new().stack_size(STACK).spawn(move || {
             let _ = sender.send(resolved(&name));
-            drop(permit);
+            // One that was given up on still runs.
+            drop(thread);
         })?;
-        let outcome = receiver.await.map_err(|_| Failure::DnsTemporaryFailure)?;
+        let outcome = heard(receiver, place, limits.patience_lookup).await;
+        let outcome = outcome.map_err(|_| Failure::DnsTemporaryFailure)?;
         let now = context.trace.elapsed();
         let (found, failure) = match outcome {
             Ok(found) => (found, None),
@@ -85,6 +91,19 @@ pub async fn run(context: &Context, name: &str) -> Result<(), Stopped> {
         .trace
         .step(Operation::Resolve, limits.lookup, asking)
         .await
+}
+
+/// Waits for what a thread says; one that says nothing for long gives its place to the next lookup.
+async fn heard<T>(
+    mut receiver: oneshot::Receiver<T>,
+    place: OwnedSemaphorePermit,
+    patience: Duration,
+) -> Result<T, RecvError> {
+    if let Ok(outcome) = timeout(patience, &mut receiver).await {
+        return outcome;
+    }
+    drop(place);
+    receiver.await
 }
 
 /// What the system said, and when.
@@ -130,4 +149,23 @@ fn resolved(name: &str) -> io::Result<Vec<IpAddr>> {
         }
     }
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::Semaphore;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_silent_lookup_gives_its_place_to_the_next() {
+        let places = Arc::new(Semaphore::new(1));
+        let place = Arc::clone(&places).acquire_owned().await.unwrap();
+        let (_thread, receiver) = oneshot::channel::<()>();
+        let silent = heard(receiver, place, Duration::from_millis(1));
+        tokio::select! {
+            _ = silent => unreachable!("its thread says nothing"),
+            next = timeout(Duration::from_secs(9), places.acquire()) => assert!(next.is_ok()),
+        }
+    }
 }
