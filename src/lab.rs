@@ -206,3 +206,27 @@ fn start_udp(town: &Town, sockets: Vec<(Place, Socket)>, life: &Life) -> io::Res
     }
     Ok(held)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpStream;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_site_behind_leaves_the_addresses_that_are_told_to_others() {
+        let scenario = find("open").unwrap();
+        let aside = |address: IpAddr| match address {
+            IpAddr::V4(address) => IpAddr::V4(Ipv4Addr::from_bits(address.to_bits() + (64 << 16))),
+            IpAddr::V6(_) => IpAddr::V4(Ipv4Addr::new(127, 255, 9, 1)),
+        };
+        // The portal and the block page are there whatever the catalog has.
+        let site = open_behind(scenario, &Catalog::default(), aside)
+            .await
+            .unwrap();
+        let told = site.streams.iter().find(|it| it.is_ipv4()).unwrap();
+        let stand = SocketAddr::new(aside(told.ip()), told.port());
+        assert!(TcpStream::connect(told).is_err());
+        assert!(TcpStream::connect(stand).is_ok());
+    }
+}

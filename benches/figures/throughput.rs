@@ -144,10 +144,10 @@ fn scrubbing(observations: &[Observation]) {
         Figures::of(times.collect())
     };
     let written = timed(&|it| serde_json::to_vec(it).map_or(0, |bytes| bytes.len()));
-    let scrubbed = timed(&|it| scrubber.clean(it).map_or(0, |clean| clean.steps.len() + 1));
+    let cleaned = timed(&|it| scrubber.clean(it).map_or(0, |clean| clean.steps.len() + 1));
     table::row("writing one observation as JSON", &written, "us", "");
-    table::row("scrubbing one observation", &scrubbed, "us", "");
-    let ratio = scrubbed.median / written.median;
+    table::row("scrubbing one observation", &cleaned, "us", "");
+    let ratio = cleaned.median / written.median;
     table::note(&format!(
         "scrubbing takes {ratio:.1} times as long as writing"
     ));
