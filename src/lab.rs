@@ -18,7 +18,7 @@ pub mod zone;
 
 use std::collections::BTreeSet;
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
@@ -61,6 +61,10 @@ pub struct Site {
     pub tcp_ports: PortMap,
     /// What each UDP port of the catalog became.
     pub udp_ports: PortMap,
+    /// Where the product looks for a TCP server.
+    pub streams: Vec<SocketAddr>,
+    /// Where the product sends datagrams, to a server or to nobody.
+    pub datagrams: Vec<SocketAddr>,
     atlas: Atlas,
     servers: Life,
     /// Closed ports and silent addresses: bound, so that nobody else takes them.
@@ -94,21 +98,43 @@ impl Drop for Site {
 ///
 /// # Errors
 /// When the lab's addresses cannot be bound.
+pub async fn open(scenario: &Scenario, catalog: &Catalog) -> io::Result<Site> {
+    open_behind(scenario, catalog, |address| address).await
+}
+
+/// The same with every server at another address than the one the product is told, `stand` of it: something can then be
+/// put between them. The port is the same, and at the address that is told nobody listens.
+///
+/// # Errors
+/// When the lab's addresses cannot be bound.
 #[expect(
     clippy::unused_async,
     reason = "it spawns tasks, so it must be called where a runtime is"
 )]
-pub async fn open(scenario: &Scenario, catalog: &Catalog) -> io::Result<Site> {
+pub async fn open_behind(
+    scenario: &Scenario,
+    catalog: &Catalog,
+    stand: impl Fn(IpAddr) -> IpAddr,
+) -> io::Result<Site> {
     let has_ipv6 = std::net::UdpSocket::bind((Ipv6Addr::LOCALHOST, 0)).is_ok();
     let atlas = Atlas::new(catalog, has_ipv6);
     let town = Town::new(scenario, catalog, &atlas);
     let tcp: BTreeSet<Place> = town.doors.keys().copied().collect();
     let udp: BTreeSet<Place> = town.datagrams.keys().copied().collect();
-    let (tcp_ports, streams) = ports::bind(Type::STREAM, &tcp)?;
-    let (udp_ports, datagrams) = ports::bind(Type::DGRAM, &udp)?;
+    let (tcp_ports, streams) = ports::bind(Type::STREAM, &tcp, &stand)?;
+    let (udp_ports, datagrams) = ports::bind(Type::DGRAM, &udp, &stand)?;
     let catalog = rewrite::catalog(catalog, scenario.name, &atlas, &tcp_ports, &udp_ports)?;
     let line = line_of_a_resident(town.claims_ipv6 || has_ipv6)?;
     let servers = Life::default();
+    let told = |places: &[(Place, Socket)], ports: &PortMap| -> Vec<SocketAddr> {
+        let numbered = |(address, port): &Place| {
+            let number = ports.get(port).copied();
+            number.map(|number| SocketAddr::new(*address, number))
+        };
+        places.iter().filter_map(|(it, _)| numbered(it)).collect()
+    };
+    let told_streams = told(&streams, &tcp_ports);
+    let told_datagrams = told(&datagrams, &udp_ports);
     let mut held = start_tcp(&town, streams, &servers)?;
     held.extend(start_udp(&town, datagrams, &servers)?);
     Ok(Site {
@@ -116,6 +142,8 @@ pub async fn open(scenario: &Scenario, catalog: &Catalog) -> io::Result<Site> {
         line,
         tcp_ports,
         udp_ports,
+        streams: told_streams,
+        datagrams: told_datagrams,
         atlas,
         servers,
         _held: held,
@@ -191,4 +219,28 @@ fn start_udp(town: &Town, sockets: Vec<(Place, Socket)>, life: &Life) -> io::Res
         life.spawn_for_ever(resolver::serve_udp(socket, speaker.clone(), life.clone()));
     }
     Ok(held)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpStream;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_site_behind_leaves_the_addresses_that_are_told_to_others() {
+        let scenario = find("open").unwrap();
+        let aside = |address: IpAddr| match address {
+            IpAddr::V4(address) => IpAddr::V4(Ipv4Addr::from_bits(address.to_bits() + (64 << 16))),
+            IpAddr::V6(_) => IpAddr::V4(Ipv4Addr::new(127, 255, 9, 1)),
+        };
+        // The portal and the block page are there whatever the catalog has.
+        let site = open_behind(scenario, &Catalog::default(), aside)
+            .await
+            .unwrap();
+        let told = site.streams.iter().find(|it| it.is_ipv4()).unwrap();
+        let stand = SocketAddr::new(aside(told.ip()), told.port());
+        assert!(TcpStream::connect(told).is_err());
+        assert!(TcpStream::connect(stand).is_ok());
+    }
 }

@@ -16,8 +16,12 @@ pub type Place = (IpAddr, u16);
 const ATTEMPTS: usize = 64;
 
 /// Binds a socket at every place. The sockets are not listening yet: a bound port that does not listen is a
-/// closed port that nobody else can take.
-pub fn bind(kind: Type, places: &BTreeSet<Place>) -> io::Result<(PortMap, Vec<(Place, Socket)>)> {
+/// closed port that nobody else can take. `stand` tells where the server of an address really stands.
+pub fn bind(
+    kind: Type,
+    places: &BTreeSet<Place>,
+    stand: impl Fn(IpAddr) -> IpAddr,
+) -> io::Result<(PortMap, Vec<(Place, Socket)>)> {
     let mut ports = PortMap::new();
     let mut sockets = Vec::with_capacity(places.len());
     let originals: BTreeSet<u16> = places.iter().map(|(_, port)| *port).collect();
@@ -28,7 +32,8 @@ pub fn bind(kind: Type, places: &BTreeSet<Place>) -> io::Result<(PortMap, Vec<(P
             .map(|(address, _)| *address)
             .collect();
         let taken: BTreeSet<u16> = ports.values().copied().collect();
-        let (number, bound) = bind_alike(kind, &addresses, &taken)?;
+        let stands: Vec<IpAddr> = addresses.iter().map(|it| stand(*it)).collect();
+        let (number, bound) = bind_alike(kind, &stands, &taken)?;
         ports.insert(original, number);
         sockets.extend(addresses.into_iter().map(|it| (it, original)).zip(bound));
     }
@@ -93,9 +98,13 @@ mod tests {
             .collect()
     }
 
+    fn here(address: IpAddr) -> IpAddr {
+        address
+    }
+
     #[test]
     fn a_port_has_the_same_number_at_every_address() {
-        let (ports, sockets) = bind(Type::STREAM, &places()).unwrap();
+        let (ports, sockets) = bind(Type::STREAM, &places(), here).unwrap();
         assert_eq!(sockets.len(), 4);
         assert_ne!(ports[&80], ports[&443]);
         for ((address, original), socket) in sockets {
@@ -106,8 +115,8 @@ mod tests {
 
     #[test]
     fn two_labs_stand_side_by_side() {
-        let (first, held) = bind(Type::STREAM, &places()).unwrap();
-        let (second, _) = bind(Type::STREAM, &places()).unwrap();
+        let (first, held) = bind(Type::STREAM, &places(), here).unwrap();
+        let (second, _) = bind(Type::STREAM, &places(), here).unwrap();
         assert_ne!(first[&80], second[&80]);
         drop(held);
     }

@@ -93,7 +93,7 @@ impl Server {
         if let Some(config) = &self.tls
             && (first == Some(HANDSHAKE) || (is_honest && !self.door.is_clear()))
         {
-            let start = LazyConfigAcceptor::new(Acceptor::default(), stream).await?;
+            let start = Box::pin(LazyConfigAcceptor::new(Acceptor::default(), stream)).await?;
             let name = start.client_hello().server_name().map(str::to_owned);
             let verdict = match (self.door.face, name.as_deref()) {
                 (Face::Silent, _) => Some(Interference::Drop),
@@ -103,18 +103,23 @@ impl Server {
             };
             if let Some(interference) = verdict {
                 let leaves = vec![inspector::impostor(name.as_deref().unwrap_or_default())];
-                return inspector::interfere(interference, start, with_leaves(leaves)).await;
+                return Box::pin(inspector::interfere(
+                    interference,
+                    start,
+                    with_leaves(leaves),
+                ))
+                .await;
             }
-            let stream = start.into_stream(Arc::clone(config)).await?;
+            let stream = Box::pin(start.into_stream(Arc::clone(config))).await?;
             let alpn = stream.get_ref().1.alpn_protocol().map(<[u8]>::to_vec);
             let stream = BufReader::with_capacity(BUFFER, stream);
-            return self.serve_tls(stream, alpn.as_deref()).await;
+            return Box::pin(self.serve_tls(stream, alpn.as_deref())).await;
         }
         if is_honest && let Some(speaker) = self.speaker(Transport::Tcp) {
             return serve_stream(stream, speaker).await;
         }
         if is_clear_http && looks_like_http(first) {
-            return self.serve_http1(stream, false).await;
+            return Box::pin(self.serve_http1(stream, false)).await;
         }
         discard(stream).await
     }
@@ -133,12 +138,12 @@ impl Server {
             return serve_stream(stream, speaker).await;
         }
         if alpn == Some(b"h2") {
-            return self.serve_http2(stream).await;
+            return Box::pin(self.serve_http2(stream)).await;
         }
         let first = stream.fill_buf().await?.first().copied();
         let is_http = self.door.is_tls_http() || self.door.face != Face::Honest;
         if is_http && looks_like_http(first) {
-            self.serve_http1(stream, true).await
+            Box::pin(self.serve_http1(stream, true)).await
         } else {
             discard(stream).await
         }

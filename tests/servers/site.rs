@@ -128,8 +128,8 @@ fn free_ports(catalog: &Catalog, atlas: &Atlas, world: World) -> (PortMap, PortM
     let system = (IpAddr::V4(atlas.system.unwrap()), 53);
     datagrams.insert(system);
     answering.insert(system);
-    let (tcp, _) = ports::bind(Type::STREAM, &streams).unwrap();
-    let (udp, sockets) = ports::bind(Type::DGRAM, &datagrams).unwrap();
+    let (tcp, _) = ports::bind(Type::STREAM, &streams, |address| address).unwrap();
+    let (udp, sockets) = ports::bind(Type::DGRAM, &datagrams, |address| address).unwrap();
     let silent = sockets
         .into_iter()
         .filter(|(place, _)| !answering.contains(place));

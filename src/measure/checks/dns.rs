@@ -56,11 +56,12 @@ pub async fn run(
             .not_run("this name cannot stand in a DNS query");
         return Ok(());
     };
+    // Each in a box of its own: hundreds of UDP queries listen at once, and none needs the room of a TLS handshake.
     match resolver.transport {
-        Transport::Udp => udp::ask(context, resolver, &inquiry).await,
-        Transport::Tcp => stream::ask_tcp(context, resolver, &inquiry).await,
-        Transport::Dot => stream::ask_dot(context, resolver, &inquiry).await,
-        Transport::Doh => doh::ask(context, resolver, &inquiry).await,
+        Transport::Udp => Box::pin(udp::ask(context, resolver, &inquiry)).await,
+        Transport::Tcp => Box::pin(stream::ask_tcp(context, resolver, &inquiry)).await,
+        Transport::Dot => Box::pin(stream::ask_dot(context, resolver, &inquiry)).await,
+        Transport::Doh => Box::pin(doh::ask(context, resolver, &inquiry)).await,
     }
 }
 

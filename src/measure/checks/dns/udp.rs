@@ -41,7 +41,8 @@ pub async fn ask(context: &Context, resolver: &Resolver, inquiry: &Inquiry) -> R
         };
         let repeating = async {
             if was_cut.await.is_ok() {
-                repeat_over_tcp(context, resolver, inquiry).await;
+                // Rare, so its room is taken only then.
+                Box::pin(repeat_over_tcp(context, resolver, inquiry)).await;
             }
         };
         let (ended, ()) = tokio::join!(listening, repeating);
