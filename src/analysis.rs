@@ -72,7 +72,10 @@ fn confidence(
                 .iter()
                 .filter(|service| service.essential)
                 .any(|service| !status::is_measured_to_the_top(service));
-            if partial {
+            let untold = services
+                .iter()
+                .any(|service| service.status == Status::Inconclusive);
+            if partial || untold {
                 Confidence::Likely
             } else {
                 Confidence::Confirmed

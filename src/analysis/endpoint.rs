@@ -13,8 +13,17 @@ use crate::model::report::{Confidence, EndpointReport, EndpointStatus, Regime};
 use crate::model::resolution::{Ordinary, Resolution};
 use crate::model::technique::{Interference, Trigger};
 
+/// One endpoint as it is told, and whether it fails *here*: a name that nobody knows does not, the definitions are stale.
+#[derive(Debug)]
+pub struct Judged {
+    /// What is told.
+    pub report: EndpointReport,
+    /// Whether it counts among what does not work.
+    pub fails_here: bool,
+}
+
 /// Judges one endpoint.
-pub fn judge(evidence: &Evidence, endpoint: &Endpoint, findings: &[Finding]) -> EndpointReport {
+pub fn judge(evidence: &Evidence, endpoint: &Endpoint, findings: &[Finding]) -> Judged {
     let found: Vec<&Finding> = findings
         .iter()
         .filter(|finding| finding.endpoints.contains(&endpoint.id))
@@ -38,16 +47,20 @@ pub fn judge(evidence: &Evidence, endpoint: &Endpoint, findings: &[Finding]) -> 
         EndpointStatus::NotRun if named && !is_unspoken(endpoint) => EndpointStatus::Blocked,
         other => other,
     };
-    EndpointReport {
-        endpoint: endpoint.id.clone(),
-        status,
-        failure: met.failure,
-        techniques: found.iter().map(|finding| finding.technique.id()).collect(),
-        reason: if status == EndpointStatus::Blocked {
-            None
-        } else {
-            met.reason
+    let fails_here = match status {
+        EndpointStatus::Blocked | EndpointStatus::Down => true,
+        EndpointStatus::Inconclusive => met.failure.is_some() && !met.is_retired,
+        EndpointStatus::Accessible | EndpointStatus::NotRun => false,
+    };
+    Judged {
+        report: EndpointReport {
+            endpoint: endpoint.id.clone(),
+            status,
+            failure: met.failure,
+            techniques: found.iter().map(|finding| finding.technique.id()).collect(),
+            reason: met.reason.filter(|_| status != EndpointStatus::Blocked),
         },
+        fails_here,
     }
 }
 
@@ -56,6 +69,8 @@ struct Met {
     status: EndpointStatus,
     failure: Option<Failure>,
     reason: Option<String>,
+    /// Nobody who was asked knows the name.
+    is_retired: bool,
 }
 
 impl Met {
@@ -64,6 +79,7 @@ impl Met {
             status: EndpointStatus::Inconclusive,
             failure,
             reason: Some(reason.to_owned()),
+            is_retired: false,
         }
     }
 
@@ -72,6 +88,7 @@ impl Met {
             status: EndpointStatus::NotRun,
             failure: None,
             reason: Some(reason),
+            is_retired: false,
         }
     }
 }
@@ -130,18 +147,22 @@ fn unresolved(evidence: &Evidence, host: &str, failure: Failure) -> Met {
                 })
             })
     });
+    let is_retired = denied_elsewhere && failure == Failure::DnsNxdomain;
     let reason = if null_answer {
         "The resolver answers with the null address, as household filters (Pi-hole, AdGuard Home) do: ask whoever runs it"
     } else if failure == Failure::Interrupted {
         "The run ended before the name was resolved"
     } else if !evidence.ground.answers_system(evidence.catalog) {
         "The system's resolver does not answer for control names either"
-    } else if denied_elsewhere && failure == Failure::DnsNxdomain {
+    } else if is_retired {
         "No resolver that was asked knows this name: it may be retired"
     } else {
         "The name is not resolved here, and no contrast tells why"
     };
-    Met::inconclusive(Some(failure), reason)
+    Met {
+        is_retired,
+        ..Met::inconclusive(Some(failure), reason)
+    }
 }
 
 fn climbed(
@@ -173,6 +194,7 @@ fn climbed(
             status: EndpointStatus::Accessible,
             failure: None,
             reason: observation.not_run.clone(),
+            is_retired: false,
         };
     }
     let telling: Vec<&&(&Climb, &Observation)> = climbs

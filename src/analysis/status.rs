@@ -1,28 +1,22 @@
 //! How endpoints make a service, and services a target.
 
+use crate::analysis::endpoint::Judged;
 use crate::model::catalog::Service;
-use crate::model::report::{EndpointReport, EndpointStatus, ServiceReport, Status};
+use crate::model::report::{EndpointStatus, ServiceReport, Status};
 
 /// A service by its endpoints: a pool works while any endpoint works; otherwise some failing is degraded, and all
 /// failing is blocked where a technique was named.
-pub fn service(service: &Service, endpoints: Vec<EndpointReport>) -> ServiceReport {
+pub fn service(service: &Service, judged: Vec<Judged>) -> ServiceReport {
     let count = |wanted: EndpointStatus| {
-        endpoints
+        judged
             .iter()
-            .filter(|endpoint| endpoint.status == wanted)
+            .filter(|endpoint| endpoint.report.status == wanted)
             .count()
     };
     let accessible = count(EndpointStatus::Accessible);
     let blocked = count(EndpointStatus::Blocked);
     let down = count(EndpointStatus::Down);
-    let failing = blocked
-        + down
-        + endpoints
-            .iter()
-            .filter(|endpoint| {
-                endpoint.status == EndpointStatus::Inconclusive && fails_here(endpoint)
-            })
-            .count();
+    let failing = judged.iter().filter(|endpoint| endpoint.fails_here).count();
     let status = match (accessible, blocked, failing) {
         (1.., _, _) if service.pool => Status::Accessible,
         (1.., _, 1..) => Status::Degraded,
@@ -35,17 +29,8 @@ pub fn service(service: &Service, endpoints: Vec<EndpointReport>) -> ServiceRepo
         service: service.id.clone(),
         status,
         essential: service.essential,
-        endpoints,
+        endpoints: judged.into_iter().map(|endpoint| endpoint.report).collect(),
     }
-}
-
-/// A name that nobody knows does not fail *here*: it is the definitions that are stale.
-fn fails_here(endpoint: &EndpointReport) -> bool {
-    endpoint.failure.is_some()
-        && !endpoint
-            .reason
-            .as_deref()
-            .is_some_and(|reason| reason.contains("may be retired"))
 }
 
 /// A target by its services: blocked when every essential service is, degraded when any service is blocked or degraded.
@@ -80,7 +65,6 @@ pub fn target(services: &[ServiceReport]) -> Status {
     {
         Status::Inconclusive
     } else if any(Status::Degraded)
-        || measured.iter().any(|service| fails_whole(service))
         || essential
             .iter()
             .any(|service| service.status == Status::Down)
@@ -89,23 +73,6 @@ pub fn target(services: &[ServiceReport]) -> Status {
     } else {
         Status::Accessible
     }
-}
-
-/// Whether all that was measured of the service fails, and not for want of a resolver: then a person misses it as much as
-/// a service that fails in part.
-pub fn fails_whole(service: &ServiceReport) -> bool {
-    let is_resolved = |endpoint: &EndpointReport| {
-        !endpoint
-            .reason
-            .as_deref()
-            .is_some_and(|reason| reason.contains("for control names either"))
-    };
-    let mut inconclusive = service
-        .endpoints
-        .iter()
-        .filter(|endpoint| endpoint.status == EndpointStatus::Inconclusive);
-    service.status == Status::Inconclusive
-        && inconclusive.any(|endpoint| fails_here(endpoint) && is_resolved(endpoint))
 }
 
 /// Whether anything of the service was measured.

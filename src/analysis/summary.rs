@@ -1,7 +1,7 @@
 //! The sentence a person reads first, and the reason why it is not plainer.
 
 use crate::analysis::ground::Ground;
-use crate::analysis::status::{fails_whole, is_measured_to_the_top};
+use crate::analysis::status::is_measured_to_the_top;
 use crate::model::catalog::Target;
 use crate::model::report::{EndpointStatus, Regime, ServiceReport, Status, TechniqueReport};
 
@@ -28,7 +28,7 @@ pub fn tell(
         matches!(
             service.status,
             Status::Blocked | Status::Degraded | Status::Down
-        ) || fails_whole(service)
+        )
     });
     let working = with(services, |service| service.status == Status::Accessible);
     let unclear = with(services, |service| {

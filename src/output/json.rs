@@ -95,7 +95,9 @@ mod tests {
                 .collect();
             assert!(errors.is_empty(), "{errors:?}");
             let read: Report = serde_json::from_value(value).unwrap();
-            assert_eq!(read.verdicts, report.verdicts);
+            let mut verdicts = report.verdicts;
+            verdicts.sort_by(|one, other| one.target.cmp(&other.target));
+            assert_eq!(read.verdicts, verdicts);
             assert_eq!(read.observations, report.observations);
             assert_eq!(read.format, FORMAT);
         }

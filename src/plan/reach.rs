@@ -6,6 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use crate::model::catalog::{Catalog, Endpoint, Protocol};
 use crate::model::check::{Ask, Check, Climb};
 use crate::model::line::Line;
+use crate::model::observation::Operation;
 use crate::model::resolution::{Ordinary, Resolution};
 use crate::plan::resolve::{Subject, answers_due};
 use crate::plan::{Patience, Seen};
@@ -38,6 +39,9 @@ pub fn checks<'a>(
         }
         for address in addresses {
             let check = climb(subject, endpoint, address, 1);
+            if let Some(plain) = without_alpn(&check, seen) {
+                climbs.insert(plain.id.clone(), plain);
+            }
             // Raw protocols carry no name: endpoints that share address, port and protocol share the measurement.
             climbs
                 .entry(check.id.clone())
@@ -50,6 +54,30 @@ pub fn checks<'a>(
         }
     }
     climbs.into_values().collect()
+}
+
+/// A server that knows none of the ALPN identifiers we offer says so with an alert and hangs up (RFC 7301, 3.2). That
+/// is the real server speaking; without the offer it shows who it is.
+fn without_alpn(check: &Check, seen: &Seen) -> Option<Check> {
+    const NO_APPLICATION_PROTOCOL: u8 = 120;
+    let Ask::Climb(climb) = &check.ask else {
+        return None;
+    };
+    let refused = seen.observations().any(|observation| {
+        observation.check.id == check.id
+            && observation
+                .step(Operation::TlsHandshake)
+                .and_then(|step| step.tls.as_deref())
+                .is_some_and(|tls| tls.alert == Some(NO_APPLICATION_PROTOCOL))
+    });
+    (refused && !climb.alpn.is_empty()).then(|| Check {
+        id: format!("{}/without_alpn", check.id),
+        ask: Ask::Climb(Climb {
+            alpn: Vec::new(),
+            ..climb.clone()
+        }),
+        ..check.clone()
+    })
 }
 
 /// One endpoint at one address.
