@@ -92,7 +92,8 @@ fn plain_dns_taken_over_on_the_way_is_told_at_the_resolvers() {
                         iifname \"downlink\" udp dport 53 dnat to 11.53.0.1
                     }
                 }
-END",
+END"
+            .to_owned(),
             ..Scene::default()
         }
         .play();
@@ -129,7 +130,7 @@ fn an_answer_forged_on_the_way_is_told() {
             Scene {
                 name,
                 forger: Some((&["whatsapp.com", "whatsapp.net", "wa.me"], lie)),
-                router: "iptables -A FORWARD -p tcp -d 11.99.99.99 -j DROP",
+                router: "iptables -A FORWARD -p tcp -d 11.99.99.99 -j DROP".to_owned(),
                 ..Scene::default()
             }
             .play()
