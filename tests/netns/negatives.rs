@@ -260,6 +260,8 @@ END",
             ..Scene::default()
         }
         .play()
-        .expect_nobody_accused();
+        .expect_line(Regime::AllowList, 0)
+        .expect_nobody_accused()
+        .expect_accessible(&["max"]);
     });
 }
