@@ -330,6 +330,101 @@ fn an_endpoint_that_was_never_run_is_not_a_failure() {
     silent(&verdict, Status::Inconclusive);
 }
 
+#[test]
+fn a_lookup_that_heard_nothing_is_made_good_by_the_resolver_asked_directly() {
+    let mut world = World::new();
+    world.honest_resolvers();
+    world.lookup(1, dns(&[], &[]), Some(Failure::GenericTimeout));
+    world.answer("isp", 1, &[HONEST]);
+    world.climb(HONEST, proven());
+    silent(&world.judge(), Status::Accessible);
+}
+
+#[test]
+fn a_forged_answer_that_won_the_race_is_not_the_resolvers_own_lie() {
+    let bogon = "10.10.34.35";
+    let mut world = World::new();
+    world.honest_resolvers();
+    world.ground_lookup();
+    for trial in 1..=3 {
+        let first = dns(&[reply(0, &[bogon])], &[bogon]);
+        world.lookup(trial, first, Some(Failure::DnsBogon));
+        world.two_answers("isp", trial, bogon, HONEST);
+    }
+    assert_eq!(ids(&world.judge()), ["domain_name/injected_answer"]);
+    let mut world = World::new();
+    world.honest_resolvers();
+    world.ground_lookup();
+    for trial in 1..=3 {
+        let first = dns(&[reply(3, &[])], &[]);
+        world.lookup(trial, first, Some(Failure::DnsNxdomain));
+        world.two_answers("isp", trial, bogon, HONEST);
+    }
+    assert_eq!(ids(&world.judge()), ["domain_name/injected_answer"]);
+}
+
+#[test]
+fn a_service_that_fails_whole_is_not_forgotten() {
+    let mut world = World::new();
+    world.honest_resolvers();
+    world.answer("isp", 1, &[HONEST]);
+    let services = &mut world.catalog.targets[0].services;
+    let mut other = services[0].clone();
+    other.id = "other".to_owned();
+    other.essential = false;
+    other.endpoints[0].id = "https://web.example/other".to_owned();
+    services.insert(0, other);
+    let failed = step(Operation::TlsHandshake, Some(Failure::GenericTimeout));
+    world.climb(HONEST, failed.into());
+    world.catalog.targets[0].services.rotate_left(1);
+    world.climb(HONEST, proven());
+    let verdict = world.judge();
+    silent(&verdict, Status::Degraded);
+    assert_eq!(verdict.confidence, Confidence::Suspected);
+}
+
+#[test]
+fn a_line_on_which_foreign_servers_connect_and_never_answer_passes_a_list() {
+    let mut world = World::bare();
+    let mut domestic = world.catalog.controls.clone();
+    for control in &mut domestic {
+        control.id.push_str("_domestic");
+        control.operator.push_str(" domestic");
+        control.endpoint.id.push_str("domestic");
+        control.region = Region::Domestic;
+    }
+    let mut foreign = world.catalog.controls.clone();
+    let mut third = foreign[0].clone();
+    third.operator = "Three".to_owned();
+    third.endpoint.id = "http://three/".to_owned();
+    let mut connection = foreign[0].clone();
+    connection.operator = "Four".to_owned();
+    connection.endpoint = Endpoint {
+        id: "tcp://four:5228".to_owned(),
+        ..endpoint(Protocol::Tcp, 5228)
+    };
+    foreign.extend([third, connection]);
+    world.catalog.controls = domestic;
+    world.control_climb("HTTP 204", 204, "");
+    for connects in [true, false] {
+        let mut world = World {
+            catalog: world.catalog.clone(),
+            ground: world.ground.clone(),
+            ..World::bare()
+        };
+        for control in &foreign {
+            world.foreign_silence(control, connects);
+        }
+        world.catalog.controls.extend(foreign.iter().cloned());
+        let wanted = if connects {
+            Regime::AllowList
+        } else {
+            Regime::DomesticOnly
+        };
+        assert_eq!(world.ground().regime, wanted);
+    }
+}
+
 fn silent(verdict: &Verdict, status: Status) {
     assert_eq!(verdict.status, status, "{verdict:#?}");
     assert!(verdict.techniques.is_empty(), "{:#?}", verdict.techniques);
@@ -437,6 +532,38 @@ impl World {
             let steps = vec![step(Operation::TcpConnect, None), http];
             self.ground.push(observation(id, check, steps));
         }
+    }
+
+    /// Nothing is heard of a control, which at least connects or does not.
+    fn foreign_silence(&mut self, control: &Control, connects: bool) {
+        let check = climb_check("ground", &control.endpoint, "198.41.0.4", Role::Control);
+        let lost = Some(Failure::GenericTimeout);
+        let mut steps = vec![step(Operation::TcpConnect, lost.clone())];
+        if connects {
+            steps[0].failure = None;
+            if control.endpoint.protocol != Protocol::Tcp {
+                steps.push(step(Operation::HttpRoundTrip, lost));
+            }
+        }
+        let id = format!("o{}", 1000 + self.ground.len());
+        self.ground.push(observation(id, check, steps));
+    }
+
+    fn lookup(&mut self, trial: u32, facts: DnsFacts, failure: Option<Failure>) {
+        self.push(
+            lookup_check("target", HOST, trial),
+            vec![resolve(facts, failure)],
+        );
+    }
+
+    /// The system's own view knows the control.
+    fn ground_lookup(&mut self) {
+        let mut check = lookup_check("ground", CONTROL, 1);
+        check.role = Role::Control;
+        let facts = dns(&[reply(0, &["198.41.0.4"])], &[]);
+        let id = format!("o{}", 1000 + self.ground.len());
+        self.ground
+            .push(observation(id, check, vec![resolve(facts, None)]));
     }
 
     fn push(&mut self, check: Check, steps: Vec<Step>) {
@@ -613,6 +740,16 @@ fn query(subject: &str, resolver: &str, name: &str, role: Role, trial: u32) -> C
             record: RecordType::A,
             chaos: false,
         },
+    }
+}
+
+fn lookup_check(subject: &str, name: &str, trial: u32) -> Check {
+    Check {
+        id: format!("{subject}/lookup/{name}#{trial}"),
+        ask: Ask::Lookup {
+            name: name.to_owned(),
+        },
+        ..query(subject, "isp", name, Role::Target, trial)
     }
 }
 

@@ -15,7 +15,7 @@ use crate::internet::{PORTAL_TLS, PORTAL_WEB, Servers, World};
 use crate::means::{self, Seat};
 use crate::names::{self, PROVIDER, address_6_of};
 use crate::played::Played;
-use crate::road::Road;
+use crate::road::{Road, run_in};
 
 /// How long a run may take before it is ended from outside.
 const BOUND: &str = "60";
@@ -50,14 +50,14 @@ impl Scene {
         let road = Road::build(self.has_ipv6);
         let _world = Servers::of_the_world(&road.server, self.world());
         let _portal = self.has_portal.then(|| {
-            road.at(&road.router, &portal_rules());
+            run_in(&road.router, &portal_rules());
             Servers::of_a_portal(&road.router)
         });
         let _forger = self
             .forger
             .map(|(names, lie)| Forger::listen(&road.router, names, lie));
-        road.at(&road.router, &self.router);
-        road.at(&road.client, self.client);
+        run_in(&road.router, &self.router);
+        run_in(&road.client, self.client);
         run(&road, self)
     }
 
