@@ -341,6 +341,16 @@ fn a_lookup_that_heard_nothing_is_made_good_by_the_resolver_asked_directly() {
 }
 
 #[test]
+fn a_resolver_that_answers_when_it_is_asked_again_answers() {
+    let mut world = World::new();
+    world.honest_resolvers();
+    world.silence("isp", 1);
+    world.answer("isp", 2, &[HONEST]);
+    world.climb(HONEST, proven());
+    silent(&world.judge(), Status::Accessible);
+}
+
+#[test]
 fn a_forged_answer_that_won_the_race_is_not_the_resolvers_own_lie() {
     let bogon = "10.10.34.35";
     let mut world = World::new();
