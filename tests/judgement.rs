@@ -2,6 +2,8 @@
 
 #[path = "judgement/connections.rs"]
 mod connections;
+#[path = "judgement/lines.rs"]
+mod lines;
 #[path = "judgement/world.rs"]
 mod world;
 

@@ -153,12 +153,34 @@ fn regime(catalog: &Catalog, states: &[(&Control, State)], observations: &[Obser
         return Regime::Offline;
     }
     let foreign_fail = operators(State::Silent, Some(Region::Foreign)).len();
-    let foreign_work = operators(State::Works, Some(Region::Foreign)).len();
+    // A connection alone says little: allow-lists let the SYN pass and swallow what is said after it.
+    let foreign_talk = states
+        .iter()
+        .filter(|(control, state)| {
+            *state == State::Works
+                && control.region == Region::Foreign
+                && control.endpoint.protocol != Protocol::Tcp
+        })
+        .count();
     let domestic_work = operators(State::Works, Some(Region::Domestic)).len();
-    if foreign_work == 0 && foreign_fail >= 3 && domestic_work >= 2 {
-        return Regime::DomesticOnly;
+    if foreign_talk > 0 || foreign_fail < 3 || domestic_work < 2 {
+        return Regime::Open;
     }
-    Regime::Open
+    let foreign_connects = catalog
+        .controls
+        .iter()
+        .filter(|control| control.region == Region::Foreign)
+        .any(|control| {
+            observations.iter().any(|observation| {
+                observation.check.endpoints.contains(&control.endpoint.id)
+                    && observation.reached(Operation::TcpConnect)
+            })
+        });
+    if foreign_connects {
+        Regime::AllowList
+    } else {
+        Regime::DomesticOnly
+    }
 }
 
 /// Facts 2.8: certificates and MTProto tolerate some minutes.

@@ -45,8 +45,7 @@ pub fn tell(
                 }
             ),
             reason: both(
-                (!unclear.is_empty())
-                    .then(|| format!("Failing, and nothing tells why: {}", unclear.join(", "))),
+                (!unclear.is_empty()).then(|| format!("Not told: {}", unclear.join(", "))),
                 partial(services),
             ),
         },
@@ -56,8 +55,9 @@ pub fn tell(
         },
         Status::Degraded => Told {
             summary: format!(
-                "{name} works here only in part: {} fails{}",
+                "{name} works here only in part: {} {}{}",
                 list(&failing),
+                if failing.len() > 1 { "fail" } else { "fails" },
                 if how.is_empty() {
                     ", and nothing measured tells why".to_owned()
                 } else {
@@ -107,8 +107,9 @@ fn inconclusive(name: &str, ground: &Ground, services: &[ServiceReport]) -> Told
         format!("Nothing can be said of {name}: too little was measured")
     } else {
         format!(
-            "{name} may not work here: {} fails, but nothing shows that it is blocked",
-            list(&failing)
+            "{name} may not work here: {} {}, but nothing shows that it is blocked",
+            list(&failing),
+            if failing.len() > 1 { "fail" } else { "fails" },
         )
     };
     Told {

@@ -145,11 +145,22 @@ impl<'a> Resolution<'a> {
             .filter(|answer| answer.resolver.is_some())
             .collect();
         let is_silent = lookups.iter().all(|lookup| lookup.is_silent_view());
-        if is_silent && !asked_directly.is_empty() {
-            asked_directly
-        } else {
-            lookups
+        if !is_silent || asked_directly.is_empty() {
+            return lookups;
         }
+        let is_lost =
+            |answer: &&Answer| answer.observation.failure() == Some(&Failure::GenericTimeout);
+        if asked_directly.iter().all(is_lost) {
+            // Silence is what loss looks like: whoever answers when asked again does answer.
+            let again = self.answers.iter().filter(|answer| {
+                answer.is_system()
+                    && answer.resolver.is_some()
+                    && answer.observation.check.trial > 1
+                    && answer.observation.failure().is_none()
+            });
+            return asked_directly.into_iter().chain(again).collect();
+        }
+        asked_directly
     }
 
     /// What the ordinary path says. `asked` is how many answers are due before a failure is final.

@@ -23,9 +23,9 @@ pub const CONTROL: &str = "control.example";
 
 /// One target with one HTTPS endpoint, a control, and resolvers `isp`, `google` (DoH), `quad9` (UDP) and `decoy`.
 pub struct World {
-    catalog: Catalog,
-    ground: Vec<Observation>,
-    observations: Vec<Observation>,
+    pub catalog: Catalog,
+    pub ground: Vec<Observation>,
+    pub observations: Vec<Observation>,
     pub portal: bool,
 }
 
@@ -155,6 +155,38 @@ impl World {
         let facts = dns(&[reply(0, &[first]), reply(0, &[second])], bogons);
         let steps = vec![resolve(facts, failure)];
         self.push(query("target", resolver, HOST, Role::Target, trial), steps);
+    }
+
+    pub fn lookup(&mut self, trial: u32, facts: DnsFacts, failure: Option<Failure>) {
+        self.push(
+            lookup_check("target", HOST, trial),
+            vec![resolve(facts, failure)],
+        );
+    }
+
+    /// The system's own view knows the control.
+    pub fn ground_lookup(&mut self) {
+        let mut check = lookup_check("ground", CONTROL, 1);
+        check.role = Role::Control;
+        let facts = dns(&[reply(0, &["198.41.0.4"])], &[]);
+        let id = format!("o{}", 1000 + self.ground.len());
+        self.ground
+            .push(observation(id, check, vec![resolve(facts, None)]));
+    }
+
+    /// Nothing is heard of a control, which at least connects or does not.
+    pub fn foreign_silence(&mut self, control: &Control, connects: bool) {
+        let check = climb_check("ground", &control.endpoint, "198.41.0.4", Role::Control);
+        let lost = Some(Failure::GenericTimeout);
+        let mut steps = vec![step(Operation::TcpConnect, lost.clone())];
+        if connects {
+            steps[0].failure = None;
+            if control.endpoint.protocol != Protocol::Tcp {
+                steps.push(step(Operation::HttpRoundTrip, lost));
+            }
+        }
+        let id = format!("o{}", 1000 + self.ground.len());
+        self.ground.push(observation(id, check, steps));
     }
 
     /// An open line on which every resolver tells the honest address.
@@ -534,4 +566,14 @@ pub fn prohibited(offender: &str, offender_is_own: bool) -> Last {
         ..TcpFacts::default()
     }));
     Last(step)
+}
+
+fn lookup_check(subject: &str, name: &str, trial: u32) -> Check {
+    Check {
+        id: format!("{subject}/lookup/{name}#{trial}"),
+        ask: Ask::Lookup {
+            name: name.to_owned(),
+        },
+        ..query(subject, "isp", name, Role::Target, trial)
+    }
 }

@@ -51,7 +51,7 @@ fn connections_swallowed_are_told_as_silence() {
                         ip daddr @telegram tcp flags & (syn | ack) == syn drop
                     }
                 }
-END",
+END".to_owned(),
             ..Scene::default()
         }
         .play();
@@ -74,7 +74,7 @@ fn connections_reset_at_once_are_told_as_refused() {
     play(|| {
         let played = Scene {
             name: "syn_reset",
-            router: "iptables -A FORWARD -p tcp -d 157.240.0.0/16 --syn -j REJECT --reject-with tcp-reset",
+            router: "iptables -A FORWARD -p tcp -d 157.240.0.0/16 --syn -j REJECT --reject-with tcp-reset".to_owned(),
             ..Scene::default()
         }
         .play();
@@ -96,7 +96,7 @@ fn a_router_that_prohibits_is_named_and_we_are_not() {
     play(|| {
         let played = Scene {
             name: "icmp_prohibited",
-            router: "iptables -A FORWARD -p tcp -d 17.0.0.0/8 -j REJECT --reject-with icmp-admin-prohibited",
+            router: "iptables -A FORWARD -p tcp -d 17.0.0.0/8 -j REJECT --reject-with icmp-admin-prohibited".to_owned(),
             ..Scene::default()
         }
         .play();
@@ -125,7 +125,7 @@ fn a_client_hello_swallowed_is_told_as_never_acknowledged() {
     play(|| {
         let played = Scene {
             name: "client_hello_drop",
-            router: "iptables -A FORWARD -p tcp --dport 443 -m string --string whatsapp.com --algo bm -j DROP",
+            router: "iptables -A FORWARD -p tcp --dport 443 -m string --string whatsapp.com --algo bm -j DROP".to_owned(),
             ..Scene::default()
         }
         .play();
@@ -144,6 +144,63 @@ fn a_client_hello_swallowed_is_told_as_never_acknowledged() {
             assert!(observation.step(Operation::TlsHandshake).is_some());
             assert!(tcp.unacked.unwrap_or(0) > 0, "{observation:#?}");
             assert!(tcp.retransmits.unwrap_or(0) > 0, "{observation:#?}");
+            assert_eq!(tcp.bytes_received, Some(0), "{observation:#?}");
+        }
+    });
+}
+
+#[test]
+fn a_reset_made_on_the_way_is_told_as_one() {
+    play(|| {
+        let played = Scene {
+            name: "client_hello_reset",
+            router:
+                "iptables -A FORWARD -p tcp --dport 443 -m string --string whatsapp.com --algo bm \
+                -j REJECT --reject-with tcp-reset"
+                    .to_owned(),
+            ..Scene::default()
+        }
+        .play();
+        expect_unclear(&played, "whatsapp");
+        played.expect_accessible(&["telegram", "facetime", "max"]);
+        let resets: Vec<_> = played
+            .failed_tcp("whatsapp")
+            .filter(|(it, _)| it.failure() == Some(&Failure::ConnectionReset))
+            .collect();
+        assert!(resets.len() > 3, "{}", played.tell());
+        for (observation, tcp) in resets {
+            assert!(
+                observation.reached(Operation::TcpConnect),
+                "{observation:#?}"
+            );
+            assert_eq!(tcp.bytes_received, Some(0), "{observation:#?}");
+        }
+    });
+}
+
+#[test]
+fn an_answer_swallowed_is_told_as_a_client_hello_that_arrived() {
+    play(|| {
+        let played = Scene {
+            name: "server_hello_drop",
+            router: "
+                iptables -A FORWARD -p tcp --dport 443 -m string --string whatsapp.com --algo bm \
+                    -j CONNMARK --set-mark 1
+                iptables -A FORWARD -p tcp --sport 443 -m connmark --mark 1 -m length --length 100:65535 -j DROP"
+                .to_owned(),
+            ..Scene::default()
+        }
+        .play();
+        expect_unclear(&played, "whatsapp");
+        played.expect_accessible(&["telegram", "facetime", "max"]);
+        let hellos: Vec<_> = played
+            .failed_tcp("whatsapp")
+            .filter(|(it, _)| it.failure() == Some(&Failure::GenericTimeout))
+            .collect();
+        assert!(hellos.len() > 3, "{}", played.tell());
+        for (observation, tcp) in hellos {
+            assert_eq!(tcp.unacked, Some(0), "{observation:#?}");
+            assert!(tcp.bytes_acked.unwrap_or(0) > 100, "{observation:#?}");
             assert_eq!(tcp.bytes_received, Some(0), "{observation:#?}");
         }
     });

@@ -1,9 +1,13 @@
 //! Lines without any censor, however bad: nobody may be accused.
 
+use std::collections::BTreeSet;
+
 use blockprobe::lab::fault::Aim;
+use blockprobe::model::catalog::Region;
 use blockprobe::model::report::{Regime, Status};
 
 use crate::means::play;
+use crate::names::{PROVIDER, address_of};
 use crate::scene::Scene;
 
 const ALL: &[&str] = &["whatsapp", "telegram", "facetime", "max"];
@@ -48,7 +52,8 @@ fn a_line_that_drops_everything_is_offline() {
                 table ip outage {
                     chain forwarding { type filter hook forward priority filter; policy drop; }
                 }
-END",
+END"
+            .to_owned(),
             ..Scene::default()
         }
         .play()
@@ -85,7 +90,8 @@ fn a_line_that_loses_one_packet_in_twenty_is_open() {
                         numgen random mod 100 < 5 drop
                     }
                 }
-END",
+END"
+            .to_owned(),
             ..Scene::default()
         };
         for played in scene.play_times(3) {
@@ -106,7 +112,8 @@ fn a_line_that_loses_three_packets_in_twenty_is_open() {
                         numgen random mod 100 < 15 drop
                     }
                 }
-END",
+END"
+            .to_owned(),
             ..Scene::default()
         };
         for played in scene.play_times(3) {
@@ -173,12 +180,88 @@ fn broken_ipv6_is_no_censor() {
                 table ip6 hole {
                     chain forwarding { type filter hook forward priority filter; policy drop; }
                 }
-END",
+END"
+            .to_owned(),
             ..Scene::default()
         }
         .play()
         .expect_line(Regime::Open, 0)
         .expect_nobody_accused()
         .expect_accessible(ALL);
+    });
+}
+
+/// Addresses of what a domestic line still reaches: the domestic controls, the provider's resolver and MAX.
+fn domestic() -> String {
+    let catalog = blockprobe::catalog::embedded();
+    let controls = catalog.controls.iter();
+    let controls = controls.filter(|it| it.region == Region::Domestic);
+    let max = catalog.targets.iter().filter(|it| it.id == "max");
+    let max = max.flat_map(|it| &it.services).flat_map(|it| &it.endpoints);
+    let names: BTreeSet<&str> = controls
+        .map(|it| &it.endpoint)
+        .chain(max)
+        .filter_map(|it| it.host.as_deref())
+        .collect();
+    let addresses = names
+        .iter()
+        .map(|name| address_of(&catalog, name).to_string());
+    let resolver = std::iter::once(PROVIDER.to_string());
+    addresses.chain(resolver).collect::<Vec<_>>().join(", ")
+}
+
+#[test]
+fn a_line_that_ends_at_the_border_accuses_nobody() {
+    play(|| {
+        let router = format!(
+            "nft -f - <<'END'
+                table ip border {{
+                    set domestic {{ type ipv4_addr; elements = {{ {} }} }}
+                    chain forwarding {{
+                        type filter hook forward priority filter;
+                        iifname \"downlink\" ip daddr != @domestic drop
+                    }}
+                }}
+END",
+            domestic()
+        );
+        Scene {
+            name: "domestic_only",
+            router,
+            ..Scene::default()
+        }
+        .play()
+        .expect_line(Regime::DomesticOnly, 0)
+        .expect_nobody_accused()
+        .expect_accessible(&["max"]);
+    });
+}
+
+#[test]
+fn a_list_of_what_may_pass_accuses_nobody() {
+    play(|| {
+        // As on Russian mobile networks: connections are let through, what is said on them is not.
+        let router = format!(
+            "nft -f - <<'END'
+                table ip censor {{
+                    set allowed {{ type ipv4_addr; elements = {{ {} }} }}
+                    chain forwarding {{
+                        type filter hook forward priority filter;
+                        iifname \"downlink\" ip daddr != @allowed tcp dport {{ 80, 443 }} tcp flags & (syn | rst | fin) == 0 \
+                            meta length > 60 drop
+                    }}
+                }}
+END",
+            domestic()
+        );
+        Scene {
+            name: "allow_list",
+            router,
+            ..Scene::default()
+        }
+        .play()
+        .expect_line(Regime::AllowList, 0)
+        .expect_nobody_accused()
+        .expect_accessible(&["max"]);
     });
 }

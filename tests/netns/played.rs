@@ -194,7 +194,8 @@ impl Played {
     }
 
     fn keep(&self, name: &str, told: &str) {
-        let Some(folder) = std::env::var_os("BLOCKPROBE_NETNS_SAVE").map(PathBuf::from) else {
+        let folder = std::env::var_os("BLOCKPROBE_NETNS_SAVE").filter(|it| !it.is_empty());
+        let Some(folder) = folder.map(PathBuf::from) else {
             return;
         };
         let told_to_people = format!("{}\nexit status {}\n", self.tell(), self.status);

@@ -13,19 +13,19 @@ use crate::scene::Scene;
 const OTHERS: &[&str] = &["telegram", "facetime", "max"];
 
 /// The provider's resolver does that to WhatsApp's names.
-fn at_provider(interference: Interference) -> Option<Censor> {
-    Some(Censor {
+const fn at_provider(interference: Interference) -> Censor {
+    Censor {
         technique: Technique::new(Trigger::DomainName, interference),
         at: Resolvers::System,
         names: Aim::Target("whatsapp"),
         lie: Lie::Bogon,
-    })
+    }
 }
 
 fn expect_lying_provider(name: &'static str, interference: Interference, technique: &str) {
     Scene {
         name,
-        censor: at_provider(interference),
+        censor: Some(at_provider(interference)),
         ..Scene::default()
     }
     .play()
@@ -84,7 +84,7 @@ fn plain_dns_taken_over_on_the_way_is_told_at_the_resolvers() {
     play(|| {
         let played = Scene {
             name: "hijack",
-            censor: at_provider(Interference::Nxdomain),
+            censor: Some(at_provider(Interference::Nxdomain)),
             router: "nft -f - <<'END'
                 table ip censor {
                     chain redirection {
@@ -92,7 +92,8 @@ fn plain_dns_taken_over_on_the_way_is_told_at_the_resolvers() {
                         iifname \"downlink\" udp dport 53 dnat to 11.53.0.1
                     }
                 }
-END",
+END"
+            .to_owned(),
             ..Scene::default()
         }
         .play();
@@ -129,7 +130,7 @@ fn an_answer_forged_on_the_way_is_told() {
             Scene {
                 name,
                 forger: Some((&["whatsapp.com", "whatsapp.net", "wa.me"], lie)),
-                router: "iptables -A FORWARD -p tcp -d 11.99.99.99 -j DROP",
+                router: "iptables -A FORWARD -p tcp -d 11.99.99.99 -j DROP".to_owned(),
                 ..Scene::default()
             }
             .play()

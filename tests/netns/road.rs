@@ -8,7 +8,7 @@ use std::thread::{self, JoinHandle};
 
 use nix::sched::{CloneFlags, setns};
 
-use crate::means::{path, shell};
+use crate::means::shell;
 
 /// The client's address, which no report may hold.
 pub const CLIENT: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 77);
@@ -109,15 +109,6 @@ impl Road {
         road
     }
 
-    /// Runs a shell script in a namespace.
-    pub fn at(&self, namespace: &str, script: &str) {
-        shell(
-            "ip netns exec \"$1\" sh -ec \"$2\"",
-            &[namespace, &format!("PATH={}\n{script}", path())],
-        )
-        .unwrap_or_else(|told| panic!("in {namespace}: {script}: {told}"));
-    }
-
     fn on_all(&self, script: &str) -> Result<(), String> {
         shell(script, &[&self.client, &self.router, &self.server])
     }
@@ -128,6 +119,12 @@ impl Drop for Road {
         // A namespace that was never made is no trouble.
         drop(self.on_all(REMOVE));
     }
+}
+
+/// Runs a shell script in a namespace.
+pub fn run_in(namespace: &str, script: &str) {
+    shell("ip netns exec \"$1\" sh -ec \"$2\"", &[namespace, script])
+        .unwrap_or_else(|told| panic!("in {namespace}: {script}: {told}"));
 }
 
 /// A thread that lives in a namespace; only this thread enters it.

@@ -15,13 +15,13 @@ use crate::internet::{PORTAL_TLS, PORTAL_WEB, Servers, World};
 use crate::means::{self, Seat};
 use crate::names::{self, PROVIDER, address_6_of};
 use crate::played::Played;
-use crate::road::Road;
+use crate::road::{Road, run_in};
 
 /// How long a run may take before it is ended from outside.
 const BOUND: &str = "60";
 
 /// What lies on the road.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Scene {
     /// The name under which reports are kept.
     pub name: &'static str,
@@ -32,7 +32,7 @@ pub struct Scene {
     /// The provider's resolver does not answer.
     pub is_resolver_dead: bool,
     /// Shell script on the router: the path's own censor.
-    pub router: &'static str,
+    pub router: String,
     /// Shell script at the client, before the run.
     pub client: &'static str,
     /// A portal on the router takes the web.
@@ -41,30 +41,28 @@ pub struct Scene {
     pub forger: Option<(&'static [&'static str], Ipv4Addr)>,
     /// The client has an IPv6 address and a route, and every name has an IPv6 address.
     pub has_ipv6: bool,
-    /// More arguments of the command.
-    pub arguments: &'static [&'static str],
 }
 
 impl Scene {
     /// Plays it once.
-    pub fn play(self) -> Played {
+    pub fn play(&self) -> Played {
         let _seat = Seat::take();
         let road = Road::build(self.has_ipv6);
         let _world = Servers::of_the_world(&road.server, self.world());
         let _portal = self.has_portal.then(|| {
-            road.at(&road.router, &portal_rules());
+            run_in(&road.router, &portal_rules());
             Servers::of_a_portal(&road.router)
         });
         let _forger = self
             .forger
             .map(|(names, lie)| Forger::listen(&road.router, names, lie));
-        road.at(&road.router, self.router);
-        road.at(&road.client, self.client);
+        run_in(&road.router, &self.router);
+        run_in(&road.client, self.client);
         run(&road, self)
     }
 
     /// Plays it several times, each on a road of its own.
-    pub fn play_times(self, times: usize) -> Vec<Played> {
+    pub fn play_times(&self, times: usize) -> Vec<Played> {
         std::thread::scope(|scope| {
             let plays: Vec<_> = (0..times).map(|_| scope.spawn(|| self.play())).collect();
             plays
@@ -77,7 +75,7 @@ impl Scene {
         })
     }
 
-    fn world(self) -> World {
+    fn world(&self) -> World {
         let catalog = catalog::embedded();
         let zone = Zone {
             censors: self
@@ -119,7 +117,7 @@ END"
     )
 }
 
-fn run(road: &Road, scene: Scene) -> Played {
+fn run(road: &Road, scene: &Scene) -> Played {
     let folder = tempfile::tempdir().expect("a folder");
     let file = |name: &str, text: &str| {
         let path = folder.path().join(name);
@@ -143,7 +141,6 @@ fn run(road: &Road, scene: Scene) -> Played {
         .args(["timeout", BOUND, env!("CARGO_BIN_EXE_blockprobe")])
         .args(["run", "-f", "json", "--ca-file"])
         .arg(file("authority.pem", &authority))
-        .args(scene.arguments)
         .env_clear()
         .env("PATH", means::path())
         .stdin(Stdio::null())

@@ -25,6 +25,19 @@ fn screen(report: &Report, width: usize, colour: bool, detail: Detail) -> String
     )
 }
 
+#[test]
+fn an_id_at_the_beginning_of_a_line_stays_as_it_is_written() {
+    let manner = Manner {
+        width: 80,
+        colour: false,
+        detail: Detail::Plain,
+    };
+    let page = Page::new(manner, 0);
+    let id = "https://web.whatsapp.com/: It fails";
+    assert_eq!(page.sentence(id), id);
+    assert_eq!(page.sentence("works here"), "Works here");
+}
+
 /// The text without our colours.
 fn bare(text: &str) -> String {
     let mut bare = String::new();
