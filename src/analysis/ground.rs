@@ -144,12 +144,29 @@ fn regime(catalog: &Catalog, states: &[(&Control, State)], observations: &[Obser
             .map(|(control, _)| control.operator.as_str())
             .collect()
     };
-    let works = operators(State::Works, None).len();
-    if works == 0 {
-        let impostors = operators(State::SomebodyElse, None).len();
-        if impostors >= 2 || one_address_for_everybody(catalog, observations) {
-            return Regime::CaptivePortal;
-        }
+    let of_web = |wanted: State, protocol: Option<Protocol>| -> BTreeSet<&str> {
+        states
+            .iter()
+            .filter(|(control, state)| {
+                let spoken = control.endpoint.protocol;
+                *state == wanted
+                    && spoken != Protocol::Tcp
+                    && protocol.is_none_or(|it| it == spoken)
+            })
+            .map(|(control, _)| control.operator.as_str())
+            .collect()
+    };
+    // In clear somebody else answers for everybody: a portal, whether or not it lets TLS through.
+    let in_clear = of_web(State::SomebodyElse, Some(Protocol::Http));
+    let taken_over = in_clear.len() >= 3 && of_web(State::Works, Some(Protocol::Http)).is_empty();
+    let talks = !of_web(State::Works, None).is_empty();
+    let impostors = of_web(State::SomebodyElse, None).len();
+    if taken_over
+        || (!talks && (impostors >= 2 || one_address_for_everybody(catalog, observations)))
+    {
+        return Regime::CaptivePortal;
+    }
+    if operators(State::Works, None).is_empty() {
         return Regime::Offline;
     }
     let foreign_fail = operators(State::Silent, Some(Region::Foreign)).len();

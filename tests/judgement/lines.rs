@@ -110,3 +110,29 @@ fn a_service_that_fails_whole_is_told_and_lowers_the_confidence() {
     assert_eq!(verdict.confidence, Confidence::Likely);
     assert!(verdict.reason.unwrap().contains("other"));
 }
+
+#[test]
+fn a_portal_that_takes_over_what_is_in_clear_is_a_portal_although_tls_passes() {
+    let mut world = World::bare();
+    let mut third = world.catalog.controls[0].clone();
+    third.operator = "Three".to_owned();
+    third.endpoint.id = "http://three/".to_owned();
+    world.catalog.controls.push(third);
+    world.control_climb("HTTP 302", 302, "log in");
+    let mut proved = world.catalog.controls[0].clone();
+    proved.operator = "Four".to_owned();
+    proved.endpoint.id = "https://four/".to_owned();
+    proved.endpoint.protocol = Protocol::Https;
+    world.control_proof(&proved);
+    world.catalog.controls.push(proved);
+    assert_eq!(world.ground().regime, Regime::CaptivePortal);
+
+    // One operator whose page changed is no portal.
+    world.catalog.controls.truncate(1);
+    let mut proved = world.catalog.controls[0].clone();
+    proved.operator = "Four".to_owned();
+    proved.endpoint.id = "https://four/".to_owned();
+    proved.endpoint.protocol = Protocol::Https;
+    world.catalog.controls.push(proved);
+    assert_eq!(world.ground().regime, Regime::Open);
+}

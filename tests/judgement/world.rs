@@ -189,6 +189,19 @@ impl World {
         self.ground.push(observation(id, check, steps));
     }
 
+    /// A control that proves itself by TLS.
+    pub fn control_proof(&mut self, control: &Control) {
+        let check = climb_check("ground", &control.endpoint, "198.41.0.9", Role::Control);
+        let mut answered = step(Operation::HttpRoundTrip, None);
+        answered.http = Some(Box::new(HttpFacts {
+            status: 200,
+            ..HttpFacts::default()
+        }));
+        let steps = vec![step(Operation::TcpConnect, None), proven().0, answered];
+        let id = format!("o{}", 1000 + self.ground.len());
+        self.ground.push(observation(id, check, steps));
+    }
+
     /// An open line on which every resolver tells the honest address.
     pub fn reachable() -> Self {
         let mut world = Self::new();
