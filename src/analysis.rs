@@ -47,7 +47,8 @@ pub fn judge(
         .collect::<Vec<_>>();
     let status = status::target(&services);
     let confidence = confidence(status, &techniques, &services);
-    let told = summary::tell(target, ground, status, &services, &techniques);
+    let is_resolved = ground.answers_system(catalog);
+    let told = summary::tell(target, ground, status, &services, &techniques, is_resolved);
     Verdict {
         target: target.id.clone(),
         name: target.name.clone(),

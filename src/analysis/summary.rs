@@ -21,6 +21,7 @@ pub fn tell(
     status: Status,
     services: &[ServiceReport],
     techniques: &[TechniqueReport],
+    is_resolved: bool,
 ) -> Told {
     let name = &target.name;
     let how = how(techniques);
@@ -70,11 +71,16 @@ pub fn tell(
             summary: format!("{name} is down: it fails at the control vantage too"),
             reason: None,
         },
-        Status::Inconclusive => inconclusive(name, ground, services),
+        Status::Inconclusive => inconclusive(name, ground, services, is_resolved),
     }
 }
 
-fn inconclusive(name: &str, ground: &Ground, services: &[ServiceReport]) -> Told {
+fn inconclusive(
+    name: &str,
+    ground: &Ground,
+    services: &[ServiceReport],
+    is_resolved: bool,
+) -> Told {
     let regime = match ground.regime {
         Regime::Open => None,
         Regime::CaptivePortal => {
@@ -88,6 +94,16 @@ fn inconclusive(name: &str, ground: &Ground, services: &[ServiceReport]) -> Told
         return Told {
             summary: format!("Nothing can be said of {name}: {words}"),
             reason: Some(format!("The line is not open ({})", ground.regime.word())),
+        };
+    }
+    if !is_resolved {
+        return Told {
+            summary: format!(
+                "Nothing can be said of {name}: this machine's resolver answers for nobody"
+            ),
+            reason: Some(
+                "The system's resolver does not answer for control names either".to_owned(),
+            ),
         };
     }
     let reason = services

@@ -14,6 +14,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use crate::analysis::evidence::{Evidence, Honesty};
+use crate::analysis::rules::injected_answer::Forgeries;
 use crate::analysis::rules::{Finding, endpoints_of};
 use crate::model::check::RecordType;
 use crate::model::failure::Failure;
@@ -27,6 +28,7 @@ const TRIALS: usize = 3;
 /// One finding for each host that is sent elsewhere.
 pub fn infer(evidence: &Evidence) -> Vec<Finding> {
     let impostors = impostors(evidence);
+    let forgeries = Forgeries::of(evidence);
     evidence
         .hosts()
         .filter_map(|host| {
@@ -36,7 +38,7 @@ pub fn infer(evidence: &Evidence) -> Vec<Finding> {
                 .iter()
                 .filter(|answer| answer.is_system() && answer.observation.check.trial == 1)
                 .filter(|answer| answer.record != Some(RecordType::Aaaa))
-                .filter_map(|answer| sent_elsewhere(evidence, host, answer, &impostors))
+                .filter_map(|answer| sent_elsewhere(evidence, host, answer, &impostors, &forgeries))
                 .max_by_key(|finding| finding.confidence)
         })
         .collect()
@@ -54,9 +56,10 @@ fn sent_elsewhere(
     host: &str,
     answer: &Answer,
     impostors: &BTreeSet<IpAddr>,
+    forgeries: &Forgeries,
 ) -> Option<Finding> {
     if evidence.is_raced(host)
-        || evidence.decoy_answer(host).is_some()
+        || forgeries.explain(answer)
         || !evidence.answers_controls(answer.resolver)
     {
         return None;

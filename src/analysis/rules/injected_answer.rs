@@ -7,6 +7,8 @@
 //! (then the decoy answers controls too: `resolver/hijacked_resolver`, not this).
 //! References: facts 2.1 `dns.injection_race`.
 
+use std::collections::BTreeSet;
+
 use crate::analysis::evidence::{Evidence, Honesty, has_two_versions, is_plain, valid_replies};
 use crate::analysis::rules::{Finding, endpoints_of};
 use crate::model::check::RecordType;
@@ -20,10 +22,96 @@ const TRIALS: usize = 3;
 
 /// One finding for each host whose queries are answered on the way.
 pub fn infer(evidence: &Evidence) -> Vec<Finding> {
+    let forgeries = Forgeries::of(evidence);
     evidence
         .hosts()
-        .filter_map(|host| injected(evidence, host))
+        .filter_map(|host| {
+            injected(evidence, host).or_else(|| same_forgery(evidence, host, &forgeries))
+        })
         .collect()
+}
+
+/// What was forged on the way for any name of the target: the same content elsewhere has the same maker, also where the
+/// honest answer came too late to be heard.
+#[derive(Debug, Default)]
+pub struct Forgeries {
+    addresses: BTreeSet<String>,
+    codes: BTreeSet<u16>,
+}
+
+impl Forgeries {
+    /// Gathers the false versions of raced answers, and everything a decoy said.
+    pub fn of(evidence: &Evidence) -> Self {
+        let mut forgeries = Self::default();
+        for host in evidence.hosts() {
+            let answers = evidence
+                .resolution(host)
+                .map(|it| it.answers.as_slice())
+                .unwrap_or_default();
+            for answer in answers
+                .iter()
+                .filter(|it| it.record != Some(RecordType::Aaaa) && is_forged(it))
+            {
+                let facts = answer.dns();
+                for reply in valid_replies(answer) {
+                    if facts.is_some_and(|facts| is_false(facts, reply)) {
+                        forgeries.add(reply);
+                    }
+                }
+            }
+            if let Some(reply) = evidence
+                .decoy_answer(host)
+                .and_then(|it| it.dns()?.accepted())
+            {
+                forgeries.add(reply);
+            }
+        }
+        forgeries
+    }
+
+    fn add(&mut self, reply: &DnsReply) {
+        self.addresses.extend(reply.addresses());
+        if reply.rcode != 0 {
+            self.codes.insert(reply.rcode);
+        }
+    }
+
+    /// Whether an answer says what was forged elsewhere, and nothing else.
+    pub fn explain(&self, answer: &Answer) -> bool {
+        let Some(reply) = answer.dns().and_then(DnsFacts::accepted) else {
+            return false;
+        };
+        let addresses = reply.addresses();
+        let by_address =
+            !addresses.is_empty() && addresses.iter().all(|it| self.addresses.contains(it));
+        by_address || self.codes.contains(&reply.rcode)
+    }
+}
+
+/// A host whose own race was not heard, with the content that was forged for others.
+fn same_forgery(evidence: &Evidence, host: &str, forgeries: &Forgeries) -> Option<Finding> {
+    let answer = evidence
+        .resolution(host)?
+        .answers
+        .iter()
+        .filter(|it| it.is_system() && it.record != Some(RecordType::Aaaa))
+        .find(|it| forgeries.explain(it))?;
+    let honest = evidence.honest(host)?;
+    let mut ids = vec![answer.observation.id.clone()];
+    ids.extend(honest.evidence);
+    Some(Finding {
+        technique: Technique::new(Trigger::DomainName, Interference::InjectedAnswer),
+        confidence: Confidence::Likely,
+        endpoints: endpoints_of(evidence, host),
+        evidence: ids,
+        doubt: Some(
+            "Its own race was not heard: it says what was forged for another name of the target"
+                .to_owned(),
+        ),
+        seen: format!(
+            "The answer for {host} is the one that was forged on the way for another name"
+        ),
+    })
 }
 
 fn injected(evidence: &Evidence, host: &str) -> Option<Finding> {

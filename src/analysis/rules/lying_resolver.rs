@@ -10,6 +10,7 @@
 use std::net::IpAddr;
 
 use crate::analysis::evidence::{Evidence, Honest, Honesty};
+use crate::analysis::rules::injected_answer::Forgeries;
 use crate::analysis::rules::{Finding, endpoints_of};
 use crate::model::catalog::ResolverRole;
 use crate::model::check::RecordType;
@@ -24,6 +25,7 @@ const TRIALS_OF_SILENCE: usize = 4;
 
 /// One finding for each host that is denied.
 pub fn infer(evidence: &Evidence) -> Vec<Finding> {
+    let forgeries = Forgeries::of(evidence);
     evidence
         .hosts()
         .filter_map(|host| {
@@ -33,13 +35,18 @@ pub fn infer(evidence: &Evidence) -> Vec<Finding> {
                 .iter()
                 .filter(|answer| answer.is_system() && answer.observation.check.trial == 1)
                 .filter(|answer| answer.record != Some(RecordType::Aaaa))
-                .filter_map(|answer| denied(evidence, host, answer))
+                .filter_map(|answer| denied(evidence, host, answer, &forgeries))
                 .max_by_key(|finding| finding.confidence)
         })
         .collect()
 }
 
-fn denied(evidence: &Evidence, host: &str, answer: &Answer) -> Option<Finding> {
+fn denied(
+    evidence: &Evidence,
+    host: &str,
+    answer: &Answer,
+    forgeries: &Forgeries,
+) -> Option<Finding> {
     let failure = answer.observation.failure()?;
     // getaddrinfo hides the code and the silence; where a raw query stands beside it, that one speaks.
     let interference = interference(failure, answer)?;
@@ -47,7 +54,8 @@ fn denied(evidence: &Evidence, host: &str, answer: &Answer) -> Option<Finding> {
     if evidence.is_raced(host) || !evidence.answers_controls(answer.resolver) {
         return None;
     }
-    if forged_on_the_way(evidence, host) {
+    // A denial that was made on the way is told by `injected_answer`.
+    if forgeries.explain(answer) {
         return None;
     }
     let trials = evidence.trials(answer);
@@ -90,11 +98,6 @@ fn interference(failure: &Failure, answer: &Answer) -> Option<Interference> {
         Failure::GenericTimeout if answer.resolver.is_some() => Some(Interference::Drop),
         _ => None,
     }
-}
-
-/// Whether the denial is seen from where no resolver is: then the path makes it, and `injected_answer` says so.
-fn forged_on_the_way(evidence: &Evidence, host: &str) -> bool {
-    evidence.decoy_answer(host).is_some()
 }
 
 fn doubt(answer: &Answer, honest: &Honest, enough: bool) -> Option<String> {

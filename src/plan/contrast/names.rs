@@ -15,8 +15,8 @@ use crate::plan::{Seen, ground, resolve};
 /// packet loss, silence can.
 const TRIALS: u32 = 3;
 const TRIALS_OF_SILENCE: u32 = 4;
-/// Names of one target that are repeated: they share a fate, and a resolver need not hear every one of them again.
-const NAMES: usize = 8;
+/// Names of one target that are repeated at most: all of a messenger's, a fraction of a long list's.
+const NAMES: usize = 64;
 
 /// The repetitions that are called for.
 pub fn checks<'a>(
