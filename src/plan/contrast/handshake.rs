@@ -18,7 +18,7 @@ use crate::plan::resolve::Subject;
 /// Trials of the failing combination in all, and of each contrast.
 const TRIALS: u32 = 3;
 /// Names of one target that are contrasted; the others share their fate.
-const NAMES: usize = 16;
+const NAMES: usize = 24;
 
 /// The cells that are called for.
 pub fn checks(controls: &[SocketAddr], subject: Subject, seen: &Seen) -> Vec<Check> {
