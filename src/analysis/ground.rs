@@ -98,6 +98,11 @@ impl Ground {
                 failing.join(", ")
             ));
         }
+        let untold = states.iter().all(|(_, state)| *state == State::NotMeasured);
+        if untold && self.regime == Regime::Open {
+            self.notes
+                .push("No control was reached: the state of the line is not known".to_owned());
+        }
         if self.regime == Regime::Offline && !self.answering.is_empty() {
             self.notes
                 .push("Names are resolved, but nothing else passes".to_owned());
@@ -167,7 +172,14 @@ fn regime(catalog: &Catalog, states: &[(&Control, State)], observations: &[Obser
         return Regime::CaptivePortal;
     }
     if operators(State::Works, None).is_empty() {
-        return Regime::Offline;
+        // Cut short before any control could answer: a line on which names are resolved is not known to be offline.
+        let untold = states.iter().all(|(_, state)| *state == State::NotMeasured);
+        let resolves = !answering(observations).is_empty();
+        return if untold && resolves {
+            Regime::Open
+        } else {
+            Regime::Offline
+        };
     }
     let foreign_fail = operators(State::Silent, Some(Region::Foreign)).len();
     // A connection alone says little: allow-lists let the SYN pass and swallow what is said after it.
@@ -235,17 +247,24 @@ fn state(control: &Control, observations: &[Observation]) -> State {
     best
 }
 
-/// Whether the control's name was asked for, so that the missing climb is itself a sign.
+/// Whether the control's name was asked for and nobody gave an address: then the missing climb is itself a sign. With an
+/// address and no climb, the run ended in between.
 fn was_asked(control: &Control, observations: &[Observation]) -> bool {
-    observations.iter().any(|observation| {
+    let mut asked = observations.iter().filter(|observation| {
         !observation.is_not_run()
+            && observation.failure() != Some(&Failure::Interrupted)
             && match &observation.check.ask {
                 Ask::Lookup { name } | Ask::Query { name, .. } => {
                     Some(name.as_str()) == control.endpoint.host.as_deref()
                 }
                 Ask::Climb(_) => false,
             }
-    })
+    });
+    let mut any = false;
+    asked.all(|observation| {
+        any = true;
+        !observation.is_success()
+    }) && any
 }
 
 fn state_of(control: &Control, observation: &Observation) -> State {

@@ -559,22 +559,13 @@ pub static SCENARIOS: &[Scenario] = &[
         ]),
     },
     Scenario {
-        name: "address_refuse",
-        about: "Connections to Telegram's addresses are refused",
-        censors: &[on_path(
-            Trigger::Address,
-            Interference::Refuse,
-            Aim::Target(TELEGRAM),
-        )],
-        faults: &[],
+        name: "all_servers_down",
+        about: "Every server of Telegram is down: its ports refuse connections",
+        censors: &[],
+        faults: &[Fault::ServerDown(Aim::Target(TELEGRAM))],
         expected: only(&[
             accessible(WHATSAPP),
-            ExpectedTarget {
-                target: TELEGRAM,
-                status: Status::Blocked,
-                confidence: Some(Confidence::Likely),
-                techniques: &["address/refuse"],
-            },
+            inconclusive(TELEGRAM),
             accessible(FACETIME),
             accessible(MAX),
         ]),

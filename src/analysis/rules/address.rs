@@ -1,12 +1,12 @@
-//! Connections that never stand, by where they lead: `address/{drop,refuse,unreachable}` and `address_port/drop`.
+//! Connections that never stand, by where they lead: `address/{drop,unreachable}` and `address_port/drop`.
 //!
 //! What it infers: the address is looked at (nothing of it answers on any port tried), or one port of it (another
 //! answers).
-//! Evidence: four addresses of the target or more are dead in the same way, in three trials each, on every port
-//! tried, while controls work; or a router on the way says by ICMP that it prohibits the destination; or the same port
+//! Evidence: four addresses of the target or more stay silent, in three trials each, on every port tried, while controls
+//! work; or a router on the way says by ICMP that it prohibits the destination; or the same port
 //! is silent at two addresses or more that answer on another.
-//! What else could explain it: one or a few servers that are down (fewer than four addresses: no finding); a closed port
-//! (it refuses: no finding); a local firewall (the ICMP error comes from this machine: no finding); broken IPv6 (left
+//! What else could explain it: one or a few servers that are down (fewer than four addresses: no finding); servers that
+//! were stopped, however many (they refuse: no finding, for a refusal by a censor looks the same from here); a local firewall (the ICMP error comes from this machine: no finding); broken IPv6 (left
 //! out); the whole service down everywhere at once (doubt: only another vantage can tell).
 //! References: facts 2.2; IMC 2022 on the TSPU's address blocking; OONI ts-038.
 
@@ -31,15 +31,10 @@ const TRIALS: usize = 3;
 /// At most one finding for each interference.
 pub fn infer(evidence: &Evidence) -> Vec<Finding> {
     let places = places(evidence);
-    let mut findings: Vec<Finding> = [
-        Manner::Silence,
-        Manner::Refusal,
-        Manner::Unreachable,
-        Manner::Prohibited,
-    ]
-    .into_iter()
-    .filter_map(|manner| dead_addresses(evidence, &places, manner))
-    .collect();
+    let mut findings: Vec<Finding> = [Manner::Silence, Manner::Prohibited]
+        .into_iter()
+        .filter_map(|manner| dead_addresses(evidence, &places, manner))
+        .collect();
     findings.extend(dead_port(evidence, &places));
     findings
 }
