@@ -228,6 +228,28 @@ impl<'a> Evidence<'a> {
                 .any(|observation| was_asked(observation, id) && observation.is_success())
     }
 
+    /// Whether a control name asked in between, of the same resolver, failed too: then the line or the resolver failed
+    /// for a while, for everybody.
+    pub fn fails_controls(&self, resolver: Option<&Resolver>) -> bool {
+        let id = resolver.map(|resolver| resolver.id.as_str());
+        self.observations
+            .iter()
+            .filter(|observation| observation.check.role == Role::Control)
+            .filter(|observation| was_asked(observation, id) && !observation.is_not_run())
+            .any(|observation| observation.failure().is_some() && !is_interrupted(observation))
+    }
+
+    /// Whether the system's own view says otherwise than its resolver: this machine's own files, not anybody's censorship.
+    pub fn is_local_view(&self, host: &str, answer: &Answer) -> bool {
+        answer.resolver.is_none()
+            && self.resolution(host).is_some_and(|resolution| {
+                resolution
+                    .answers
+                    .iter()
+                    .any(|it| it.is_system() && it.resolver.is_some() && !it.addresses().is_empty())
+            })
+    }
+
     /// Every trial of the same question at the same resolver, the first included; those that were not run left out.
     pub fn trials(&self, answer: &Answer) -> Vec<&'a Observation> {
         self.observations

@@ -161,40 +161,50 @@ fn regime(catalog: &Catalog, states: &[(&Control, State)], observations: &[Obser
             .map(|(control, _)| control.operator.as_str())
             .collect()
     };
-    // In clear somebody else answers for everybody: a portal, whether or not it lets TLS through.
+    // In clear somebody else answers for everybody: a portal, whether or not it lets TLS through. More impostors than
+    // honest controls: a portal with a walled garden.
     let in_clear = of_web(State::SomebodyElse, Some(Protocol::Http));
     let taken_over = in_clear.len() >= 3 && of_web(State::Works, Some(Protocol::Http)).is_empty();
-    let talks = !of_web(State::Works, None).is_empty();
+    let talking = of_web(State::Works, None);
     let impostors = of_web(State::SomebodyElse, None).len();
-    if taken_over
-        || (!talks && (impostors >= 2 || one_address_for_everybody(catalog, observations)))
-    {
+    let portal = if talking.is_empty() {
+        impostors >= 2 || one_address_for_everybody(catalog, observations)
+    } else {
+        impostors >= 3 && impostors > talking.len()
+    };
+    if taken_over || portal {
         return Regime::CaptivePortal;
     }
     if operators(State::Works, None).is_empty() {
-        // Cut short before any control could answer: a line on which names are resolved is not known to be offline.
+        // Cut short before any control could answer: a line of which nothing failed is not known to be offline.
         let untold = states.iter().all(|(_, state)| *state == State::NotMeasured);
+        let failed = observations.iter().any(|observation| {
+            observation
+                .failure()
+                .is_some_and(|failure| *failure != Failure::Interrupted)
+        });
         let resolves = !answering(observations).is_empty();
-        return if untold && resolves {
+        return if untold && (resolves || !failed) {
             Regime::Open
         } else {
             Regime::Offline
         };
     }
-    let foreign_fail = operators(State::Silent, Some(Region::Foreign)).len();
-    // A connection alone says little: allow-lists let the SYN pass and swallow what is said after it.
-    let foreign_talk = states
-        .iter()
-        .filter(|(control, state)| {
-            *state == State::Works
-                && control.region == Region::Foreign
-                && control.endpoint.protocol != Protocol::Tcp
-        })
-        .count();
-    let domestic_work = operators(State::Works, Some(Region::Domestic)).len();
-    if foreign_talk > 0 || foreign_fail < 3 || domestic_work < 2 {
+    // A foreign resolver that proved itself by TLS is as good a sign of the world outside as a control.
+    if foreign_resolver_answers(catalog, observations) {
         return Regime::Open;
     }
+    let silent: BTreeSet<&str> = operators(State::Silent, None)
+        .difference(&talking)
+        .copied()
+        .collect();
+    let foreign_silent = operators(State::Silent, Some(Region::Foreign)).len();
+    let foreign_talks = states.iter().any(|(control, state)| {
+        *state == State::Works
+            && control.region == Region::Foreign
+            && control.endpoint.protocol != Protocol::Tcp
+    });
+    let domestic_works = operators(State::Works, Some(Region::Domestic)).len();
     let foreign_connects = catalog
         .controls
         .iter()
@@ -205,11 +215,28 @@ fn regime(catalog: &Catalog, states: &[(&Control, State)], observations: &[Obser
                     && observation.reached(Operation::TcpConnect)
             })
         });
-    if foreign_connects {
-        Regime::AllowList
-    } else {
-        Regime::DomesticOnly
+    let border = !foreign_talks && foreign_silent >= 3 && domestic_works >= 2;
+    let most_are_silent = silent.len() >= 3 && silent.len() > talking.len();
+    match (border, most_are_silent) {
+        (true, _) if !foreign_connects => Regime::DomesticOnly,
+        (true, _) | (false, true) => Regime::AllowList,
+        (false, false) => Regime::Open,
     }
+}
+
+/// Whether a resolver outside the country answered over a protected transport.
+fn foreign_resolver_answers(catalog: &Catalog, observations: &[Observation]) -> bool {
+    observations.iter().any(|observation| {
+        let Ask::Query { resolver, .. } = &observation.check.ask else {
+            return false;
+        };
+        observation.is_success()
+            && catalog.resolvers.iter().any(|known| {
+                known.id == *resolver
+                    && known.region == Region::Foreign
+                    && known.transport.is_authenticated()
+            })
+    })
 }
 
 /// Facts 2.8: certificates and MTProto tolerate some minutes.

@@ -197,6 +197,7 @@ fn points(fields: &Fields<'_>, identities: &mut BTreeMap<String, Identity>) -> V
         address: SocketAddr::new(address, port(transport)),
         server_name: names.of(transport),
         path: path.clone(),
+        is_local: false,
     };
     // One more than allowed is enough to tell that there are too many.
     let each = |address: &IpAddr| {

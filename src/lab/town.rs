@@ -260,6 +260,7 @@ pub fn system_resolver(atlas: &Atlas) -> Option<Resolver> {
         address: SocketAddr::new(IpAddr::V4(address), DNS),
         server_name: None,
         path: "/dns-query".to_owned(),
+        is_local: false,
     })
 }
 

@@ -270,6 +270,7 @@ mod tests {
             address: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 53),
             server_name: None,
             path: "/dns-query".to_owned(),
+            is_local: false,
         };
         Voice {
             speaker,

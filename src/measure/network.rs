@@ -106,7 +106,16 @@ pub fn line(options: &Options) -> Result<(Line, Vec<Resolver>), LineError> {
         Some(address) => vec![address],
         None => nameservers(options),
     };
-    let resolvers = addresses.into_iter().map(system_resolver).collect();
+    let resolvers = addresses
+        .into_iter()
+        .map(|address| {
+            let place = address.ip();
+            Resolver {
+                is_local: place.is_loopback() || line.is_on_link(place),
+                ..system_resolver(address)
+            }
+        })
+        .collect();
     Ok((line, resolvers))
 }
 
@@ -251,6 +260,7 @@ fn system_resolver(address: SocketAddr) -> Resolver {
         address,
         server_name: None,
         path: String::new(),
+        is_local: false,
     }
 }
 

@@ -273,6 +273,8 @@ pub struct Resolver {
     pub server_name: Option<String>,
     /// Path of DoH; `/dns-query` by default.
     pub path: String,
+    /// It stands on this machine or in a network that this machine is directly connected to.
+    pub is_local: bool,
 }
 
 /// What a resolver is to us.

@@ -148,10 +148,9 @@ impl<'a> Resolution<'a> {
         if !is_silent || asked_directly.is_empty() {
             return lookups;
         }
-        let is_lost =
-            |answer: &&Answer| answer.observation.failure() == Some(&Failure::GenericTimeout);
-        if asked_directly.iter().all(is_lost) {
-            // Silence is what loss looks like: whoever answers when asked again does answer.
+        let is_empty = |answer: &&Answer| answer.addresses().is_empty();
+        if asked_directly.iter().all(is_empty) {
+            // Loss and rate limits pass: whoever answers when asked again does answer.
             let again = self.answers.iter().filter(|answer| {
                 answer.is_system()
                     && answer.resolver.is_some()

@@ -136,3 +136,142 @@ fn a_portal_that_takes_over_what_is_in_clear_is_a_portal_although_tls_passes() {
     world.catalog.controls.push(proved);
     assert_eq!(world.ground().regime, Regime::Open);
 }
+
+#[test]
+fn a_run_that_was_cut_short_is_not_an_offline_line() {
+    let ground = World::bare().ground();
+    assert_eq!(ground.regime, Regime::Open);
+    assert!(ground.notes.iter().any(|note| note.contains("not known")));
+}
+
+#[test]
+fn a_resolver_that_fails_controls_in_between_fails_for_everybody() {
+    for (failure, rcode) in [(Failure::DnsRefused, 5), (Failure::DnsServfail, 2)] {
+        let mut world = World::new();
+        world.honest_resolvers();
+        for trial in 1..=3 {
+            world.denial("isp", trial, &failure, rcode);
+        }
+        world.control_between("isp", 2, Some(&failure));
+        silent(&world.judge(), Status::Inconclusive);
+    }
+    let mut world = World::new();
+    world.honest_resolvers();
+    for trial in 1..=4 {
+        world.silence("isp", trial);
+    }
+    world.control_between("isp", 3, Some(&Failure::GenericTimeout));
+    silent(&world.judge(), Status::Inconclusive);
+
+    let mut world = World::new();
+    world.honest_resolvers();
+    for trial in 1..=3 {
+        world.denial("isp", trial, &Failure::DnsRefused, 5);
+    }
+    world.control_between("isp", 2, None);
+    assert_eq!(ids(&world.judge()), ["domain_name/refused_answer"]);
+}
+
+#[test]
+fn a_resolver_of_ones_own_network_is_likely_a_censor_at_most() {
+    let mut world = World::new();
+    world.catalog.resolvers[0].is_local = true;
+    world.honest_resolvers();
+    for trial in 1..=3 {
+        world.denial("isp", trial, &Failure::DnsNxdomain, 3);
+    }
+    let verdict = world.judge();
+    assert_eq!(verdict.techniques[0].confidence, Confidence::Likely);
+    assert!(
+        verdict.techniques[0]
+            .doubt
+            .as_deref()
+            .unwrap()
+            .contains("own network")
+    );
+
+    let mut world = World::new();
+    world.catalog.resolvers[0].is_local = true;
+    world.honest_resolvers();
+    for trial in 1..=3 {
+        world.bogon("isp", trial, "192.168.7.7");
+    }
+    let verdict = world.judge();
+    assert_eq!(verdict.techniques[0].confidence, Confidence::Likely);
+    assert!(
+        verdict.techniques[0]
+            .doubt
+            .as_deref()
+            .unwrap()
+            .contains("own network")
+    );
+}
+
+#[test]
+fn this_machines_own_files_are_nobodys_censorship() {
+    let mut world = World::new();
+    world.honest_resolvers();
+    world.ground_lookup();
+    for trial in 1..=3 {
+        let hosts_file = dns(&[reply(0, &["127.0.0.1"])], &["127.0.0.1"]);
+        world.lookup(trial, hosts_file, Some(Failure::DnsBogon));
+        world.answer("isp", trial, &[HONEST]);
+    }
+    silent(&world.judge(), Status::Inconclusive);
+}
+
+#[test]
+fn fake_addresses_of_a_bypass_program_are_no_censors() {
+    let mut world = World::new();
+    world.honest_resolvers();
+    for trial in 1..=3 {
+        world.bogon("isp", trial, "198.18.0.9");
+    }
+    silent(&world.judge(), Status::Inconclusive);
+}
+
+#[test]
+fn an_alias_that_leads_nowhere_is_a_broken_answer() {
+    let mut world = World::new();
+    world.honest_resolvers();
+    for trial in 1..=3 {
+        world.alias("isp", trial);
+    }
+    silent(&world.judge(), Status::Inconclusive);
+}
+
+#[test]
+fn a_portal_with_a_walled_garden_is_a_portal() {
+    let mut world = World::bare();
+    for operator in ["Three", "Four"] {
+        let mut other = world.catalog.controls[0].clone();
+        other.operator = operator.to_owned();
+        other.endpoint.id = format!("http://{operator}/");
+        world.catalog.controls.push(other);
+    }
+    let honest = world.catalog.controls.remove(0);
+    world.control_climb("HTTP 302", 302, "log in");
+    let impostors = std::mem::replace(&mut world.catalog.controls, vec![honest]);
+    world.control_climb("HTTP 204", 204, "");
+    world.catalog.controls.extend(impostors);
+    assert_eq!(world.ground().regime, Regime::CaptivePortal);
+}
+
+#[test]
+fn a_line_on_which_most_controls_are_silent_passes_a_list() {
+    let mut world = World::bare();
+    let works = world.catalog.controls[0].clone();
+    world.catalog.controls = vec![works.clone()];
+    world.control_climb("HTTP 204", 204, "");
+    for operator in ["Three", "Four", "Five"] {
+        let mut other = works.clone();
+        other.operator = operator.to_owned();
+        other.endpoint.id = format!("http://{operator}/");
+        world.foreign_silence(&other, true);
+        world.catalog.controls.push(other);
+    }
+    assert_eq!(world.ground().regime, Regime::AllowList);
+    // A foreign resolver that proves itself shows that it is the controls that are filtered.
+    world.control("google", 1);
+    assert_eq!(world.ground().regime, Regime::Open);
+}

@@ -202,6 +202,22 @@ impl World {
         self.ground.push(observation(id, check, steps));
     }
 
+    /// A control name asked of a resolver between the trials.
+    pub fn control_between(&mut self, resolver: &str, trial: u32, failure: Option<&Failure>) {
+        let mut check = query("target", resolver, CONTROL, Role::Control, trial);
+        check.round = Round::Contrast;
+        let facts = dns(&[reply(0, &["198.41.0.4"])], &[]);
+        self.push(check, vec![resolve(facts, failure.cloned())]);
+    }
+
+    /// A CNAME and no address.
+    pub fn alias(&mut self, resolver: &str, trial: u32) {
+        let mut broken = reply(0, &["elsewhere.example"]);
+        "CNAME".clone_into(&mut broken.answers[0].record);
+        let steps = vec![resolve(dns(&[broken], &[]), Some(Failure::DnsNoAnswer))];
+        self.push(query("target", resolver, HOST, Role::Target, trial), steps);
+    }
+
     /// An open line on which every resolver tells the honest address.
     pub fn reachable() -> Self {
         let mut world = Self::new();
@@ -498,6 +514,7 @@ pub fn resolver(id: &str, role: ResolverRole, transport: Transport) -> Resolver 
         address: "203.0.113.7:53".parse().unwrap(),
         server_name: None,
         path: "/dns-query".to_owned(),
+        is_local: false,
     }
 }
 

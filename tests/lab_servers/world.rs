@@ -61,6 +61,7 @@ fn resolver(name: &str, transport: Transport, address: &str, server_name: &str) 
         address: address.parse().unwrap(),
         server_name: (!server_name.is_empty()).then(|| server_name.to_owned()),
         path: "/dns-query".to_owned(),
+        is_local: false,
     }
 }
 

@@ -180,6 +180,7 @@ impl Site {
             address,
             server_name: Some(NAME.to_owned()),
             path: "/dns-query".to_owned(),
+            is_local: false,
         });
         self
     }

@@ -68,6 +68,7 @@ pub fn voices(catalog: &Catalog) -> HashMap<IpAddr, Vec<Voice>> {
         address: (PROVIDER, 53).into(),
         server_name: None,
         path: "/dns-query".to_owned(),
+        is_local: false,
     };
     let mut voices: HashMap<IpAddr, Vec<Voice>> = HashMap::new();
     for speaker in std::iter::once(&provider).chain(&catalog.resolvers) {

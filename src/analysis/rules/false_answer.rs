@@ -11,10 +11,11 @@
 //! References: facts 2.1 `dns.bogon`, `dns.blockpage_ip`.
 
 use std::collections::BTreeSet;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use crate::analysis::evidence::{Evidence, Honesty};
 use crate::analysis::rules::injected_answer::Forgeries;
+use crate::analysis::rules::lying_resolver::whose;
 use crate::analysis::rules::{Finding, endpoints_of};
 use crate::model::check::RecordType;
 use crate::model::failure::Failure;
@@ -60,7 +61,9 @@ fn sent_elsewhere(
 ) -> Option<Finding> {
     if evidence.is_raced(host)
         || forgeries.explain(answer)
+        || evidence.is_local_view(host, answer)
         || !evidence.answers_controls(answer.resolver)
+        || evidence.fails_controls(answer.resolver)
     {
         return None;
     }
@@ -80,7 +83,9 @@ fn sent_elsewhere(
     }
     let fingerprint = matches!(falsehood, Falsehood::BlockPage(_));
     let enough = trials.len() >= TRIALS || fingerprint;
-    let confirmed = enough && honest.honesty >= Honesty::Agreed;
+    let whose = whose(answer);
+    let certain = enough && honest.honesty >= Honesty::Agreed;
+    let confirmed = certain && whose.is_none();
     let mut ids: Vec<String> = trials.iter().map(|trial| trial.id.clone()).collect();
     ids.extend(honest.evidence.iter().cloned());
     let seen = match &falsehood {
@@ -105,9 +110,11 @@ fn sent_elsewhere(
         },
         endpoints: endpoints_of(evidence, host),
         evidence: ids,
-        doubt: (!confirmed).then(|| {
-            "Too few trials or too few other resolvers to exclude a passing error".to_owned()
-        }),
+        doubt: if certain {
+            whose
+        } else {
+            Some("Too few trials or too few other resolvers to exclude a passing error".to_owned())
+        },
         seen: format!(
             "The system's resolver {seen}, in {} of {} trials; {} tell other addresses",
             trials.len(),
@@ -125,7 +132,8 @@ fn falsehood(
 ) -> Option<Falsehood> {
     let facts = answer.dns()?;
     if answer.observation.failure() == Some(&Failure::DnsBogon) {
-        return (!is_null(&facts.bogons)).then(|| Falsehood::Bogon(facts.bogons.clone()));
+        let innocent = is_null(&facts.bogons) || is_fake(&facts.bogons);
+        return (!innocent).then(|| Falsehood::Bogon(facts.bogons.clone()));
     }
     let told = answer.addresses();
     if told.is_empty() {
@@ -185,6 +193,15 @@ fn is_null(bogons: &[String]) -> bool {
         bogon
             .parse::<IpAddr>()
             .is_ok_and(|address| address.is_unspecified())
+    })
+}
+
+/// 198.18.0.0/15 is where local bypass programs put the names they take over (fake-IP mode): no sign of a censor.
+fn is_fake(bogons: &[String]) -> bool {
+    bogons.iter().all(|bogon| {
+        bogon
+            .parse::<Ipv4Addr>()
+            .is_ok_and(|address| matches!(address.octets(), [198, 18 | 19, ..]))
     })
 }
 

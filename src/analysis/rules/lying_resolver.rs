@@ -7,14 +7,13 @@
 //! too: no finding); a flapping line (then a trial succeeds: no finding); a filter in the user's own router (doubt).
 //! References: facts 2.1 `dns.nxdomain`, `dns.nodata`, `dns.refused`, `dns.timeout`, `dns.nsdi_delisting`.
 
-use std::net::IpAddr;
-
 use crate::analysis::evidence::{Evidence, Honest, Honesty};
 use crate::analysis::rules::injected_answer::Forgeries;
 use crate::analysis::rules::{Finding, endpoints_of};
 use crate::model::catalog::ResolverRole;
 use crate::model::check::RecordType;
 use crate::model::failure::Failure;
+use crate::model::observation::DnsFacts;
 use crate::model::report::Confidence;
 use crate::model::resolution::Answer;
 use crate::model::technique::{Interference, Technique, Trigger};
@@ -51,7 +50,12 @@ fn denied(
     // getaddrinfo hides the code and the silence; where a raw query stands beside it, that one speaks.
     let interference = interference(failure, answer)?;
     let honest = evidence.honest(host)?;
-    if evidence.is_raced(host) || !evidence.answers_controls(answer.resolver) {
+    if evidence.is_raced(host)
+        || evidence.is_local_view(host, answer)
+        || !evidence.answers_controls(answer.resolver)
+        || evidence.fails_controls(answer.resolver)
+        || is_broken(answer)
+    {
         return None;
     }
     // A denial that was made on the way is told by `injected_answer`.
@@ -71,7 +75,8 @@ fn denied(
     if interference == Interference::Drop && !enough {
         return None;
     }
-    let confidence = if enough && honest.honesty >= Honesty::Agreed {
+    let doubt = doubt(answer, &honest, enough);
+    let confidence = if doubt.is_none() {
         Confidence::Confirmed
     } else {
         Confidence::Likely
@@ -83,7 +88,7 @@ fn denied(
         confidence,
         endpoints: endpoints_of(evidence, host),
         evidence: ids,
-        doubt: doubt(answer, &honest, enough),
+        doubt,
         seen: seen(evidence, host, answer, interference, trials.len(), &honest),
     })
 }
@@ -107,20 +112,23 @@ fn doubt(answer: &Answer, honest: &Honest, enough: bool) -> Option<String> {
     if honest.honesty == Honesty::Single {
         return Some("Only one other resolver was reached, and in clear".to_owned());
     }
-    let private = answer
-        .resolver
-        .is_some_and(|resolver| is_private(resolver.address.ip()));
-    private.then(|| {
-        "The resolver has a private address: that it is the provider's, and not a filter in this network, is not proven"
-            .to_owned()
+    whose(answer)
+}
+
+/// A resolver on this machine or in its own network may be a filter of its owner's.
+pub fn whose(answer: &Answer) -> Option<String> {
+    answer.resolver.is_some_and(|resolver| resolver.is_local).then(|| {
+        "The resolver stands on this machine or in its own network: a filter of its owner's would do the same".to_owned()
     })
 }
 
-fn is_private(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(address) => address.is_private() || address.is_link_local(),
-        IpAddr::V6(address) => address.is_unique_local() || address.is_unicast_link_local(),
-    }
+/// An alias that leads nowhere is a broken answer, not an empty one.
+fn is_broken(answer: &Answer) -> bool {
+    answer.observation.failure() == Some(&Failure::DnsNoAnswer)
+        && answer
+            .dns()
+            .and_then(DnsFacts::accepted)
+            .is_some_and(|reply| !reply.answers.is_empty())
 }
 
 fn seen(

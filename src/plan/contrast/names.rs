@@ -41,7 +41,7 @@ pub fn checks<'a>(
         }
         repeated += 1;
         for answer in suspicious {
-            checks.extend(repetitions(catalog, line, subject, host, answer));
+            checks.extend(repetitions(catalog, line, subject, host, answer, seen));
         }
     }
     checks
@@ -115,6 +115,7 @@ fn repetitions(
     subject: Subject,
     host: &str,
     answer: &Answer,
+    seen: &Seen,
 ) -> Vec<Check> {
     let contrast = Subject {
         round: Round::Contrast,
@@ -124,34 +125,37 @@ fn repetitions(
         role: Role::Control,
         ..contrast
     };
-    let mut checks = Vec::new();
-    let Some(resolver) = answer.resolver else {
-        for trial in 2..=TRIALS {
-            checks.push(resolve::lookup(contrast, host, trial));
-        }
-        return checks;
+    let ask = |trial: u32| match answer.resolver {
+        Some(resolver) => resolve::query(contrast, resolver, host, RecordType::A, trial),
+        None => resolve::lookup(contrast, host, trial),
     };
-    let silent = answer.dns().is_none_or(|facts| facts.replies.is_empty());
+    let ask_control = |name: &str, trial: u32| match answer.resolver {
+        Some(resolver) => resolve::query(control, resolver, name, RecordType::A, trial),
+        None => resolve::lookup(control, name, trial),
+    };
+    let silent =
+        answer.resolver.is_some() && answer.dns().is_none_or(|facts| facts.replies.is_empty());
     let trials = if silent { TRIALS_OF_SILENCE } else { TRIALS };
+    let mut checks = Vec::new();
     for trial in 2..=trials {
-        checks.push(resolve::query(
-            contrast,
-            resolver,
-            host,
-            RecordType::A,
-            trial,
-        ));
-        if let Some(control_host) = ground::control_host(catalog) {
-            checks.push(resolve::query(
-                control,
-                resolver,
-                control_host,
-                RecordType::A,
-                trial,
-            ));
+        // One after the other: an outage or a rate limit that lasts a moment must not fill all trials at once. Silence
+        // takes long, so its last two go together.
+        let before = if silent {
+            (trial - 1).min(2)
+        } else {
+            trial - 1
+        };
+        if before > 1 && !seen.is_complete(&ask(before).id) {
+            break;
+        }
+        checks.push(ask(trial));
+        if let Some(name) = ground::control_host(catalog) {
+            checks.push(ask_control(name, trial));
         }
     }
-    checks.extend(by_protected_transport(catalog, line, contrast, host));
+    if answer.resolver.is_some() {
+        checks.extend(by_protected_transport(catalog, line, contrast, host));
+    }
     checks
 }
 

@@ -36,6 +36,8 @@ enum State {
     New,
     /// It stands and carries any number of queries.
     Shared(Link),
+    /// It speaks HTTP/1.1, which carries one query at a time: every check connects for itself, none waits for another.
+    Solitary,
     /// Connecting failed, in this way; it is not tried again for every name.
     Failed(Vec<Step>),
 }
@@ -89,14 +91,19 @@ async fn link(context: &Context, resolver: &Resolver) -> Result<Option<Link>, St
             context.trace.adopt(steps.clone());
             return Err(Stopped);
         }
+        State::Solitary => {
+            drop(state);
+            return connect(context, resolver).await;
+        }
         State::Shared(_) | State::New => {}
     }
     match connect(context, resolver).await {
         Ok(Some(link)) => {
-            // HTTP/1.1 carries one query: the next check connects for itself.
-            if link.is_http2 {
-                *state = State::Shared(link.clone());
-            }
+            *state = if link.is_http2 {
+                State::Shared(link.clone())
+            } else {
+                State::Solitary
+            };
             Ok(Some(link))
         }
         Ok(None) => Ok(None),
