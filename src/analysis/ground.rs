@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use crate::analysis::evidence::is_proof;
 use crate::analysis::resolvers;
-use crate::model::catalog::{Catalog, Control, Protocol, Region};
+use crate::model::catalog::{Catalog, Control, Protocol, Region, Transport};
 use crate::model::check::{Ask, Role};
 use crate::model::failure::Failure;
 use crate::model::observation::{DnsFacts, HttpFacts, Observation, Operation};
@@ -224,7 +224,8 @@ fn regime(catalog: &Catalog, states: &[(&Control, State)], observations: &[Obser
     }
 }
 
-/// Whether a resolver outside the country answered over a protected transport.
+/// Whether a resolver outside the country answered over HTTPS, on the port that the controls use: lists of what may pass
+/// look at that one and often leave others alone.
 fn foreign_resolver_answers(catalog: &Catalog, observations: &[Observation]) -> bool {
     observations.iter().any(|observation| {
         let Ask::Query { resolver, .. } = &observation.check.ask else {
@@ -234,7 +235,7 @@ fn foreign_resolver_answers(catalog: &Catalog, observations: &[Observation]) -> 
             && catalog.resolvers.iter().any(|known| {
                 known.id == *resolver
                     && known.region == Region::Foreign
-                    && known.transport.is_authenticated()
+                    && known.transport == Transport::Doh
             })
     })
 }
