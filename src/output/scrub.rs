@@ -203,6 +203,7 @@ impl Scrubber {
                     || inner_ipv4(*address).is_some_and(|inner| self.ipv4.contains(&inner))
             }
             Found::ReversedPrefix(prefix) => self.prefixes.contains(prefix),
+            Found::Number(address) => self.ipv4.contains(address),
             Found::Hardware => false,
         }
     }
@@ -291,8 +292,8 @@ fn is_foreign_secret(found: &Found, asked: Option<IpAddr>) -> bool {
         // Four numbers in a row always read backwards too; forwards was asked first.
         Found::Reversed(address) => address.is_ipv6(),
         Found::ReversedPrefix(_) | Found::Hardware => true,
-        // `a::b` may be a name in a program.
-        Found::Embedded(_) => false,
+        // `a::b` may be a name in a program, and a number may be anything.
+        Found::Embedded(_) | Found::Number(_) => false,
     }
 }
 

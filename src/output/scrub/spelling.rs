@@ -17,6 +17,8 @@ pub enum Found {
     ReversedPrefix(u64),
     /// An IPv6 address inside a longer run that may be one only by chance.
     Embedded(Ipv6Addr),
+    /// One number of 32 bits, decimal or hexadecimal, that is an IPv4 address if it is anything.
+    Number(Ipv4Addr),
     /// A hardware address.
     Hardware,
 }
@@ -32,6 +34,11 @@ pub fn places(text: &str, mut take: impl FnMut(&Found) -> bool) -> Vec<Range<usi
             taken.push(place);
         }
         yes
+    });
+    numbers(text, &mut |found, place| {
+        if take(&found) {
+            taken.push(place);
+        }
     });
     let separators = bytes.iter().filter(|byte| matches!(byte, b':' | b'-'));
     if separators.take(2).count() == 2 {
@@ -66,6 +73,32 @@ fn merge(mut places: Vec<Range<usize>>) -> Vec<Range<usize>> {
         }
     }
     merged
+}
+
+/// Numbers that stand alone and are as long as an address written in one: `167772237`, `0x0a00004d`, `0A00004D`.
+fn numbers(text: &str, take: &mut impl FnMut(Found, Range<usize>)) {
+    let mut start = 0;
+    for word in text.split(|character: char| !character.is_ascii_alphanumeric()) {
+        let place = start..start + word.len();
+        // What splits is one character, of any length in bytes.
+        start = place.end + text[place.end..].chars().next().map_or(0, char::len_utf8);
+        if !(8..=10).contains(&word.len()) {
+            continue;
+        }
+        let hex = word
+            .strip_prefix("0x")
+            .or_else(|| word.strip_prefix("0X"))
+            .unwrap_or(word);
+        let readings = [
+            word.parse::<u32>().ok(),
+            (hex.len() == 8)
+                .then(|| u32::from_str_radix(hex, 16).ok())
+                .flatten(),
+        ];
+        for number in readings.into_iter().flatten() {
+            take(Found::Number(Ipv4Addr::from(number)), place.clone());
+        }
+    }
 }
 
 /// Four numbers of one byte, joined by dots, dashes or underscores: `192.0.2.1`, `192-0-2-1.pool.example`.

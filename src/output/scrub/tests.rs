@@ -232,3 +232,23 @@ proptest! {
         let _ = knowing(&own).free_text(&text, None);
     }
 }
+
+#[test]
+fn an_own_address_written_as_one_number_is_taken_and_other_numbers_are_left() {
+    let scrubber = Scrubber::new(&["10.0.0.77/24".parse().unwrap()]);
+    for text in [
+        "id=167772237&x",
+        "<b>0x0a00004d</b>",
+        "0A00004D",
+        "é0X0A00004d",
+    ] {
+        assert!(
+            scrubber.free_text(text, None).contains("[scrubbed]"),
+            "{text}"
+        );
+        assert!(scrubber.text(text).contains("[scrubbed]"), "{text}");
+    }
+    for text in ["id=167772238", "0x0a00004e", "1677722370", "ab0a00004dcd"] {
+        assert_eq!(scrubber.free_text(text, None), text);
+    }
+}
