@@ -239,14 +239,14 @@ impl<'a> Evidence<'a> {
             .any(|observation| observation.failure().is_some() && !is_interrupted(observation))
     }
 
-    /// Whether the system's own view says otherwise than its resolver: this machine's own files, not anybody's censorship.
-    pub fn is_local_view(&self, host: &str, answer: &Answer) -> bool {
+    /// Whether this is the system's own view of a name of which its resolver was asked directly too: the resolver then speaks
+    /// for itself. What only the view says comes from this machine's own files or is the C library's reading of an answer.
+    pub fn is_spoken_for(&self, host: &str, answer: &Answer) -> bool {
         answer.resolver.is_none()
             && self.resolution(host).is_some_and(|resolution| {
-                resolution
-                    .answers
-                    .iter()
-                    .any(|it| it.is_system() && it.resolver.is_some() && !it.addresses().is_empty())
+                resolution.answers.iter().any(|it| {
+                    it.is_system() && it.resolver.is_some() && !it.observation.is_not_run()
+                })
             })
     }
 

@@ -61,7 +61,7 @@ fn sent_elsewhere(
 ) -> Option<Finding> {
     if evidence.is_raced(host)
         || forgeries.explain(answer)
-        || evidence.is_local_view(host, answer)
+        || evidence.is_spoken_for(host, answer)
         || !evidence.answers_controls(answer.resolver)
         || evidence.fails_controls(answer.resolver)
     {

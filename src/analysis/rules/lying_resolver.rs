@@ -51,7 +51,7 @@ fn denied(
     let interference = interference(failure, answer)?;
     let honest = evidence.honest(host)?;
     if evidence.is_raced(host)
-        || evidence.is_local_view(host, answer)
+        || evidence.is_spoken_for(host, answer)
         || !evidence.answers_controls(answer.resolver)
         || evidence.fails_controls(answer.resolver)
         || is_broken(answer)
