@@ -231,13 +231,19 @@ impl<'a> Journeys<'a> {
             return false;
         }
         let seen = std::mem::take(&mut self.ground.seen);
-        self.controls = Some(ground::working_controls(&self.setup.catalog, &seen));
+        let controls = ground::working_controls(&self.setup.catalog, &seen);
         self.judged_ground = Some(Ground::new(
             &self.setup.catalog,
             &self.setup.line.notes,
             started_at,
             &seen.into_observations(),
         ));
+        // Where the line itself fails nothing will be blamed on a target, so nothing is contrasted.
+        let is_open = self
+            .judged_ground
+            .as_ref()
+            .is_some_and(|ground| ground.regime == Regime::Open);
+        self.controls = is_open.then_some(controls);
         for journey in &mut self.targets {
             journey.stale = true;
         }

@@ -14,7 +14,7 @@ use crate::plan::Seen;
 use crate::plan::resolve::Subject;
 
 /// Everything the contrast round calls for, given what was seen so far. `controls` are addresses of controls that
-/// speak TLS, once the ground is done.
+/// speak TLS, once the ground is done and the line is open.
 pub fn checks<'a, I: Iterator<Item = &'a Endpoint>>(
     catalog: &Catalog,
     line: &Line,
@@ -27,8 +27,8 @@ pub fn checks<'a, I: Iterator<Item = &'a Endpoint>>(
     // Before the ground is done nobody knows which controls can serve.
     if let Some(controls) = controls {
         checks.extend(handshake::checks(controls, subject, seen));
+        checks.extend(address::checks(subject, endpoints(), seen));
     }
-    checks.extend(address::checks(subject, endpoints(), seen));
     checks
 }
 
