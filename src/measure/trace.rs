@@ -196,6 +196,7 @@ impl Record {
             tcp: None,
             tls: None,
             http: None,
+            exchange: None,
         };
         for sampler in &self.samplers {
             sampler(&mut step);

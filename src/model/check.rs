@@ -88,6 +88,17 @@ pub enum Variation {
     Port,
     /// A neutral `Host` at the same address, in clear.
     Host,
+    /// The same ClientHello or request in two writes, cut inside the name: a box that does not put them together again is
+    /// blind to it, a server is not.
+    Split,
+    /// The same name in a ClientHello of another shape and size.
+    Shape,
+    /// The same connection with fewer hops to live.
+    Hops,
+    /// Random bytes of the same length in place of the protocol's own.
+    Payload,
+    /// The same first bytes over another transport.
+    Transport,
 }
 
 /// What is asked of the network.
@@ -164,4 +175,38 @@ pub struct Climb {
     /// Id of the private root that is right here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub private_root: Option<String>,
+    /// How the ClientHello (or, in clear, the request) is sent.
+    #[serde(default, skip_serializing_if = "Hello::is_plain")]
+    pub hello: Hello,
+    /// Hops that the packets of the connection may live; the system's own number if nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hops: Option<u8>,
+}
+
+/// How a ClientHello (or a request in clear) is made and sent.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Hello {
+    /// As the library makes it, in one write: X25519 alone, some 250 bytes.
+    #[default]
+    Plain,
+    /// The same in two writes, cut inside the name.
+    Split,
+    /// With a post-quantum key share, as browsers of 2026 send it: some 1500 bytes, two segments.
+    Large,
+    /// TLS 1.2 alone: no key share, another list of cipher suites.
+    Old,
+}
+
+impl Hello {
+    /// Whether nothing is changed.
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "serde asks for a reference"
+    )]
+    pub const fn is_plain(&self) -> bool {
+        matches!(self, Self::Plain)
+    }
 }

@@ -71,6 +71,9 @@ pub struct Step {
     /// What the server answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub http: Option<Box<HttpFacts>>,
+    /// What the app's own protocol brought back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exchange: Option<Box<ExchangeFacts>>,
 }
 
 /// The rungs, lowest first.
@@ -304,6 +307,68 @@ pub struct HttpFacts {
     /// Whether the text looked for occurs in the body read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub found: Option<bool>,
+}
+
+/// What came back to the first message of an app's own protocol.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ExchangeFacts {
+    /// Payload bytes sent, before and after what came back.
+    pub sent_bytes: u64,
+    /// Payload bytes received.
+    pub received_bytes: u64,
+    /// The first bytes received, in hex (at most 32), when the exchange failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_received: Option<String>,
+    /// Clear text received where the protocol was due (at most 1 KiB), escaped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clear_text: Option<String>,
+    /// How far the answer proves itself.
+    pub stage: Stage,
+    /// Status of an HTTP answer to an upgrade or to a POST.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub http_status: Option<u16>,
+    /// What the answer says, by name: `country`, `fingerprints`, `error`. Bounded and escaped.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub says: Vec<(String, String)>,
+    /// Datagrams sent, one by one, for protocols over UDP.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub datagrams: Option<u32>,
+    /// Round trips of those that were answered, seconds, in the order of sending.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub round_trips: Vec<f64>,
+    /// ICMP errors that came back for datagrams.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub icmp: Vec<IcmpError>,
+}
+
+/// How far the answer of an app's own protocol proves itself. The order is from least to most.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Stage {
+    /// Nothing came back.
+    #[default]
+    Silent,
+    /// Some bytes came back.
+    Answered,
+    /// They are a message of the protocol.
+    Parsed,
+    /// It answers this very request: its nonce, id or keys are in it.
+    Bound,
+    /// A key that the definitions name vouches for the server.
+    Authentic,
 }
 
 impl HttpFacts {

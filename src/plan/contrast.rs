@@ -61,6 +61,11 @@ fn changed(
         Variation::Both => "both",
         Variation::Port => "port",
         Variation::Host => "host",
+        Variation::Split => "split",
+        Variation::Shape => "shape",
+        Variation::Hops => "hops",
+        Variation::Payload => "payload",
+        Variation::Transport => "transport",
     };
     let role = if varies == Variation::Nothing {
         Role::Target

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
 use crate::model::catalog::{Catalog, Endpoint, Protocol};
-use crate::model::check::{Ask, Check, Climb};
+use crate::model::check::{Ask, Check, Climb, Hello};
 use crate::model::line::Line;
 use crate::model::observation::Operation;
 use crate::model::resolution::{Ordinary, Resolution};
@@ -125,6 +125,8 @@ pub fn climb(subject: Subject, endpoint: &Endpoint, address: IpAddr, trial: u32)
             path: endpoint.path.clone(),
             look_for: endpoint.expect.contains.clone(),
             private_root: endpoint.expect.private_root.clone(),
+            hello: Hello::Plain,
+            hops: None,
         }),
     }
 }

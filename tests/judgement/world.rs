@@ -8,7 +8,9 @@ use blockprobe::model::catalog::{
     BlockPage, Catalog, Control, Endpoint, Expect, Protocol, Region, Resolver, ResolverRole,
     Service, Target, Transport,
 };
-use blockprobe::model::check::{Ask, Check, Climb, Contrast, RecordType, Role, Round, Variation};
+use blockprobe::model::check::{
+    Ask, Check, Climb, Contrast, Hello, RecordType, Role, Round, Variation,
+};
 use blockprobe::model::failure::Failure;
 use blockprobe::model::observation::{
     CertificateFacts, DnsAnswer, DnsFacts, DnsReply, HttpFacts, IcmpError, Observation, Operation,
@@ -355,6 +357,7 @@ pub fn step(operation: Operation, failure: Option<Failure>) -> Step {
         tcp: None,
         tls: None,
         http: None,
+        exchange: None,
     }
 }
 
@@ -443,6 +446,8 @@ pub fn climb_check(subject: &str, endpoint: &Endpoint, address: &str, role: Role
             path: "/".to_owned(),
             look_for: None,
             private_root: None,
+            hello: Hello::Plain,
+            hops: None,
         }),
     }
 }

@@ -10,7 +10,7 @@ use blockprobe::measure::{Engine, Event};
 use blockprobe::model::catalog::{
     Catalog, PrivateRoot, Protocol, Region, Resolver, ResolverRole, Transport,
 };
-use blockprobe::model::check::{Ask, Check, Climb, RecordType, Role, Round};
+use blockprobe::model::check::{Ask, Check, Climb, Hello, RecordType, Role, Round};
 use blockprobe::model::line::Line;
 use blockprobe::model::observation::Observation;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
@@ -239,6 +239,8 @@ pub fn climb(protocol: Protocol, address: SocketAddr) -> Climb {
         path: "/".to_owned(),
         look_for: None,
         private_root: None,
+        hello: Hello::Plain,
+        hops: None,
     }
 }
 

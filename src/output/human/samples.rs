@@ -3,7 +3,7 @@
 use std::io;
 
 use crate::model::catalog::{Definitions, Protocol, Transport};
-use crate::model::check::{Ask, Check, Climb, RecordType, Role, Round};
+use crate::model::check::{Ask, Check, Climb, Hello, RecordType, Role, Round};
 use crate::model::failure::Failure;
 use crate::model::observation::{
     DnsAnswer, DnsFacts, DnsReply, HttpFacts, Observation, Operation, Step, TlsFacts,
@@ -329,6 +329,7 @@ fn step(operation: Operation, t0: f64, failure: Option<Failure>) -> Step {
         tcp: None,
         tls: None,
         http: None,
+        exchange: None,
     }
 }
 
@@ -407,6 +408,8 @@ fn climb(title: &str) -> Observation {
                 path: "/".to_owned(),
                 look_for: None,
                 private_root: None,
+                hello: Hello::Plain,
+                hops: None,
             }),
         ),
         steps: vec![step(Operation::TcpConnect, 0.1, None), handshake, answer],

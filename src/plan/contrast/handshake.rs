@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
 use crate::model::catalog::Protocol;
-use crate::model::check::{Check, Climb, Variation};
+use crate::model::check::{Check, Climb, Hello, Variation};
 use crate::model::failure::Failure;
 use crate::model::observation::{Observation, Operation};
 use crate::plan::Seen;
@@ -68,6 +68,8 @@ fn cells(
         path: "/".to_owned(),
         look_for: None,
         private_root: climb.private_root.clone(),
+        hello: Hello::Plain,
+        hops: None,
     };
     let mut checks = Vec::new();
     for trial in 1..=TRIALS {
