@@ -2,6 +2,8 @@
 
 #[path = "judgement/connections.rs"]
 mod connections;
+#[path = "judgement/contrasts.rs"]
+mod contrasts;
 #[path = "judgement/lines.rs"]
 mod lines;
 #[path = "judgement/world.rs"]
