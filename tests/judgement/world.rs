@@ -320,6 +320,13 @@ impl World {
 /// The step a climb ended with.
 pub struct Last(Step);
 
+impl Last {
+    /// The step itself.
+    pub fn step(self) -> Step {
+        self.0
+    }
+}
+
 impl From<Step> for Last {
     fn from(step: Step) -> Self {
         Self(step)
