@@ -1,9 +1,9 @@
-//! What a client of one question and one answer makes of the bytes that come, until it has something to tell.
+//! Protocols of one question and one answer: what either half makes of the bytes that come.
 
 use crate::model::observation::Stage;
 use crate::wire::handshake::{Progress, Told};
 
-/// What the bytes so far are.
+/// What the bytes so far are to a client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reading {
     /// Nothing yet: the answer goes on, or has not begun.
@@ -12,6 +12,17 @@ pub enum Reading {
     Done(Told),
     /// No answer of this protocol, and why not.
     Failed(&'static str),
+}
+
+/// What a server does after the bytes so far.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reply {
+    /// Waits.
+    NeedMore,
+    /// Sends this.
+    Answer(Vec<u8>),
+    /// Leaves the client to others: it speaks something else.
+    NotOurs,
 }
 
 /// What was made of the bytes so far, and whether that is the end of it.

@@ -3,7 +3,8 @@
 use blockprobe::model::observation::Stage;
 use blockprobe::wire::handshake::{Handshake, Progress};
 use blockprobe::wire::max::Client;
-use blockprobe::wire::max::server::{Reply, Server};
+use blockprobe::wire::max::server::Server;
+use blockprobe::wire::reading::Reply;
 use proptest::prelude::*;
 
 use crate::exchange::{cuts, fed, noise, only_the_whole_answer_binds};

@@ -5,8 +5,9 @@ use std::time::Duration;
 use blockprobe::model::observation::Stage;
 use blockprobe::wire::handshake::{Handshake, Progress};
 use blockprobe::wire::mtproto::message::PRODUCTION;
-use blockprobe::wire::mtproto::server::{Reply, Server};
+use blockprobe::wire::mtproto::server::Server;
 use blockprobe::wire::mtproto::{Client, Draw, Tag, Transport};
+use blockprobe::wire::reading::Reply;
 use proptest::prelude::*;
 
 use crate::exchange::{cuts, fed, noise, only_the_whole_answer_binds};

@@ -14,21 +14,16 @@ const MAX_WINDOW: u64 = 8 << 20;
 pub fn open(flags: u8, body: &[u8]) -> Result<Vec<u8>, &'static str> {
     match flags {
         0 => Ok(body.to_vec()),
-        // The flags are about how many times longer the body becomes, rounded up.
-        1..=0x7f => lz4(
-            body,
-            usize::from(flags).saturating_mul(body.len()).min(MAX_PLAIN),
-        ),
+        // The flags are about how many times longer the body becomes, rounded up; one more in case they were not.
+        1..=0x7f => lz4(body, (usize::from(flags) + 1).saturating_mul(body.len())),
         0xff => zstd(body),
         _ => Err("compressed in no known way"),
     }
 }
 
 fn lz4(body: &[u8], bound: usize) -> Result<Vec<u8>, &'static str> {
-    lz4_flex::block::decompress(body, bound)
-        .ok()
-        .filter(|plain| plain.len() <= MAX_PLAIN)
-        .ok_or("no LZ4 block")
+    let bound = bound.min(MAX_PLAIN);
+    lz4_flex::block::decompress(body, bound).map_err(|_| "no LZ4 block")
 }
 
 fn zstd(body: &[u8]) -> Result<Vec<u8>, &'static str> {

@@ -3,17 +3,7 @@
 use super::frame::{self, Frame, Next};
 use super::{APP_VERSION, SESSION_INIT, body};
 use crate::wire::msgpack::Value;
-
-/// What a server does next.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Reply {
-    /// Waits.
-    NeedMore,
-    /// Sends this.
-    Answer(Vec<u8>),
-    /// Closes: the client speaks something else.
-    NotOurs,
-}
+use crate::wire::reading::Reply;
 
 /// The server's half of one connection.
 pub struct Server {

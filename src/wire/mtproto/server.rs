@@ -6,6 +6,7 @@ use crate::wire::mtproto::message::{self, ResPq};
 use crate::wire::mtproto::obfuscation::{self, Ciphers};
 use crate::wire::mtproto::transport::{self, Cut, Framing};
 use crate::wire::mtproto::{MAX_BUFFER, Tag};
+use crate::wire::reading::Reply;
 
 /// The product of two primes that the protocol's own documentation shows.
 const PQ: [u8; 8] = [0x17, 0xed, 0x48, 0x94, 0x1a, 0x08, 0xf9, 0x81];
@@ -13,17 +14,6 @@ const PQ: [u8; 8] = [0x17, 0xed, 0x48, 0x94, 0x1a, 0x08, 0xf9, 0x81];
 const NO_SUCH_KEY: i32 = -404;
 /// Methods of HTTP, and the first bytes of TLS: others answer those.
 const OTHERS: [&[u8]; 5] = [b"GET ", b"POST", b"HEAD", b"OPTI", &[0x16, 0x03, 0x01]];
-
-/// What a server does next.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Reply {
-    /// Waits.
-    NeedMore,
-    /// Sends this.
-    Answer(Vec<u8>),
-    /// The client speaks something else: HTTP, TLS or nothing known.
-    NotOurs,
-}
 
 /// The server's half of one connection.
 pub struct Server {
