@@ -68,6 +68,7 @@ fn cells(
         path: "/".to_owned(),
         look_for: None,
         private_root: climb.private_root.clone(),
+        noise_root: None,
         hello: Hello::Plain,
         hops: None,
     };
