@@ -14,6 +14,8 @@ pub mod scenarios;
 pub mod server;
 pub mod town;
 pub mod web;
+pub mod websocket;
+pub mod whatsapp;
 pub mod zone;
 
 use std::collections::BTreeSet;

@@ -1,10 +1,12 @@
-//! Bytes, no sockets: messages of the protocols that are spoken.
+//! Bytes, no sockets: messages and handshakes of the protocols that are spoken.
 
 pub mod dns;
 pub mod handshake;
 pub mod max;
 pub mod msgpack;
 pub mod mtproto;
+pub mod noise;
+pub mod protobuf;
 pub mod reading;
 pub mod reflector;
 pub mod stun;
