@@ -25,13 +25,25 @@ const WHATSAPPS_OWN: u16 = 5222;
 /// Port of plain DNS.
 pub const DNS: u16 = 53;
 
+/// Who sits at an address and UDP port.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Seat {
+    /// Nobody.
+    #[default]
+    Nobody,
+    /// The resolver of that index.
+    Resolver(usize),
+    /// A relay that speaks this.
+    Relay(Protocol),
+}
+
 /// A scenario laid out on the lab's addresses, with the catalog's ports.
 #[derive(Debug, Default)]
 pub struct Town {
     /// What is served at each address and TCP port.
     pub doors: BTreeMap<Place, Door>,
-    /// Who answers at each address and UDP port; `None`: nobody.
-    pub datagrams: BTreeMap<Place, Option<usize>>,
+    /// Who answers at each address and UDP port.
+    pub datagrams: BTreeMap<Place, Seat>,
     /// The resolvers.
     pub speakers: Arc<[Speaker]>,
     /// Who reads server names.
@@ -84,7 +96,9 @@ impl Town {
             for address in atlas.addresses(endpoint) {
                 let place = (address, endpoint.port);
                 if is_udp(endpoint.protocol) {
-                    self.datagrams.entry(place).or_insert(None);
+                    self.datagrams
+                        .entry(place)
+                        .or_insert(Seat::Relay(endpoint.protocol));
                 } else {
                     let door = self.doors.entry(place).or_default();
                     door.endpoints.push(tenant.clone());
@@ -110,9 +124,9 @@ impl Town {
             match resolver.transport {
                 Transport::Udp => {
                     // Several resolvers cannot share one address: the first has it.
-                    let seat = self.datagrams.entry(place).or_insert(None);
-                    if seat.is_none() {
-                        *seat = Some(index);
+                    let seat = self.datagrams.entry(place).or_default();
+                    if *seat == Seat::Nobody {
+                        *seat = Seat::Resolver(index);
                     }
                 }
                 Transport::Tcp | Transport::Dot | Transport::Doh => {
@@ -184,6 +198,11 @@ impl Town {
                 for door in self.doors.values_mut() {
                     door.face = Face::Closed;
                 }
+                for seat in self.datagrams.values_mut() {
+                    if matches!(seat, Seat::Relay(_)) {
+                        *seat = Seat::Nobody;
+                    }
+                }
             }
             // These are played by the resolvers and the tenants.
             Fault::ExpiredCertificate(_)
@@ -231,7 +250,7 @@ impl Town {
         }
         for ((address, _), seat) in &mut self.datagrams {
             if address.is_ipv6() {
-                *seat = None;
+                *seat = Seat::Nobody;
             }
         }
     }
