@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use crate::analysis::evidence::{Evidence, is_interrupted, is_proof};
 use crate::analysis::rules::Finding;
+use crate::analysis::rules::protocol::is_silent_relay;
 use crate::model::catalog::Endpoint;
 use crate::model::check::Climb;
 use crate::model::failure::Failure;
@@ -12,6 +13,9 @@ use crate::model::observation::{Observation, Operation};
 use crate::model::report::{Confidence, EndpointReport, EndpointStatus, Regime};
 use crate::model::resolution::{Ordinary, Resolution};
 use crate::model::technique::{Interference, Trigger};
+
+/// Why nothing follows from a relay's silence.
+pub const RELAY: &str = "A relay may not answer strangers: its silence says nothing";
 
 /// One endpoint as it is told, and whether it fails *here*: a name that nobody knows does not, the definitions are stale.
 #[derive(Debug)]
@@ -54,7 +58,10 @@ pub fn judge(evidence: &Evidence, endpoint: &Endpoint, findings: &[Finding]) -> 
     };
     let fails_here = match status {
         EndpointStatus::Blocked | EndpointStatus::Down => true,
-        EndpointStatus::Inconclusive => met.failure.is_some() && !met.is_retired,
+        EndpointStatus::Inconclusive => {
+            let is_relay = met.reason.as_deref() == Some(RELAY);
+            met.failure.is_some() && !met.is_retired && !is_relay
+        }
         EndpointStatus::Accessible | EndpointStatus::NotRun => false,
     };
     Judged {
@@ -237,6 +244,9 @@ fn reason(evidence: &Evidence, endpoint: &Endpoint, observation: &Observation) -
         .any(|(_, other)| other.is_success());
     if elsewhere {
         return "It works at another address than the one given here".to_owned();
+    }
+    if is_silent_relay(observation) {
+        return RELAY.to_owned();
     }
     match observation.steps.last().map(|step| step.operation) {
         Some(Operation::TlsHandshake) if observation.failure() == Some(&Failure::SslInvalidCertificate) => {

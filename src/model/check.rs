@@ -206,10 +206,6 @@ pub enum Payload {
 
 impl Payload {
     /// Whether nothing is changed.
-    #[expect(
-        clippy::trivially_copy_pass_by_ref,
-        reason = "serde asks for a reference"
-    )]
     pub const fn is_own(&self) -> bool {
         matches!(self, Self::Own)
     }
@@ -240,10 +236,6 @@ pub fn parent_of(name: &str) -> &str {
 
 impl Hello {
     /// Whether nothing is changed.
-    #[expect(
-        clippy::trivially_copy_pass_by_ref,
-        reason = "serde asks for a reference"
-    )]
     pub const fn is_plain(&self) -> bool {
         matches!(self, Self::Plain)
     }

@@ -36,9 +36,14 @@ pub fn working_controls(catalog: &Catalog, seen: &Seen) -> Controls {
                 .and_then(|step| step.http.as_deref())
                 .is_some_and(|http| endpoint.expect.is_met(http))
     };
+    // Where STUN as such is filtered no control answers: then its address serves all the same.
+    let by_stun = |observation: &Observation, endpoint: &Endpoint| {
+        endpoint.protocol == Protocol::Stun && !observation.is_not_run()
+    };
     Controls {
         tls: addresses(catalog, seen, in_tls),
         http: addresses(catalog, seen, in_clear),
+        stun: addresses(catalog, seen, by_stun),
     }
 }
 
