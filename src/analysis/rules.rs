@@ -4,6 +4,7 @@ pub mod address;
 pub mod false_answer;
 pub mod injected_answer;
 pub mod lying_resolver;
+pub mod other_vantage;
 pub mod server_name;
 
 use std::collections::BTreeSet;
@@ -68,6 +69,7 @@ const RULES: &[Rule] = &[
     lying_resolver::infer,
     address::infer,
     server_name::infer,
+    other_vantage::infer,
 ];
 
 /// Observations one technique refers to; the report holds all the others too.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
 use crate::model::catalog::{Catalog, Endpoint, Resolver, ResolverRole, Transport};
-use crate::model::check::{Ask, Check, RecordType, Role, Round};
+use crate::model::check::{Ask, Check, GROUND, RecordType, Role, Round};
 use crate::model::line::Line;
 use crate::model::observation::Operation;
 use crate::plan::resolve::Subject;
@@ -12,7 +12,7 @@ use crate::plan::{Patience, Seen, reach, resolve};
 
 /// What the ground's checks are made on behalf of.
 pub const SUBJECT: Subject = Subject {
-    id: "ground",
+    id: GROUND,
     role: Role::Control,
     round: Round::Ground,
 };
