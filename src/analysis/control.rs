@@ -15,8 +15,11 @@ use crate::model::catalog::Catalog;
 use crate::model::check::{Ask, GROUND, Role};
 use crate::model::failure::Failure;
 use crate::model::observation::{Observation, Operation};
-use crate::model::report::{EndpointReport, EndpointStatus, Regime, Report, Verdict};
+use crate::model::report::{
+    Confidence, EndpointReport, EndpointStatus, Regime, Report, TechniqueReport, Verdict,
+};
 use crate::model::resolution::Answer;
+use crate::model::technique::{Interference, Trigger};
 
 /// Within a day services move little; a contrast may then be confirmed.
 const FRESH_S: u64 = 86_400;
@@ -93,7 +96,8 @@ impl OtherVantage {
         let side = if self.before_s < 0 { "after" } else { "before" };
         let minutes = self.before_s.unsigned_abs() / 60;
         let (count, unit) = match minutes {
-            0..=119 => (minutes, "minute"),
+            0 => return "within a minute of this run".to_owned(),
+            1..=119 => (minutes, "minute"),
             120..=2879 => (minutes / 60, "hour"),
             _ => (minutes / 1440, "day"),
         };
@@ -129,11 +133,22 @@ impl OtherVantage {
             .is_some_and(|endpoint| endpoint.status == EndpointStatus::Accessible)
     }
 
-    /// Why that endpoint fails there, if it does and nobody there is known to block it.
+    /// Why that endpoint fails there, if it does and nobody there is known to block it. That a whole range is dead there is
+    /// blamed on somebody only for want of another vantage, which we are: it counts as a failure.
     pub fn failure(&self, target: &str, endpoint: &str) -> Option<&Failure> {
+        let verdict = self.verdicts.get(target)?;
+        let is_blamed = |id: &String| {
+            let mut techniques = verdict.techniques.iter();
+            techniques.any(|technique| technique.id == *id && !is_for_want_of_us(technique))
+        };
         self.endpoint(target, endpoint)
-            .filter(|endpoint| endpoint.status == EndpointStatus::Inconclusive)
-            .filter(|endpoint| endpoint.techniques.is_empty())
+            .filter(|endpoint| {
+                matches!(
+                    endpoint.status,
+                    EndpointStatus::Inconclusive | EndpointStatus::Blocked
+                )
+            })
+            .filter(|endpoint| !endpoint.techniques.iter().any(is_blamed))
             .and_then(|endpoint| endpoint.failure.as_ref())
             // A name that nobody knows is retired, or stale in the definitions: nothing is down.
             .filter(|failure| is_of_the_way(failure) && **failure != Failure::DnsNxdomain)
@@ -214,6 +229,16 @@ impl OtherVantage {
     fn observations(&self, target: &str) -> &[Observation] {
         self.observations.get(target).map_or(&[], Vec::as_slice)
     }
+}
+
+/// Whether a technique was named with the doubt that only another vantage can take: dead addresses or ports.
+fn is_for_want_of_us(technique: &TechniqueReport) -> bool {
+    matches!(technique.trigger, Trigger::Address | Trigger::AddressPort)
+        && matches!(
+            technique.interference,
+            Interference::Drop | Interference::Refuse
+        )
+        && technique.confidence < Confidence::Confirmed
 }
 
 /// Whether a failure is of the way or of the server: not of the machine that measured, nor of a run that was cut short.
