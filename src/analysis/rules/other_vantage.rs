@@ -19,7 +19,7 @@ use crate::analysis::rules::{Finding, endpoints_of, server_name};
 use crate::model::catalog::Endpoint;
 use crate::model::check::{Ask, Climb, RecordType, Variation};
 use crate::model::failure::Failure;
-use crate::model::observation::{Observation, Operation, TlsFacts};
+use crate::model::observation::{DnsReply, Observation, Operation, TlsFacts};
 use crate::model::report::Confidence;
 use crate::model::resolution::Answer;
 use crate::model::technique::{Interference, Technique, Trigger};
@@ -88,7 +88,7 @@ fn is_geography(evidence: &Evidence, other: &OtherVantage, host: &str) -> bool {
         .iter()
         .filter(|answer| answer.is_system() && answer.record != Some(RecordType::Aaaa))
         .flat_map(valid_replies)
-        .map(|reply| reply.addresses())
+        .map(DnsReply::addresses)
         .peekable();
     replies.peek().is_some()
         && replies.all(|told| !told.is_empty() && told.iter().all(is_told_there))
