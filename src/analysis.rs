@@ -5,8 +5,10 @@
 pub mod again;
 pub mod control;
 pub mod endpoint;
+pub mod everything;
 pub mod evidence;
 pub mod ground;
+pub mod matrix;
 pub mod resolvers;
 pub mod rules;
 pub mod status;

@@ -79,6 +79,7 @@ pub fn vantage(label: Option<String>, ground: Ground) -> Vantage {
         asn: None,
         country: None,
         resolvers: ground.resolvers,
+        techniques: ground.techniques,
         notes: ground.notes,
     }
 }

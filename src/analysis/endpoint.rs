@@ -38,7 +38,12 @@ pub fn judge(evidence: &Evidence, endpoint: &Endpoint, findings: &[Finding]) -> 
                 Interference::FalseAnswer | Interference::InjectedAnswer
             )
     });
-    let mut met = meet(evidence, endpoint, misled);
+    // A page in the server's place is an answer too, and no sign of the server.
+    let paged = found.iter().any(|finding| {
+        finding.confidence >= Confidence::Likely
+            && finding.technique.interference == Interference::Blockpage
+    });
+    let mut met = meet(evidence, endpoint, misled, paged);
     let named = found
         .iter()
         .any(|finding| finding.confidence >= Confidence::Likely);
@@ -110,7 +115,7 @@ impl Met {
     }
 }
 
-fn meet(evidence: &Evidence, endpoint: &Endpoint, misled: bool) -> Met {
+fn meet(evidence: &Evidence, endpoint: &Endpoint, misled: bool, paged: bool) -> Met {
     if is_unspoken(endpoint) {
         let protocol = endpoint.protocol.word();
         return Met::not_run(format!("{protocol} is not spoken by this version"));
@@ -134,7 +139,7 @@ fn meet(evidence: &Evidence, endpoint: &Endpoint, misled: bool) -> Met {
         .iter()
         .filter(|(climb, _)| ordinary.contains(&climb.address.ip()))
         .collect();
-    climbed(evidence, endpoint, &met, misled)
+    climbed(evidence, endpoint, &met, misled, paged)
 }
 
 /// Whether not even the lowest step of its protocol can be climbed.
@@ -187,6 +192,7 @@ fn climbed(
     endpoint: &Endpoint,
     climbs: &[&(&Climb, &Observation)],
     misled: bool,
+    paged: bool,
 ) -> Met {
     let open = evidence.ground.regime == Regime::Open;
     let honest = endpoint
@@ -204,7 +210,7 @@ fn climbed(
         .iter()
         .filter(|(_, observation)| observation.is_success())
         .find(|(climb, observation)| {
-            is_proof(observation) || (open && (!misled || is_honest(climb)))
+            is_proof(observation) || (open && !paged && (!misled || is_honest(climb)))
         });
     if let Some((_, observation)) = worked {
         return Met {

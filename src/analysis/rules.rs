@@ -2,10 +2,12 @@
 
 pub mod address;
 pub mod false_answer;
+pub mod http_host;
 pub mod injected_answer;
 pub mod lying_resolver;
 pub mod other_vantage;
 pub mod server_name;
+pub mod tls_fingerprint;
 
 use std::collections::BTreeSet;
 
@@ -69,6 +71,8 @@ const RULES: &[Rule] = &[
     lying_resolver::infer,
     address::infer,
     server_name::infer,
+    tls_fingerprint::infer,
+    http_host::infer,
     other_vantage::infer,
 ];
 

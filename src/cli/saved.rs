@@ -323,6 +323,7 @@ impl Unfinished {
             asn: None,
             country: None,
             resolvers: Vec::new(),
+            techniques: Vec::new(),
             notes: Vec::new(),
         };
         self.finished(run, vantage)

@@ -39,6 +39,7 @@ pub fn report(world: &World, id: &str, began: i64) -> Report {
             asn: None,
             country: None,
             resolvers: Vec::new(),
+            techniques: Vec::new(),
             notes: Vec::new(),
         },
         verdicts: Vec::new(),
