@@ -3,6 +3,7 @@
 //! The ground and every target travel side by side; each target is judged and told as soon as its own last round and the
 //! ground are done, and its observations are told as they complete. Only what is still in flight is held in memory.
 
+use std::borrow::Cow;
 use std::collections::{BTreeSet, VecDeque};
 use std::io;
 use std::net::SocketAddr;
@@ -295,7 +296,10 @@ impl<'a> Journeys<'a> {
 fn scrubbed(scrubber: &Scrubber, seen: Seen) -> io::Result<Vec<Observation>> {
     let observations = seen.into_observations().into_iter();
     observations
-        .map(|observation| Ok(scrubber.clean(&observation)?.into_owned()))
+        .map(|observation| match scrubber.clean(&observation)? {
+            Cow::Owned(scrubbed) => Ok(scrubbed),
+            Cow::Borrowed(_) => Ok(observation),
+        })
         .collect()
 }
 
