@@ -297,7 +297,7 @@ fn scrubbed(scrubber: &Scrubber, seen: Seen) -> io::Result<Vec<Observation>> {
     let observations = seen.into_observations().into_iter();
     observations
         .map(|observation| match scrubber.clean(&observation)? {
-            Cow::Owned(scrubbed) => Ok(scrubbed),
+            Cow::Owned(clean) => Ok(clean),
             Cow::Borrowed(_) => Ok(observation),
         })
         .collect()
