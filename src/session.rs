@@ -3,6 +3,7 @@
 //! The ground and every target travel side by side; each target is judged and told as soon as its own last round and the
 //! ground are done, and its observations are told as they complete. Only what is still in flight is held in memory.
 
+use std::borrow::Cow;
 use std::collections::{BTreeSet, VecDeque};
 use std::io;
 use std::time::Duration;
@@ -316,7 +317,10 @@ impl<'a> Journeys<'a> {
 /// Everything that was seen, as it is written.
 fn scrubbed(scrubber: &Scrubber, seen: Vec<Observation>) -> io::Result<Vec<Observation>> {
     seen.into_iter()
-        .map(|observation| Ok(scrubber.clean(&observation)?.into_owned()))
+        .map(|observation| match scrubber.clean(&observation)? {
+            Cow::Owned(clean) => Ok(clean),
+            Cow::Borrowed(_) => Ok(observation),
+        })
         .collect()
 }
 

@@ -180,7 +180,7 @@ fn what_is_no_report_is_refused_with_its_place_and_what_to_do() {
             "when it began",
         ),
         (
-            stream[second..].as_bytes().to_vec(),
+            stream.as_bytes()[second..].to_vec(),
             "x:1:1: a line of a run that has not started",
         ),
         (

@@ -31,22 +31,25 @@ const SCENARIOS: &[&str] = &[
     "pihole",
 ];
 
-/// An address that this vantage calls its own and whose spelling stands in what is told of the line.
-const OWN: &str = "192.0.2.77";
+/// An address that this vantage calls its own: it stands in what is told of the line, and a liar of the lab answers with it.
+const OWN: &str = "10.10.34.35";
 
 #[test]
 fn a_saved_report_is_judged_as_its_run_was() {
-    std::thread::scope(|scope| {
-        for name in SCENARIOS {
-            scope.spawn(move || {
-                let scenario = lab::find(name).expect("a scenario of the table");
-                let report = play(scenario, Duration::from_secs(60));
-                assert!(!report.run.interrupted, "{name}");
-                assert_judged_alike(name, &report);
-                assert_as_expected(scenario, &report);
-            });
-        }
-    });
+    // A few at once: a machine that is too busy to answer in time looks like a line that does not.
+    for some in SCENARIOS.chunks(3) {
+        std::thread::scope(|scope| {
+            for name in some {
+                scope.spawn(move || {
+                    let scenario = lab::find(name).expect("a scenario of the table");
+                    let report = play(scenario, Duration::from_secs(60));
+                    assert!(!report.run.interrupted, "{name}");
+                    assert_judged_alike(name, &report);
+                    assert_as_expected(scenario, &report);
+                });
+            }
+        });
+    }
 }
 
 #[test]
