@@ -2,6 +2,8 @@
 //!
 //! The order is the ladder of the field: local trouble, captive portal, outage, DNS, and what comes above it.
 
+pub mod again;
+pub mod control;
 pub mod endpoint;
 pub mod everything;
 pub mod evidence;
@@ -28,11 +30,12 @@ pub fn judge(
     observations: &[Observation],
 ) -> Verdict {
     let evidence = Evidence::new(catalog, target, ground, observations);
-    let findings = if ground.regime == Regime::Open {
+    let mut findings = if ground.regime == Regime::Open {
         rules::findings(&evidence)
     } else {
         Vec::new()
     };
+    rules::other_vantage::settle(&evidence, &mut findings);
     let services: Vec<ServiceReport> = target
         .services
         .iter()
@@ -93,6 +96,8 @@ fn confidence(
             .map(|technique| technique.confidence)
             .max()
             .unwrap_or(Confidence::Suspected),
-        Status::Down | Status::Inconclusive => Confidence::Suspected,
+        // Another vantage fails there too: a contrast that was looked at once.
+        Status::Down => Confidence::Likely,
+        Status::Inconclusive => Confidence::Suspected,
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
+use crate::analysis::control::is_of_the_way;
 use crate::analysis::evidence::{Evidence, is_interrupted, is_proof};
 use crate::analysis::rules::Finding;
 use crate::analysis::rules::protocol::is_silent_relay;
@@ -46,7 +47,7 @@ pub fn judge(evidence: &Evidence, endpoint: &Endpoint, findings: &[Finding]) -> 
         finding.confidence >= Confidence::Likely
             && finding.technique.interference == Interference::Blockpage
     });
-    let met = meet(evidence, endpoint, misled, paged);
+    let mut met = meet(evidence, endpoint, misled, paged);
     let named = found
         .iter()
         .any(|finding| finding.confidence >= Confidence::Likely);
@@ -55,6 +56,13 @@ pub fn judge(evidence: &Evidence, endpoint: &Endpoint, findings: &[Finding]) -> 
         // An answer that leads where nobody may connect to was never climbed, and is no less false for it.
         EndpointStatus::NotRun if named && !is_unspoken(endpoint) => EndpointStatus::Blocked,
         other => other,
+    };
+    let status = match down(evidence, endpoint, &met) {
+        Some(reason) if status == EndpointStatus::Inconclusive => {
+            met.reason = Some(reason);
+            EndpointStatus::Down
+        }
+        _ => status,
     };
     let fails_here = match status {
         EndpointStatus::Blocked | EndpointStatus::Down => true,
@@ -74,6 +82,15 @@ pub fn judge(evidence: &Evidence, endpoint: &Endpoint, findings: &[Finding]) -> 
         },
         fails_here,
     }
+}
+
+/// Why it is thought to be down: it fails here on an open line, and at the other vantage too.
+fn down(evidence: &Evidence, endpoint: &Endpoint, met: &Met) -> Option<String> {
+    let other = evidence.ground.other()?;
+    let fails = met.failure.as_ref().is_some_and(is_of_the_way) && !met.is_retired;
+    let there = other.failure(&evidence.target.id, &endpoint.id)?;
+    (fails && evidence.ground.regime == Regime::Open)
+        .then(|| format!("It fails at {} too ({there})", other.name()))
 }
 
 /// What the ordinary path led to.

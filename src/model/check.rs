@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::catalog::Protocol;
 
+/// The subject of checks of the line itself.
+pub const GROUND: &str = "ground";
+
 /// One planned measurement. Two checks with the same id are the same measurement.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Check {
