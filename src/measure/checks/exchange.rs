@@ -120,7 +120,8 @@ where
     let seen = Arc::new(Mutex::new(Seen::default()));
     context.trace.sample(sampler(&passed, &seen));
     place.take().await;
-    let talking = converse(stream, talk, climb, limits, &seen);
+    // Boxed: the buffers of a WebSocket are large, and most climbs have none.
+    let talking = Box::pin(converse(stream, talk, climb, limits, &seen));
     let patient = place.patiently(limits.patience_talk, || passed.received(), talking);
     context
         .trace
