@@ -5,6 +5,7 @@
 pub mod endpoint;
 pub mod evidence;
 pub mod ground;
+pub mod hops;
 pub mod resolvers;
 pub mod rules;
 pub mod status;

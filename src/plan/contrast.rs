@@ -2,12 +2,13 @@
 
 pub mod address;
 pub mod handshake;
+pub mod hops;
 pub mod names;
 
 use std::net::SocketAddr;
 
-use crate::model::catalog::{Catalog, Endpoint};
-use crate::model::check::{Ask, Check, Climb, Contrast, Role, Round, Variation};
+use crate::model::catalog::{Catalog, Endpoint, Protocol};
+use crate::model::check::{Ask, Check, Climb, Contrast, Hello, Role, Round, Variation};
 use crate::model::line::Line;
 use crate::model::observation::Observation;
 use crate::plan::Seen;
@@ -27,7 +28,7 @@ pub fn checks<'a, I: Iterator<Item = &'a Endpoint>>(
     // Before the ground is done nobody knows which controls can serve.
     if let Some(controls) = controls {
         checks.extend(handshake::checks(controls, subject, seen));
-        checks.extend(address::checks(subject, endpoints(), seen));
+        checks.extend(address::checks(controls, subject, endpoints(), seen));
     }
     checks
 }
@@ -44,6 +45,22 @@ fn reached(seen: &Seen) -> impl Iterator<Item = (&Climb, &Observation)> {
             && seen.is_complete(&observation.check.id);
         counts.then_some((climb, observation))
     })
+}
+
+/// A bare connection.
+fn connection(address: SocketAddr, hops: Option<u8>) -> Climb {
+    Climb {
+        address,
+        protocol: Protocol::Tcp,
+        host: None,
+        server_name: None,
+        alpn: Vec::new(),
+        path: "/".to_owned(),
+        look_for: None,
+        private_root: None,
+        hello: Hello::Plain,
+        hops,
+    }
 }
 
 /// A check like the one that failed, with one thing changed.

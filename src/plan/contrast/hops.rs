@@ -1,0 +1,141 @@
+//! Connections with fewer hops to live, to addresses that fail and to controls: how far the packets of each come. They are
+//! ordinary SYNs that end early, and reach nobody whom the whole connection would not pass.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::ops::RangeInclusive;
+
+use crate::model::check::{Ask, Check, Variation};
+use crate::model::line::{RACK, network};
+use crate::model::observation::{Observation, Operation};
+use crate::plan::Seen;
+use crate::plan::contrast::address::{Failed, is_repeated, is_silent, standing_port};
+use crate::plan::contrast::{changed, connection};
+use crate::plan::resolve::Subject;
+
+/// Failing addresses of one target whose roads are looked at.
+const ADDRESSES: usize = 3;
+/// Controls whose roads are looked at from the front of the list, where those abroad are; the last one, which is the
+/// nearest of all where there are domestic ones, comes to them.
+const CONTROLS: usize = 2;
+/// Hop counts that are tried in any case: what interferes sits at the provider's.
+const NEAR: RangeInclusive<u8> = 1..=6;
+/// The others, where nothing stood or was refused nearer. Few roads are longer.
+const FAR: RangeInclusive<u8> = 7..=16;
+
+/// What was seen of a road, by hop count.
+type Traces<'a> = BTreeMap<SocketAddr, BTreeMap<u8, &'a Observation>>;
+
+/// The steps of all roads that are called for, nearest first, and the target's before the controls': where a router
+/// rations what it tells, it is the controls that go without, and nothing is concluded.
+pub fn checks(
+    controls: &[SocketAddr],
+    subject: Subject,
+    failures: &[Failed],
+    seen: &Seen,
+) -> Vec<Check> {
+    let traces = traces(seen);
+    let chosen = chosen(controls, failures, seen, &traces);
+    let Some((first, failed)) = chosen.first() else {
+        return Vec::new();
+    };
+    let mut roads: Vec<(SocketAddr, &Observation)> = Vec::new();
+    for (climb, failed) in &chosen {
+        roads.push((climb.address, failed));
+        if let Some(port) = standing_port(climb.address.ip(), seen) {
+            roads.push((SocketAddr::new(climb.address.ip(), port), failed));
+        }
+    }
+    let family: Vec<SocketAddr> = controls
+        .iter()
+        .copied()
+        .filter(|control| control.is_ipv4() == first.address.is_ipv4())
+        .collect();
+    let last = family.last().filter(|_| family.len() > CONTROLS);
+    let controls = family.iter().take(CONTROLS).chain(last);
+    roads.extend(controls.map(|control| (*control, *failed)));
+    let mut checks = Vec::new();
+    for hops in NEAR.chain(FAR) {
+        for (address, failed) in &roads {
+            if NEAR.contains(&hops) || goes_on(traces.get(address)) {
+                let step = connection(*address, Some(hops));
+                let trial = u32::from(hops);
+                checks.push(changed(subject, failed, Variation::Hops, trial, step));
+            }
+        }
+    }
+    checks
+}
+
+/// The failing addresses whose roads are looked at: in different networks as far as there are, for neighbours share
+/// their fate.
+fn chosen<'a>(
+    controls: &[SocketAddr],
+    failures: &[Failed<'a>],
+    seen: &Seen,
+    traces: &Traces,
+) -> Vec<Failed<'a>> {
+    let ready: Vec<Failed> = failures
+        .iter()
+        .copied()
+        .filter(|(climb, failed)| {
+            let is_ipv4 = climb.address.is_ipv4();
+            let has_controls = controls.iter().any(|control| control.is_ipv4() == is_ipv4);
+            has_controls && (is_silent(failed) || is_repeated(failed, seen))
+        })
+        .collect();
+    let mut networks = BTreeSet::new();
+    let (mut chosen, neighbours): (Vec<Failed>, Vec<Failed>) = ready
+        .into_iter()
+        .partition(|(climb, _)| networks.insert(network(climb.address.ip(), RACK)));
+    chosen.truncate(ADDRESSES);
+    // Those of other networks may only be about to fail.
+    let is_settled = chosen
+        .first()
+        .is_some_and(|(climb, _)| is_near_done(traces.get(&climb.address)));
+    if is_settled {
+        let missing = ADDRESSES - chosen.len();
+        chosen.extend(neighbours.into_iter().take(missing));
+    }
+    chosen
+}
+
+fn traces(seen: &Seen) -> Traces<'_> {
+    let mut traces = Traces::new();
+    for observation in seen.observations() {
+        if let Ask::Climb(climb) = &observation.check.ask
+            && let Some(hops) = climb.hops
+            && seen.is_complete(&observation.check.id)
+        {
+            let trace = traces.entry(climb.address).or_default();
+            trace.insert(hops, observation);
+        }
+    }
+    traces
+}
+
+fn is_near_done(trace: Option<&BTreeMap<u8, &Observation>>) -> bool {
+    trace.is_some_and(|trace| NEAR.into_iter().all(|hops| trace.contains_key(&hops)))
+}
+
+/// Whether a road leads on: its near part is known, and has no end.
+fn goes_on(trace: Option<&BTreeMap<u8, &Observation>>) -> bool {
+    is_near_done(trace)
+        && trace.is_some_and(|trace| {
+            let mut near = NEAR.filter_map(|hops| trace.get(&hops));
+            near.all(|observation| !is_end(observation))
+        })
+}
+
+/// Whether the road ends here: something else came than silence or the word of a router that the hops are used up.
+fn is_end(observation: &Observation) -> bool {
+    let Ask::Climb(climb) = &observation.check.ask else {
+        return false;
+    };
+    let tcp = observation
+        .step(Operation::TcpConnect)
+        .and_then(|step| step.tcp.as_deref());
+    let is_ipv4 = climb.address.is_ipv4();
+    let is_expired = tcp.is_some_and(|tcp| tcp.icmp.iter().any(|it| it.is_time_exceeded(is_ipv4)));
+    !is_silent(observation) && !is_expired
+}
