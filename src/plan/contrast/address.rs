@@ -7,6 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 use crate::model::catalog::{Endpoint, Protocol};
 use crate::model::check::{Ask, Check, Climb, Variation};
 use crate::model::failure::Failure;
+use crate::model::line::{NEIGHBOURHOOD, network};
 use crate::model::observation::{Observation, Operation};
 use crate::plan::Seen;
 use crate::plan::contrast::{changed, connection, hops, reached};
@@ -18,6 +19,8 @@ const TRIALS: u32 = 3;
 const PORTS: usize = 2;
 /// Addresses of one target that are contrasted: enough to tell a range from a host.
 const ADDRESSES: usize = 8;
+/// Those of one neighbourhood: the others tell more.
+const NEIGHBOURS: usize = 5;
 /// Controls that are connected to in each round of trials.
 const CONTROLS: usize = 2;
 
@@ -82,6 +85,13 @@ fn failures(seen: &Seen) -> Vec<Failed<'_>> {
     });
     let mut addresses = BTreeSet::new();
     failures.retain(|(climb, _)| addresses.insert(climb.address.ip()));
+    let mut neighbours: BTreeMap<_, usize> = BTreeMap::new();
+    failures.retain(|(climb, _)| {
+        let place = network(climb.address.ip(), NEIGHBOURHOOD);
+        let count = neighbours.entry(place).or_default();
+        *count += 1;
+        *count <= NEIGHBOURS
+    });
     failures.truncate(ADDRESSES);
     failures
 }

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 
 use crate::model::check::{Ask, Check, Variation};
-use crate::model::line::{RACK, network};
+use crate::model::line::{NEIGHBOURHOOD, RACK, network};
 use crate::model::observation::{Observation, Operation};
 use crate::plan::Seen;
 use crate::plan::contrast::address::{Failed, is_repeated, is_silent, standing_port};
@@ -54,10 +54,14 @@ pub fn checks(
     let last = family.last().filter(|_| family.len() > CONTROLS);
     let controls = family.iter().take(CONTROLS).chain(last);
     roads.extend(controls.map(|control| (*control, *failed)));
+    // What does not end is followed only as far as others have to be.
+    let failing: BTreeSet<SocketAddr> = chosen.iter().map(|(climb, _)| climb.address).collect();
+    let mut others = roads.iter().filter(|(it, _)| !failing.contains(it));
+    let is_far = others.any(|(address, _)| goes_on(traces.get(address)));
     let mut checks = Vec::new();
     for hops in NEAR.chain(FAR) {
         for (address, failed) in &roads {
-            if NEAR.contains(&hops) || goes_on(traces.get(address)) {
+            if NEAR.contains(&hops) || (is_far && goes_on(traces.get(address))) {
                 let step = connection(*address, Some(hops));
                 let trial = u32::from(hops);
                 checks.push(changed(subject, failed, Variation::Hops, trial, step));
@@ -84,18 +88,23 @@ fn chosen<'a>(
             has_controls && (is_silent(failed) || is_repeated(failed, seen))
         })
         .collect();
-    let mut networks = BTreeSet::new();
-    let (mut chosen, neighbours): (Vec<Failed>, Vec<Failed>) = ready
+    let mut racks = BTreeSet::new();
+    let (apart, beside): (Vec<Failed>, Vec<Failed>) = ready
         .into_iter()
-        .partition(|(climb, _)| networks.insert(network(climb.address.ip(), RACK)));
-    chosen.truncate(ADDRESSES);
-    // Those of other networks may only be about to fail.
+        .partition(|(climb, _)| racks.insert(network(climb.address.ip(), RACK)));
+    // The last place is kept for another neighbourhood: one machine room has many networks.
+    let mut chosen: Vec<Failed> = apart.iter().copied().take(ADDRESSES - 1).collect();
+    let place = |it: &Failed| network(it.0.address.ip(), NEIGHBOURHOOD);
+    let places: BTreeSet<_> = chosen.iter().map(place).collect();
+    let left = || apart.iter().copied().skip(ADDRESSES - 1);
+    chosen.extend(left().find(|it| places.len() > 1 || !places.contains(&place(it))));
+    // Others may only be about to fail.
     let is_settled = chosen
         .first()
         .is_some_and(|(climb, _)| is_near_done(traces.get(&climb.address)));
     if is_settled {
-        let missing = ADDRESSES - chosen.len();
-        chosen.extend(neighbours.into_iter().take(missing));
+        let missing = ADDRESSES.saturating_sub(chosen.len());
+        chosen.extend(left().chain(beside).take(missing));
     }
     chosen
 }
