@@ -4,6 +4,8 @@
 mod connections;
 #[path = "judgement/lines.rs"]
 mod lines;
+#[path = "judgement/roads.rs"]
+mod roads;
 #[path = "judgement/world.rs"]
 mod world;
 

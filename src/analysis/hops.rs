@@ -56,9 +56,19 @@ impl Road<'_> {
         self.first(|echo| echo == Echo::Stood).is_some()
     }
 
-    /// Whether a router told of these hop counts that they were used up.
-    fn is_heard_at(&self, mut hops: impl Iterator<Item = u8>) -> bool {
-        hops.all(|hops| self.echo(hops) == Some(Echo::Expired))
+    /// Whether a router told of the next hop counts that they were used up.
+    fn is_heard_after(&self, hops: u8) -> bool {
+        self.next(hops).all(|echo| echo == Some(Echo::Expired))
+    }
+
+    /// Whether nothing came back with the next hop counts.
+    fn is_silent_after(&self, hops: u8) -> bool {
+        self.next(hops).all(|echo| echo == Some(Echo::Silence))
+    }
+
+    fn next(&self, hops: u8) -> impl Iterator<Item = Option<Echo>> {
+        let next = hops + 1..=hops + NEIGHBOURS;
+        next.map(|hops| self.echoes.get(&hops).map(|(echo, _)| *echo))
     }
 
     /// Whether packets to here surely come two hops further than `hops`.
@@ -83,10 +93,6 @@ impl Road<'_> {
         first_first
             .find(|(_, (echo, _))| wanted(*echo))
             .map(|(hops, _)| *hops)
-    }
-
-    fn echo(&self, hops: u8) -> Option<Echo> {
-        self.echoes.get(&hops).map(|(echo, _)| *echo)
     }
 }
 
@@ -221,10 +227,9 @@ impl<'a> Roads<'a> {
             return Reach::Whole { hops: most, beyond };
         }
         let is_cut = |road: &&Road| {
-            let next = || road.heard() + 1..=road.heard() + NEIGHBOURS;
-            let is_silent = next().all(|hops| road.echo(hops) == Some(Echo::Silence));
-            let controls = self.controls.iter();
-            is_silent && controls.filter(|it| it.is_heard_at(next())).count() >= 2
+            let hops = road.heard();
+            let heard = self.controls.iter().filter(|it| it.is_heard_after(hops));
+            road.is_silent_after(hops) && heard.count() >= 2
         };
         if roads.iter().all(is_cut) {
             // A server that is down is one hop behind its last router: what is sure ends two hops nearer than any control.
@@ -246,36 +251,41 @@ impl<'a> Roads<'a> {
     }
 }
 
-/// Whether packets to a failing port end nearer than those to another port of the same address.
-pub fn beside(road: &Road, other: &Road) -> Reach {
-    let Some(beyond) = other.distance() else {
+/// Whether connections to a failing port are turned down nearer than another port of the same address stands.
+pub fn turned_beside(road: &Road, other: &Road) -> Reach {
+    let (Some(hops), Some(beyond)) = (road.distance(), other.distance()) else {
         return Reach::Unknown;
     };
-    let heard = road.heard();
-    match road.distance() {
-        Some(hops) if other.goes_beyond(hops) => Reach::Short {
+    // One pair of roads: only what was heard counts, for two lost connections would look the same.
+    if other.heard() > hops {
+        Reach::Short {
             hops,
             beyond,
             agrees: true,
-        },
-        Some(hops) => Reach::Whole { hops, beyond },
-        None if beyond >= LONG && heard + NEIGHBOURS > beyond => Reach::Whole {
-            hops: heard,
-            beyond,
-        },
-        None => {
-            let next = || heard + 1..=heard + NEIGHBOURS;
-            let is_silent = next().all(|hops| road.echo(hops) == Some(Echo::Silence));
-            if is_silent && other.is_heard_at(next()) {
-                Reach::Short {
-                    hops: heard,
-                    beyond,
-                    agrees: true,
-                }
-            } else {
-                Reach::Unknown
-            }
         }
+    } else if beyond < hops + NEIGHBOURS {
+        Reach::Whole { hops, beyond }
+    } else {
+        Reach::Unknown
+    }
+}
+
+/// Whether packets to a silent port end nearer than those to another port of the same address.
+pub fn swallowed_beside(road: &Road, other: &Road) -> Reach {
+    let (None, Some(beyond)) = (road.distance(), other.distance()) else {
+        return Reach::Unknown;
+    };
+    let hops = road.heard();
+    if beyond >= LONG && hops + NEIGHBOURS > beyond {
+        Reach::Whole { hops, beyond }
+    } else if road.is_silent_after(hops) && other.is_heard_after(hops) {
+        Reach::Short {
+            hops,
+            beyond,
+            agrees: true,
+        }
+    } else {
+        Reach::Unknown
     }
 }
 

@@ -248,6 +248,63 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn packets_live_for_as_many_hops_as_were_asked() {
+        for remote in ["127.0.0.1:9", "[::1]:9"] {
+            let remote: SocketAddr = remote.parse().unwrap();
+            let Ok((_socket, second)) = tcp(remote, Some(3)) else {
+                assert!(remote.is_ipv6(), "there is no IPv6 on this machine at most");
+                continue;
+            };
+            let second = SockRef::from(&second);
+            let hops = match remote {
+                SocketAddr::V4(_) => second.ttl_v4().unwrap(),
+                SocketAddr::V6(_) => second.unicast_hops_v6().unwrap(),
+            };
+            assert_eq!(hops, 3);
+        }
+    }
+
+    #[test]
+    fn a_router_near_by_is_not_named_for_a_packet_that_ran_out_of_hops() {
+        let line = Line {
+            own: vec!["93.184.216.34/24".parse().unwrap()],
+            ..Line::default()
+        };
+        let said = |kind: u8, code: u8, offender: [u8; 4]| {
+            let error = libc::sock_extended_err {
+                ee_errno: libc::EHOSTUNREACH.unsigned_abs(),
+                ee_origin: 2,
+                ee_type: kind,
+                ee_code: code,
+                ee_pad: 0,
+                ee_info: 0,
+                ee_data: 0,
+            };
+            let from = libc::sockaddr_in {
+                sin_family: 2,
+                sin_port: 0,
+                sin_addr: libc::in_addr {
+                    s_addr: u32::from_ne_bytes(offender),
+                },
+                sin_zero: [0; 8],
+            };
+            let control = ControlMessageOwned::Ipv4RecvErr(error, Some(from));
+            icmp_error(&control, &line).unwrap().offender
+        };
+        for near in [
+            [192, 168, 1, 1],
+            [10, 0, 0, 1],
+            [100, 64, 0, 1],
+            [93, 184, 216, 1],
+        ] {
+            assert_eq!(said(11, 0, near), None, "{near:?}");
+        }
+        assert_eq!(said(11, 0, [62, 115, 1, 1]).unwrap(), "62.115.1.1");
+        // Whoever prohibits is named, wherever it is.
+        assert_eq!(said(3, 13, [10, 0, 0, 1]).unwrap(), "10.0.0.1");
+    }
+
+    #[tokio::test]
     async fn an_icmpv6_error_is_read_with_its_offender() {
         let Ok(closed) = std::net::UdpSocket::bind("[::1]:0") else {
             return; // This machine has no IPv6 at all.

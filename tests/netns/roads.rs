@@ -62,6 +62,17 @@ fn expect_road(played: &Played, target: &str, technique: &str, confidence: Confi
     );
 }
 
+/// Routers near by are the customer's own equipment, or the network it stands in.
+#[track_caller]
+fn expect_no_router_named(played: &Played) {
+    let steps = played.report.observations.iter().flat_map(|it| &it.steps);
+    let errors = steps.filter_map(|it| it.tcp.as_deref());
+    let mut expired: Vec<_> = errors.flat_map(|tcp| &tcp.icmp).collect();
+    expired.retain(|error| (error.kind, error.code) == (11, 0));
+    assert!(!expired.is_empty());
+    assert!(expired.iter().all(|error| error.offender.is_none()));
+}
+
 fn id_is_of_a_road(played: &Played, id: &str) -> bool {
     let mut all = played.report.observations.iter();
     all.any(|it| it.id == id && it.check.id.contains("/hops@"))
@@ -93,6 +104,7 @@ fn a_range_swallowed_on_the_way_is_told_by_its_road() {
             .expect("telegram", Status::Blocked, &["address/drop"])
             .expect_accessible(OTHERS);
         expect_road(&played, "telegram", "address/drop", Confidence::Confirmed);
+        expect_no_router_named(&played);
     });
 }
 

@@ -13,11 +13,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use crate::analysis::evidence::Evidence;
-use crate::analysis::hops::{Reach, Road, Roads, beside};
+use crate::analysis::hops::{Reach, Road, Roads, swallowed_beside, turned_beside};
 use crate::analysis::rules::Finding;
 use crate::analysis::rules::address::{
     Manner, TRIALS, Tried, all, controls_failed, hit, places, told,
 };
+use crate::model::check::Climb;
 use crate::model::line::{RACK, network};
 use crate::model::report::Confidence;
 use crate::model::technique::{Technique, Trigger};
@@ -90,24 +91,21 @@ fn dead_port(
 
 impl DeadPort<'_> {
     fn finding(&self, evidence: &Evidence, places: &BTreeMap<IpAddr, Tried>) -> Option<Finding> {
-        let short: Vec<(&Road, Reach)> = self
+        let reach: Vec<(&Road, Reach)> = self
             .roads
             .iter()
-            .map(|(road, other)| (*road, beside(road, other)))
-            .filter(|(_, reach)| matches!(reach, Reach::Short { .. }))
+            .map(|(road, other)| (*road, self.reach(road, other)))
             .collect();
-        let is_whole = |(road, other): &(&Road, &Road)| match (self.manner, beside(road, other)) {
-            // A router beside the server is one hop nearer than the server.
-            (_, Reach::Whole { .. }) => true,
-            _ => false,
-        };
-        let is_at_the_server = !self.roads.is_empty() && self.roads.iter().all(is_whole);
+        let is_short = |(_, it): &&(&Road, Reach)| matches!(it, Reach::Short { .. });
+        let is_whole = |(_, it): &(&Road, Reach)| matches!(it, Reach::Whole { .. });
+        let short: Vec<&(&Road, Reach)> = reach.iter().filter(is_short).collect();
+        let is_at_the_server = !reach.is_empty() && reach.iter().all(is_whole);
         let is_named = match self.manner {
             Manner::Silence | Manner::Prohibited => !is_at_the_server,
             Manner::Refusal => !short.is_empty() && short.len() == self.roads.len(),
             Manner::Unreachable => false,
         };
-        let is_hit = |climb: &crate::model::check::Climb| {
+        let is_hit = |climb: &Climb| {
             climb.address.port() == self.port && self.addresses.contains(&climb.address.ip())
         };
         let hit = hit(evidence, is_hit);
@@ -137,6 +135,15 @@ impl DeadPort<'_> {
             doubt: (!is_sure).then(|| self.doubt().to_owned()),
             seen: self.seen(short.first().map_or(Reach::Unknown, |(_, reach)| *reach)),
         })
+    }
+
+    fn reach(&self, road: &Road, other: &Road) -> Reach {
+        match self.manner {
+            Manner::Silence => swallowed_beside(road, other),
+            Manner::Refusal | Manner::Unreachable | Manner::Prohibited => {
+                turned_beside(road, other)
+            }
+        }
     }
 
     fn trials(&self, places: &BTreeMap<IpAddr, Tried>) -> Vec<String> {

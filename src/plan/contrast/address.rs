@@ -17,7 +17,7 @@ use crate::plan::resolve::Subject;
 const TRIALS: u32 = 3;
 /// Other ports tried at one address.
 const PORTS: usize = 2;
-/// Addresses of one target that are contrasted: enough to tell a range from a host.
+/// Addresses of one target and one family that are contrasted: enough to tell a range from a host.
 const ADDRESSES: usize = 8;
 /// Those of one neighbourhood: the others tell more.
 const NEIGHBOURS: usize = 5;
@@ -49,7 +49,11 @@ pub fn checks<'a>(
     }
     let failures = failures(seen);
     let mut checks = Vec::new();
-    if let Some((climb, failed)) = failures.first() {
+    let has_controls = |it: &&Failed| {
+        let mut controls = controls.iter();
+        controls.any(|control| control.is_ipv4() == it.0.address.is_ipv4())
+    };
+    if let Some((climb, failed)) = failures.iter().find(has_controls) {
         for trial in trials(subject, climb, failed, seen) {
             checks.extend(between(controls, subject, climb, failed, trial.trial));
         }
@@ -85,14 +89,18 @@ fn failures(seen: &Seen) -> Vec<Failed<'_>> {
     });
     let mut addresses = BTreeSet::new();
     failures.retain(|(climb, _)| addresses.insert(climb.address.ip()));
-    let mut neighbours: BTreeMap<_, usize> = BTreeMap::new();
+    let (mut neighbours, mut family) = (BTreeMap::new(), BTreeMap::new());
     failures.retain(|(climb, _)| {
-        let place = network(climb.address.ip(), NEIGHBOURHOOD);
-        let count = neighbours.entry(place).or_default();
-        *count += 1;
-        *count <= NEIGHBOURS
+        let address = climb.address.ip();
+        let near = neighbours
+            .entry(network(address, NEIGHBOURHOOD))
+            .or_insert(0);
+        *near += 1;
+        // Each family for itself: where IPv6 is broken, all of it fails.
+        let all = family.entry(address.is_ipv4()).or_insert(0);
+        *all += usize::from(*near <= NEIGHBOURS);
+        *near <= NEIGHBOURS && *all <= ADDRESSES
     });
-    failures.truncate(ADDRESSES);
     failures
 }
 
@@ -128,9 +136,12 @@ fn between(
         .filter(|control| control.is_ipv4() == climb.address.is_ipv4())
         .take(CONTROLS)
     {
-        let control = connection(*control, None);
-        let check = changed(subject, failed, Variation::Address, trial, control);
-        checks.push(check);
+        let bare = connection(*control, None);
+        checks.push(Check {
+            // Not the handshake that a control hears of the same failed check.
+            id: format!("{}/between@{control}#{trial}", failed.check.id),
+            ..changed(subject, failed, Variation::Address, trial, bare)
+        });
     }
     checks
 }
