@@ -2,6 +2,7 @@
 //!
 //! The order is the ladder of the field: local trouble, captive portal, outage, DNS, and what comes above it.
 
+pub mod connections;
 pub mod endpoint;
 pub mod evidence;
 pub mod ground;

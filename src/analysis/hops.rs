@@ -12,6 +12,8 @@ use crate::model::failure::Failure;
 use crate::model::line::{NEIGHBOURHOOD, RACK, network};
 use crate::model::observation::{IcmpError, Observation, Operation};
 
+/// Longer roads are none: what a report says beyond this is not read, and counting stays within a byte.
+const LONGEST: u8 = 64;
 /// Neighbouring hop counts that agree.
 const NEIGHBOURS: u8 = 2;
 /// Where controls stand after fewer hops, there is no room for a router between whoever filters and the server.
@@ -151,7 +153,8 @@ impl<'a> Roads<'a> {
             let Some(contrast) = contrast.filter(|it| it.varies == Variation::Hops) else {
                 continue;
             };
-            if let (Some(hops), Some(echo)) = (climb.hops, echo(climb, observation)) {
+            let hops = climb.hops.filter(|hops| *hops <= LONGEST);
+            if let (Some(hops), Some(echo)) = (hops, echo(climb, observation)) {
                 let road = roads.entry(climb.address).or_insert_with(|| Road {
                     address: climb.address,
                     echoes: BTreeMap::new(),

@@ -329,6 +329,21 @@ fn silence_whose_road_tells_nothing_is_judged_without_it() {
     assert!(!verdict.techniques[0].seen.contains("With more than"));
 }
 
+#[test]
+fn a_report_with_impossible_hops_is_judged_all_the_same() {
+    let mut world = dead(lost, [(End::Never, 2); 3]);
+    for observation in &mut world.observations {
+        if let Ask::Climb(Climb {
+            hops: Some(hops), ..
+        }) = &mut observation.check.ask
+        {
+            *hops = u8::MAX - *hops;
+        }
+    }
+    let verdict = expect(&world, "address/drop", Confidence::Likely);
+    assert!(!verdict.techniques[0].seen.contains("With more than"));
+}
+
 // ---- addresses said to be unreachable -------------------------------------------------------------------------------
 
 #[test]

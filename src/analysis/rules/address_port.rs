@@ -12,12 +12,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
+use crate::analysis::connections::{Manner, TRIALS, Tried, all, controls_failed, hit, places};
 use crate::analysis::evidence::Evidence;
 use crate::analysis::hops::{Reach, Road, Roads, swallowed_beside, turned_beside};
 use crate::analysis::rules::Finding;
-use crate::analysis::rules::address::{
-    Manner, TRIALS, Tried, all, controls_failed, hit, places, told,
-};
+use crate::analysis::rules::address::told;
 use crate::model::check::Climb;
 use crate::model::line::{RACK, network};
 use crate::model::report::Confidence;
