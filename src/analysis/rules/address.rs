@@ -150,10 +150,9 @@ impl<'a, 'b> Dead<'a, 'b> {
         let is_enough = self.repeated.len() >= ADDRESSES;
         let is_named = match (self.manner, reach) {
             (Manner::Prohibited, _) => !self.repeated.is_empty(),
-            (_, Reach::Whole { .. }) => false,
+            (_, Reach::Whole { .. }) | (Manner::Refusal, Reach::Unknown) => false,
             (Manner::Silence, _) => is_enough,
             (Manner::Refusal | Manner::Unreachable, Reach::Short { .. }) => self.is_traced(roads),
-            (Manner::Refusal, Reach::Unknown) => false,
             (Manner::Unreachable, Reach::Unknown) => is_enough && self.is_told_by_one(),
         };
         let is_sure = matches!(reach, Reach::Short { agrees: true, .. })
