@@ -21,6 +21,10 @@ use crate::road::{Road, run_in};
 const BOUND: &str = "60";
 
 /// What lies on the road.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "they are circumstances of a scene, each by itself"
+)]
 #[derive(Clone, Debug, Default)]
 pub struct Scene {
     /// The name under which reports are kept.
