@@ -204,6 +204,16 @@ fn refusals_at_different_hops_are_likely_and_tell_the_doubt() {
 }
 
 #[test]
+fn refusals_in_one_neighbourhood_may_be_one_machine_room() {
+    let mut world = world();
+    fails(&mut world, refused);
+    for address in &RANGE[..3] {
+        road(&mut world, address, address, 443, End::Refused(3), 2);
+    }
+    expect(&world, "address/refuse", Confidence::Likely);
+}
+
+#[test]
 fn servers_that_refuse_where_servers_stand_were_stopped() {
     for end in [5, 6, 7] {
         let world = dead(refused, [(End::Refused(end), end - 1); 3]);
@@ -369,6 +379,27 @@ fn a_router_beside_the_servers_says_that_they_are_down() {
         );
         silent(&world.judge(), Status::Inconclusive);
     }
+}
+
+#[test]
+fn a_short_road_speaks_neither_for_servers_that_are_down_nor_against() {
+    let mut world = World::reachable();
+    world.fixed(&RANGE);
+    fails(&mut world, unreachable);
+    for control in CONTROLS {
+        road(&mut world, RANGE[0], control, 443, End::Stands(2), 1);
+    }
+    for address in &RANGE[1..] {
+        road(
+            &mut world,
+            address,
+            address,
+            443,
+            End::Told(1, HOST_UNREACHABLE),
+            0,
+        );
+    }
+    expect(&world, "address/unreachable", Confidence::Likely);
 }
 
 #[test]
