@@ -109,6 +109,23 @@ fn a_range_swallowed_on_the_way_is_told_by_its_road() {
 }
 
 #[test]
+fn three_targets_swallowed_on_the_way_end_in_time() {
+    play(|| {
+        let all = format!("{TELEGRAM}, 157.240.0.0/16, 17.0.0.0/8");
+        let played = Scene {
+            router: telegram("forward", "drop").replace(TELEGRAM, &all),
+            ..long("long_drop_three")
+        }
+        .play();
+        played.expect_within(15);
+        for target in ["telegram", "whatsapp", "facetime"] {
+            played.expect(target, Status::Blocked, &["address/drop"]);
+        }
+        played.expect_accessible(&["max"]);
+    });
+}
+
+#[test]
 fn a_range_refused_on_the_way_is_named() {
     play(|| {
         let played = Scene {
