@@ -6,6 +6,8 @@ mod connections;
 mod contrasts;
 #[path = "judgement/lines.rs"]
 mod lines;
+#[path = "judgement/roads.rs"]
+mod roads;
 #[path = "judgement/transports.rs"]
 mod transports;
 #[path = "judgement/world.rs"]

@@ -5,8 +5,8 @@ use std::net::IpAddr;
 
 use crate::analysis::control::is_of_the_way;
 use crate::analysis::evidence::{Evidence, is_interrupted, is_proof};
-use crate::analysis::rules::Finding;
 use crate::analysis::rules::protocol::is_silent_relay;
+use crate::analysis::rules::{Finding, address};
 use crate::model::catalog::Endpoint;
 use crate::model::check::Climb;
 use crate::model::failure::Failure;
@@ -265,7 +265,13 @@ fn reason(evidence: &Evidence, endpoint: &Endpoint, observation: &Observation) -
     if is_silent_relay(observation) {
         return RELAY.to_owned();
     }
-    match observation.steps.last().map(|step| step.operation) {
+    let operation = observation.steps.last().map(|step| step.operation);
+    if operation == Some(Operation::TcpConnect)
+        && let Some(words) = address::reason(evidence, observation)
+    {
+        return words;
+    }
+    match operation {
         Some(Operation::TlsHandshake) if observation.failure() == Some(&Failure::SslInvalidCertificate) => {
             "The certificate is expired or not yet valid: the server's own fault, or this machine's clock".to_owned()
         }
