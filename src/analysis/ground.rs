@@ -333,7 +333,8 @@ fn state_of(control: &Control, observation: &Observation) -> State {
     let http = observation
         .step(Operation::HttpRoundTrip)
         .and_then(|step| step.http.as_deref());
-    if let Some(http) = http {
+    // An answer that broke off is nobody's yet.
+    if let Some(http) = http.filter(|_| observation.failure().is_none()) {
         // A proven server may answer what it likes; in clear the whole answer must be the expected one.
         let honest = is_proof(observation) || control.endpoint.expect.is_met(http);
         return if honest {
