@@ -8,7 +8,7 @@ use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use blockprobe::lab::authority::{Leaf, Signer, certify};
+use blockprobe::lab::authority::{Leaf, Signer, Validity, certify};
 use blockprobe::lab::door::{Door, Face, Tenant, is_udp};
 use blockprobe::lab::life::Life;
 use blockprobe::lab::resolver::{Speaker, serve_http, serve_stream};
@@ -139,6 +139,7 @@ impl World {
                 let speaker = |voice| Speaker {
                     zone: Arc::clone(&zone),
                     voice: Arc::new(voice),
+                    health: Arc::default(),
                 };
                 (address, voices.into_iter().map(speaker).collect())
             })
@@ -332,7 +333,7 @@ fn tenant(endpoint: Endpoint) -> Tenant {
     Tenant {
         endpoint,
         status: None,
-        is_expired: false,
+        validity: Validity::Lasting,
     }
 }
 
@@ -382,7 +383,7 @@ impl ResolvesServerCert for AnyName {
         certify(&Leaf {
             signer: Signer::Public,
             name: name.to_owned(),
-            is_expired: false,
+            validity: Validity::Lasting,
         })
         .ok()
     }
