@@ -3,8 +3,10 @@
 //! The order is the ladder of the field: local trouble, captive portal, outage, DNS, and what comes above it.
 
 pub mod endpoint;
+pub mod everything;
 pub mod evidence;
 pub mod ground;
+pub mod matrix;
 pub mod resolvers;
 pub mod rules;
 pub mod status;

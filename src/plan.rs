@@ -53,6 +53,19 @@ impl Seen {
             .is_some_and(|sighting| sighting.complete)
     }
 
+    /// The observation of that check, once it is complete.
+    pub fn complete(&self, check: &str) -> Option<&Observation> {
+        let sighting = self.sightings.get(check).filter(|it| it.complete)?;
+        Some(&sighting.observation)
+    }
+
+    /// A copy of everything seen, in the order of the observations' ids.
+    pub fn to_observations(&self) -> Vec<Observation> {
+        let mut observations: Vec<_> = self.observations().cloned().collect();
+        observations.sort_by_key(|observation| number(&observation.id));
+        observations
+    }
+
     /// Gives up everything seen, in the order of the observations' ids.
     pub fn into_observations(self) -> Vec<Observation> {
         let mut observations: Vec<_> = self

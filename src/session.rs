@@ -5,7 +5,6 @@
 
 use std::collections::{BTreeSet, VecDeque};
 use std::io;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -21,6 +20,7 @@ use crate::model::line::Line;
 use crate::model::observation::Observation;
 use crate::model::report::{Regime, Run, Vantage, Verdict};
 use crate::output::Sink;
+use crate::plan::contrast::Controls;
 use crate::plan::resolve::Subject;
 use crate::plan::{Patience, Seen, contrast, ground, reach, resolve};
 
@@ -132,7 +132,9 @@ struct Journeys<'a> {
     setup: &'a Setup,
     ground: Journey<'a>,
     judged_ground: Option<Ground>,
-    controls: Option<Vec<SocketAddr>>,
+    controls: Option<Controls>,
+    /// All of the ground but its contrasts is seen.
+    is_surveyed: bool,
     waiting: VecDeque<&'a Target>,
     targets: Vec<Journey<'a>>,
     events: mpsc::UnboundedReceiver<Event>,
@@ -148,6 +150,7 @@ struct Journey<'a> {
     seen: Seen,
     started: BTreeSet<String>,
     in_flight: usize,
+    contrasts_in_flight: usize,
     patience: Patience,
     /// Something was seen since the plan was last asked.
     stale: bool,
@@ -161,6 +164,7 @@ impl<'a> Journeys<'a> {
             ground: Journey::new(None),
             judged_ground: None,
             controls: None,
+            is_surveyed: false,
             waiting: setup.catalog.targets.iter().collect(),
             targets: Vec::new(),
             events,
@@ -187,10 +191,11 @@ impl<'a> Journeys<'a> {
                 continue;
             }
             journey.stale = false;
-            for check in journey.plan(self.setup, self.controls.as_deref()) {
+            for check in journey.plan(self.setup, self.controls.as_ref()) {
                 if journey.started.insert(check.id.clone()) {
                     self.started += 1;
                     journey.in_flight += 1;
+                    journey.contrasts_in_flight += usize::from(check.round == Round::Contrast);
                     engine.start(format!("o{}", self.started), check, &self.sender);
                 }
             }
@@ -209,6 +214,8 @@ impl<'a> Journeys<'a> {
         journey.stale = true;
         if complete {
             journey.in_flight -= 1;
+            let is_contrast = observation.check.round == Round::Contrast;
+            journey.contrasts_in_flight -= usize::from(is_contrast);
             self.complete += 1;
         }
         let told = complete.then(|| observation.clone());
@@ -225,29 +232,40 @@ impl<'a> Journeys<'a> {
         }
     }
 
-    /// Judges the ground once it is done; the targets then know which controls may serve their contrasts.
+    /// Judges the ground once it is done. As soon as all but its own contrasts is seen, it is known which controls may serve
+    /// in contrasts, the targets' and its own.
     fn judge_ground(&mut self, started_at: Timestamp) -> bool {
-        if self.judged_ground.is_some() || !self.ground.is_done(self.stopped) {
+        if self.judged_ground.is_some() {
             return false;
         }
-        let seen = std::mem::take(&mut self.ground.seen);
-        let controls = ground::working_controls(&self.setup.catalog, &seen);
-        self.judged_ground = Some(Ground::new(
+        if !self.is_surveyed && self.ground.is_surveyed() {
+            self.is_surveyed = true;
+            let regime = self.ground_so_far(started_at).regime;
+            // Where the line itself fails nothing will be blamed on anybody, so nothing is contrasted.
+            if regime == Regime::Open {
+                let seen = &self.ground.seen;
+                self.controls = Some(ground::working_controls(&self.setup.catalog, seen));
+                for journey in std::iter::once(&mut self.ground).chain(&mut self.targets) {
+                    journey.stale = true;
+                }
+                return true;
+            }
+        }
+        if !self.ground.is_done(self.stopped) {
+            return false;
+        }
+        self.judged_ground = Some(self.ground_so_far(started_at));
+        self.ground.seen = Seen::default();
+        true
+    }
+
+    fn ground_so_far(&self, started_at: Timestamp) -> Ground {
+        Ground::new(
             &self.setup.catalog,
             &self.setup.line.notes,
             started_at,
-            &seen.into_observations(),
-        ));
-        // Where the line itself fails nothing will be blamed on a target, so nothing is contrasted.
-        let is_open = self
-            .judged_ground
-            .as_ref()
-            .is_some_and(|ground| ground.regime == Regime::Open);
-        self.controls = is_open.then_some(controls);
-        for journey in &mut self.targets {
-            journey.stale = true;
-        }
-        true
+            &self.ground.seen.to_observations(),
+        )
     }
 
     /// Judges the targets that wait for nothing more.
@@ -283,6 +301,7 @@ impl<'a> Journeys<'a> {
             asn: None,
             country: None,
             resolvers: ground.resolvers,
+            techniques: ground.techniques,
             notes: ground.notes,
         }
     }
@@ -305,6 +324,7 @@ impl<'a> Journey<'a> {
             seen: Seen::default(),
             started: BTreeSet::new(),
             in_flight: 0,
+            contrasts_in_flight: 0,
             patience: Patience::Waiting,
             stale: true,
         }
@@ -317,15 +337,19 @@ impl<'a> Journey<'a> {
         }
     }
 
+    fn is_surveyed(&self) -> bool {
+        self.in_flight == self.contrasts_in_flight && !self.stale
+    }
+
     fn is_done(&self, stopped: bool) -> bool {
         self.in_flight == 0 && (stopped || !self.stale)
     }
 
     /// Everything the rounds call for, given what was seen so far.
-    fn plan(&self, setup: &Setup, controls: Option<&[SocketAddr]>) -> Vec<Check> {
+    fn plan(&self, setup: &Setup, controls: Option<&Controls>) -> Vec<Check> {
         let Setup { catalog, line, .. } = setup;
         let Some(target) = self.target else {
-            return ground::checks(catalog, line, &self.seen, self.patience);
+            return ground::checks(catalog, line, &self.seen, self.patience, controls);
         };
         let subject = |round: Round| Subject {
             id: &target.id,

@@ -2,8 +2,12 @@
 
 #[path = "judgement/connections.rs"]
 mod connections;
+#[path = "judgement/contrasts.rs"]
+mod contrasts;
 #[path = "judgement/lines.rs"]
 mod lines;
+#[path = "judgement/transports.rs"]
+mod transports;
 #[path = "judgement/world.rs"]
 mod world;
 

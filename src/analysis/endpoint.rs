@@ -37,7 +37,12 @@ pub fn judge(evidence: &Evidence, endpoint: &Endpoint, findings: &[Finding]) -> 
                 Interference::FalseAnswer | Interference::InjectedAnswer
             )
     });
-    let met = meet(evidence, endpoint, misled);
+    // A page in the server's place is an answer too, and no sign of the server.
+    let paged = found.iter().any(|finding| {
+        finding.confidence >= Confidence::Likely
+            && finding.technique.interference == Interference::Blockpage
+    });
+    let met = meet(evidence, endpoint, misled, paged);
     let named = found
         .iter()
         .any(|finding| finding.confidence >= Confidence::Likely);
@@ -93,7 +98,7 @@ impl Met {
     }
 }
 
-fn meet(evidence: &Evidence, endpoint: &Endpoint, misled: bool) -> Met {
+fn meet(evidence: &Evidence, endpoint: &Endpoint, misled: bool, paged: bool) -> Met {
     if is_unspoken(endpoint) {
         let protocol = endpoint.protocol.word();
         return Met::not_run(format!("{protocol} is not spoken by this version"));
@@ -117,7 +122,7 @@ fn meet(evidence: &Evidence, endpoint: &Endpoint, misled: bool) -> Met {
         .iter()
         .filter(|(climb, _)| ordinary.contains(&climb.address.ip()))
         .collect();
-    climbed(evidence, endpoint, &met, misled)
+    climbed(evidence, endpoint, &met, misled, paged)
 }
 
 /// Whether not even the lowest step of its protocol can be climbed.
@@ -170,6 +175,7 @@ fn climbed(
     endpoint: &Endpoint,
     climbs: &[&(&Climb, &Observation)],
     misled: bool,
+    paged: bool,
 ) -> Met {
     let open = evidence.ground.regime == Regime::Open;
     let honest = endpoint
@@ -187,7 +193,7 @@ fn climbed(
         .iter()
         .filter(|(_, observation)| observation.is_success())
         .find(|(climb, observation)| {
-            is_proof(observation) || (open && (!misled || is_honest(climb)))
+            is_proof(observation) || (open && !paged && (!misled || is_honest(climb)))
         });
     if let Some((_, observation)) = worked {
         return Met {

@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
+use crate::analysis::everything;
 use crate::analysis::evidence::is_proof;
 use crate::analysis::resolvers;
 use crate::model::catalog::{Catalog, Control, Protocol, Region, Transport};
 use crate::model::check::{Ask, Role};
 use crate::model::failure::Failure;
-use crate::model::observation::{DnsFacts, HttpFacts, Observation, Operation};
-use crate::model::report::{Regime, ResolverReport, Status};
+use crate::model::observation::{DnsFacts, Observation, Operation};
+use crate::model::report::{Regime, ResolverReport, Status, TechniqueReport};
 use crate::model::resolution::Resolution;
 
 /// What every target's judgement rests on.
@@ -22,6 +23,8 @@ pub struct Ground {
     pub families: Vec<String>,
     /// Every resolver that was asked.
     pub resolvers: Vec<ResolverReport>,
+    /// What is done to the whole line, whatever is asked of it.
+    pub techniques: Vec<TechniqueReport>,
     /// What else is worth knowing.
     pub notes: Vec<String>,
     /// Ids of resolvers that answered a control name; `None` is the system's own view.
@@ -48,11 +51,15 @@ impl Ground {
             regime: Regime::Open,
             families: families(observations),
             resolvers: resolvers::report(catalog, observations, &hijacked),
+            techniques: Vec::new(),
             notes: notes.to_vec(),
             answering,
             hijacked: hijacked.keys().cloned().collect(),
         };
         ground.regime = regime(catalog, &states, observations);
+        ground
+            .techniques
+            .extend(everything::infer(catalog, ground.regime, observations));
         if ground.regime != Regime::Open {
             // A portal redirects names for everybody: no resolver is singled out.
             for resolver in &mut ground.resolvers {
@@ -304,7 +311,7 @@ fn state_of(control: &Control, observation: &Observation) -> State {
         .and_then(|step| step.http.as_deref());
     if let Some(http) = http {
         // A proven server may answer what it likes; in clear the whole answer must be the expected one.
-        let honest = is_proof(observation) || is_expected(control, http);
+        let honest = is_proof(observation) || control.endpoint.expect.is_met(http);
         return if honest {
             State::Works
         } else {
@@ -325,17 +332,6 @@ fn state_of(control: &Control, observation: &Observation) -> State {
         return State::Works;
     }
     State::Silent
-}
-
-/// Whether an answer in clear is the control's own.
-fn is_expected(control: &Control, http: &HttpFacts) -> bool {
-    let expect = &control.endpoint.expect;
-    let status = expect.status.is_empty() || expect.status.contains(&http.status);
-    let body = expect.body.as_deref().is_none_or(|body| {
-        http.body.as_deref().unwrap_or_default() == body && !http.body_truncated
-    });
-    let contains = expect.contains.is_none() || http.found == Some(true);
-    status && body && contains
 }
 
 /// Whether the ordinary path gives the controls of several operators one and the same address: a portal by DNS.

@@ -1,5 +1,7 @@
 //! What the resolvers themselves show: who answers at their addresses, and whether they can be used.
 
+pub mod interference;
+
 use std::collections::BTreeMap;
 
 use crate::analysis::ground::usable;
@@ -147,12 +149,17 @@ pub fn report(
                     && observation.is_success()
             });
             let hijack = hijacked.get(&resolver.id);
+            let techniques: Vec<TechniqueReport> = hijack
+                .map(technique)
+                .or_else(|| interference::infer(catalog, resolver, observations))
+                .into_iter()
+                .collect();
             ResolverReport {
                 name: resolver.name.clone(),
                 transport: resolver.transport,
                 address: resolver.address.to_string(),
-                status: usable(answers, hijack.is_some()),
-                techniques: hijack.map(technique).into_iter().collect(),
+                status: usable(answers, !techniques.is_empty()),
+                techniques,
             }
         })
         .collect()

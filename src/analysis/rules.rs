@@ -2,9 +2,11 @@
 
 pub mod address;
 pub mod false_answer;
+pub mod http_host;
 pub mod injected_answer;
 pub mod lying_resolver;
 pub mod server_name;
+pub mod tls_fingerprint;
 
 use std::collections::BTreeSet;
 
@@ -68,6 +70,8 @@ const RULES: &[Rule] = &[
     lying_resolver::infer,
     address::infer,
     server_name::infer,
+    tls_fingerprint::infer,
+    http_host::infer,
 ];
 
 /// Observations one technique refers to; the report holds all the others too.

@@ -165,6 +165,23 @@ fn words_of(id: &str) -> &'static str {
         "server_name/close" | "server_name_at_address/close" => {
             "connections that name it in TLS are closed"
         }
+        "server_name_at_address/alert" => "connections that name it in TLS get a forged alert",
+        "server_name_at_address/intercept" => {
+            "connections that name it in TLS are met by somebody else"
+        }
+        "tls_fingerprint/drop" => {
+            "connections whose ClientHello looks like this are left without an answer"
+        }
+        "tls_fingerprint/reset" => "connections whose ClientHello looks like this are reset",
+        "tls_fingerprint/close" => "connections whose ClientHello looks like this are closed",
+        "tls_fingerprint/alert" => {
+            "connections whose ClientHello looks like this get a forged alert"
+        }
+        "http_host/drop" => "requests in clear that name it are left without an answer",
+        "http_host/reset" => "requests in clear that name it are reset",
+        "http_host/close" => "requests in clear that name it are closed",
+        "http_host/blockpage" => "requests in clear that name it are answered with a block page",
+        "address_port/blockpage" => "a block page answers at its addresses",
         "server_name/alert" => "connections that name it in TLS get a forged alert",
         "server_name/intercept" => "connections that name it in TLS are met by somebody else",
         _ => "it is interfered with on the way",

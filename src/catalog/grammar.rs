@@ -226,6 +226,12 @@ pub struct BlockPage {
     #[schemars(length(min = 1, max = 100))]
     pub operator: String,
     /// Exact addresses.
-    #[schemars(length(min = 1))]
+    #[schemars(default)]
     pub addresses: Vec<String>,
+    /// Hosts that redirects to the page lead to.
+    #[schemars(default)]
+    pub hosts: Vec<String>,
+    /// Texts that the page contains and no honest answer does.
+    #[schemars(default, inner(length(min = 1, max = 200)))]
+    pub texts: Vec<String>,
 }

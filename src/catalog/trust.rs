@@ -17,13 +17,15 @@ pub(super) const PRIVATE_ROOT: Kind = Kind {
 };
 pub(super) const BLOCK_PAGE: Kind = Kind {
     name: "a block page",
-    keys: &["operator", "addresses"],
+    keys: &["operator", "addresses", "hosts", "texts"],
 };
 
 /// The longest root in public stores is under 3 KiB.
 const MAX_PEM: usize = 16 * 1024;
 /// A name that a person reads.
 const MAX_NAME: usize = 100;
+/// A text that a page is known by.
+const MAX_TEXT: usize = 200;
 
 /// Every `[[private_root]]` of the file.
 pub(super) fn private_roots(file: &Fields<'_>) -> Vec<PrivateRoot> {
@@ -84,12 +86,28 @@ fn block_page(fields: &Fields<'_>) -> BlockPage {
     let operator = fields
         .required_text("operator")
         .and_then(|text| words::phrase(&text, "`operator`", MAX_NAME, problems));
+    let addresses = fields.texts("addresses");
+    let hosts = fields.texts("hosts");
+    let texts = fields.texts("texts");
+    if addresses.is_empty() && hosts.is_empty() && texts.is_empty() {
+        let message =
+            "a block page is known by its addresses, its hosts or a text on it".to_owned();
+        let hint = "write `addresses`, `hosts` or `texts`".to_owned();
+        problems.absent(fields.span(), message, Some(hint));
+    }
     BlockPage {
         operator: operator.unwrap_or_default(),
-        addresses: fields
-            .required_texts("addresses")
+        addresses: addresses
             .iter()
             .filter_map(|text| words::address(text, Purpose::Measured, problems))
+            .collect(),
+        hosts: hosts
+            .iter()
+            .filter_map(|text| words::host(text, problems))
+            .collect(),
+        texts: texts
+            .iter()
+            .filter_map(|text| words::phrase(text, "the text", MAX_TEXT, problems))
             .collect(),
     }
 }

@@ -117,6 +117,7 @@ mod tests {
             asn: None,
             country: None,
             resolvers: Vec::new(),
+            techniques: Vec::new(),
             notes: Vec::new(),
         };
         sink.finished(&run, &vantage)

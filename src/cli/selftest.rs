@@ -280,6 +280,7 @@ mod tests {
                 asn: None,
                 country: None,
                 resolvers: Vec::new(),
+                techniques: Vec::new(),
                 notes: Vec::new(),
             },
         }

@@ -37,6 +37,8 @@ pub fn catalog(
         .map(|address| BlockPage {
             operator: "provider".to_owned(),
             addresses: vec![IpAddr::V4(address)],
+            hosts: Vec::new(),
+            texts: Vec::new(),
         })
         .into_iter()
         .collect();

@@ -5,7 +5,8 @@ use std::net::{IpAddr, SocketAddr};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::model::observation::Operation;
+use crate::model::check::parent_of;
+use crate::model::observation::{HttpFacts, Operation};
 
 /// Everything a run may measure. Read by every floor, written by none after loading.
 #[derive(Clone, Debug, Default)]
@@ -141,6 +142,37 @@ pub enum Protocol {
     Commnat,
     /// A QUIC handshake.
     Quic,
+}
+
+impl Endpoint {
+    /// Whether an answer in clear gives reason to ask who gave it: a known block page, a redirect to a stranger, a refusal,
+    /// or something else than the definitions expect. The real server may do all of it.
+    pub fn is_odd(&self, http: &HttpFacts, pages: &[BlockPage]) -> bool {
+        let leads_away = http.redirect_host().is_some_and(|to| {
+            let own = self.host.as_deref().unwrap_or_default();
+            parent_of(&to) != parent_of(own)
+        });
+        pages.iter().any(|page| page.is(http))
+            || leads_away
+            || matches!(http.status, 403 | 451)
+            || !self.expect.is_met(http)
+    }
+}
+
+impl Expect {
+    /// Whether an answer in clear is what the definitions call honest.
+    pub fn is_met(&self, http: &HttpFacts) -> bool {
+        let status = self.status.is_empty() || self.status.contains(&http.status);
+        let body = self.body.as_deref().is_none_or(|body| {
+            http.body.as_deref().unwrap_or_default() == body && !http.body_truncated
+        });
+        let contains = self.contains.is_none() || http.found == Some(true);
+        let title = self.title.as_deref().is_none_or(|title| {
+            let shown = http.title.as_deref();
+            shown.is_some_and(|shown| shown.contains(title))
+        });
+        status && body && contains && title
+    }
 }
 
 impl Protocol {
@@ -333,11 +365,26 @@ pub struct PrivateRoot {
     pub certificates: Vec<Vec<u8>>,
 }
 
-/// Addresses known to serve somebody's block page.
+/// What somebody's block page is known by.
 #[derive(Clone, Debug)]
 pub struct BlockPage {
     /// Whose page it is.
     pub operator: String,
     /// Exact addresses.
     pub addresses: Vec<IpAddr>,
+    /// Hosts that redirects to it lead to, in lower case.
+    pub hosts: Vec<String>,
+    /// Texts on it.
+    pub texts: Vec<String>,
+}
+
+impl BlockPage {
+    /// Whether an answer in clear is this page, or leads to it.
+    pub fn is(&self, http: &HttpFacts) -> bool {
+        let leads_to_it = http
+            .redirect_host()
+            .is_some_and(|host| self.hosts.iter().any(|known| *known == host));
+        let body = http.body.as_deref().unwrap_or_default();
+        leads_to_it || self.texts.iter().any(|text| body.contains(text.as_str()))
+    }
 }

@@ -200,6 +200,12 @@ pub enum Hello {
     Old,
 }
 
+/// The domain under which names share their fate: the last two labels.
+pub fn parent_of(name: &str) -> &str {
+    let mut dots = name.rmatch_indices('.').skip(1);
+    dots.next().map_or(name, |(at, _)| &name[at + 1..])
+}
+
 impl Hello {
     /// Whether nothing is changed.
     #[expect(

@@ -372,6 +372,18 @@ pub enum Stage {
 }
 
 impl HttpFacts {
+    /// The host that a redirect leads to, in lower case.
+    pub fn redirect_host(&self) -> Option<String> {
+        if !(300..400).contains(&self.status) {
+            return None;
+        }
+        let (_, rest) = self.header("location")?.split_once("//")?;
+        let authority = rest.split(['/', '?', '#']).next()?;
+        let host = authority.rsplit('@').next()?;
+        let host = host.split_once(':').map_or(host, |(host, _)| host);
+        (!host.is_empty()).then(|| host.to_ascii_lowercase())
+    }
+
     /// The value of a kept header.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers

@@ -67,6 +67,9 @@ pub struct Vantage {
     pub country: Option<String>,
     /// Every resolver that was asked.
     pub resolvers: Vec<ResolverReport>,
+    /// What is done to the whole line, whatever is asked of it (`everything/*`).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub techniques: Vec<TechniqueReport>,
     /// What else is worth knowing of this line, in sentences.
     pub notes: Vec<String>,
 }

@@ -3,6 +3,8 @@
 pub mod address;
 pub mod handshake;
 pub mod names;
+pub mod request;
+pub mod transport;
 
 use std::net::SocketAddr;
 
@@ -13,20 +15,37 @@ use crate::model::observation::Observation;
 use crate::plan::Seen;
 use crate::plan::resolve::Subject;
 
-/// Everything the contrast round calls for, given what was seen so far. `controls` are addresses of controls that
-/// speak TLS, once the ground is done and the line is open.
+/// Addresses of controls that work, each operator's first: the other address of a contrast.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Controls {
+    /// Those that answered in TLS as they should.
+    pub tls: Vec<SocketAddr>,
+    /// Those that answered HTTP in clear as they should.
+    pub http: Vec<SocketAddr>,
+}
+
+/// Everything the contrast round calls for, given what was seen so far. `controls` are there once the ground is known and
+/// the line is open.
 pub fn checks<'a, I: Iterator<Item = &'a Endpoint>>(
     catalog: &Catalog,
     line: &Line,
     subject: Subject,
     endpoints: impl Fn() -> I,
     seen: &Seen,
-    controls: Option<&[SocketAddr]>,
+    controls: Option<&Controls>,
 ) -> Vec<Check> {
     let mut checks = names::checks(catalog, line, subject, endpoints(), seen);
     // Before the ground is done nobody knows which controls can serve.
     if let Some(controls) = controls {
-        checks.extend(handshake::checks(controls, subject, seen));
+        checks.extend(handshake::checks(&controls.tls, subject, seen));
+        let pages = &catalog.block_pages;
+        checks.extend(request::checks(
+            &controls.http,
+            subject,
+            endpoints(),
+            pages,
+            seen,
+        ));
         checks.extend(address::checks(subject, endpoints(), seen));
     }
     checks

@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
-use crate::model::catalog::{Catalog, Endpoint, Resolver, ResolverRole, Transport};
+use crate::model::catalog::{Catalog, Endpoint, Protocol, Resolver, ResolverRole, Transport};
 use crate::model::check::{Ask, Check, RecordType, Role, Round};
 use crate::model::line::Line;
-use crate::model::observation::Operation;
+use crate::model::observation::{Observation, Operation};
+use crate::plan::contrast::{Controls, transport};
 use crate::plan::resolve::Subject;
 use crate::plan::{Patience, Seen, reach, resolve};
 
@@ -24,20 +25,41 @@ pub const SERVER_ID_NAME: &str = "id.server";
 /// How often the decoy is asked: a hijack on the path is confirmed by three answers from where no resolver is.
 const DECOY_TRIALS: u32 = 3;
 
-/// Addresses of controls that answered in TLS as they should, each operator's first: they serve as the other address of
-/// the contrast round.
-pub fn working_controls(catalog: &Catalog, seen: &Seen) -> Vec<SocketAddr> {
+/// The controls that worked: they serve as the other address of the contrast round.
+pub fn working_controls(catalog: &Catalog, seen: &Seen) -> Controls {
+    let in_tls =
+        |observation: &Observation, _: &Endpoint| observation.reached(Operation::TlsHandshake);
+    let in_clear = |observation: &Observation, endpoint: &Endpoint| {
+        endpoint.protocol == Protocol::Http
+            && observation
+                .step(Operation::HttpRoundTrip)
+                .and_then(|step| step.http.as_deref())
+                .is_some_and(|http| endpoint.expect.is_met(http))
+    };
+    Controls {
+        tls: addresses(catalog, seen, in_tls),
+        http: addresses(catalog, seen, in_clear),
+    }
+}
+
+/// Each operator's first address at which a control worked.
+fn addresses(
+    catalog: &Catalog,
+    seen: &Seen,
+    works: impl Fn(&Observation, &Endpoint) -> bool,
+) -> Vec<SocketAddr> {
     let mut operators = BTreeSet::new();
     let mut addresses = Vec::new();
     for control in &catalog.controls {
-        let works = seen.observations().find_map(|observation| {
+        let endpoint = &control.endpoint;
+        let worked = seen.observations().find_map(|observation| {
             let Ask::Climb(climb) = &observation.check.ask else {
                 return None;
             };
-            let is_its_own = observation.check.endpoints.contains(&control.endpoint.id);
-            (is_its_own && observation.reached(Operation::TlsHandshake)).then_some(climb.address)
+            let is_its_own = observation.check.endpoints.contains(&endpoint.id);
+            (is_its_own && works(observation, endpoint)).then_some(climb.address)
         });
-        if let Some(address) = works
+        if let Some(address) = worked
             && operators.insert(control.operator.as_str())
         {
             addresses.push(address);
@@ -46,8 +68,15 @@ pub fn working_controls(catalog: &Catalog, seen: &Seen) -> Vec<SocketAddr> {
     addresses
 }
 
-/// Everything the ground calls for, given what was seen so far.
-pub fn checks(catalog: &Catalog, line: &Line, seen: &Seen, patience: Patience) -> Vec<Check> {
+/// Everything the ground calls for, given what was seen so far. `controls` are there once everything else is seen and the
+/// line is open: resolvers that failed are then contrasted.
+pub fn checks(
+    catalog: &Catalog,
+    line: &Line,
+    seen: &Seen,
+    patience: Patience,
+    controls: Option<&Controls>,
+) -> Vec<Check> {
     let mut checks = names(catalog, line);
     checks.extend(catalog.resolvers.iter().flat_map(identity));
     checks.extend(reach::checks(
@@ -58,6 +87,9 @@ pub fn checks(catalog: &Catalog, line: &Line, seen: &Seen, patience: Patience) -
         seen,
         patience,
     ));
+    if let Some(controls) = controls {
+        checks.extend(transport::checks(catalog, controls, seen));
+    }
     checks
 }
 

@@ -11,7 +11,7 @@ use crate::plan::{Patience, Seen, ground, reach, resolve};
 /// What would be measured on this line.
 pub fn outline(catalog: &Catalog, line: &Line) -> Outline {
     let nothing = Seen::default();
-    let mut checks = ground::checks(catalog, line, &nothing, Patience::Waiting);
+    let mut checks = ground::checks(catalog, line, &nothing, Patience::Waiting, None);
     let mut endpoints: Vec<OutlineEndpoint> = catalog
         .controls
         .iter()

@@ -255,7 +255,7 @@ impl World {
         }
     }
 
-    fn contrast(&mut self, address: &str, varies: Variation, trial: u32, last: Last) {
+    pub fn contrast(&mut self, address: &str, varies: Variation, trial: u32, last: Last) {
         let mut check = self.failed_check(address);
         check.id = format!("{varies:?}/{trial}");
         check.endpoints.clear();
@@ -266,6 +266,20 @@ impl World {
             varies,
         });
         self.push(check, vec![step(Operation::TcpConnect, None), last.0]);
+    }
+
+    /// Three trials of one row at the target's own address.
+    pub fn row(&mut self, varies: Variation, cell: Cell) {
+        for trial in 1..=3 {
+            self.contrast(HONEST, varies, trial, cell.last());
+        }
+    }
+
+    /// The endpoint speaks HTTP in clear.
+    pub fn in_clear() -> Self {
+        let mut world = Self::reachable();
+        world.catalog.targets[0].services[0].endpoints = vec![endpoint(Protocol::Http, 80)];
+        world
     }
 
     fn failed_check(&self, address: &str) -> Check {
@@ -305,6 +319,13 @@ impl World {
 
 /// The step a climb ended with.
 pub struct Last(Step);
+
+impl Last {
+    /// The step itself.
+    pub fn step(self) -> Step {
+        self.0
+    }
+}
 
 impl From<Step> for Last {
     fn from(step: Step) -> Self {
@@ -489,6 +510,8 @@ pub fn catalog() -> Catalog {
         block_pages: vec![BlockPage {
             operator: "TTK".to_owned(),
             addresses: vec!["62.33.207.197".parse().unwrap()],
+            hosts: vec!["warning.provider.example".to_owned()],
+            texts: vec!["eais.rkn.gov.ru".to_owned()],
         }],
         ..Catalog::default()
     }
@@ -552,7 +575,7 @@ pub enum Cell {
 }
 
 impl Cell {
-    fn last(self) -> Last {
+    pub fn last(self) -> Last {
         let (failure, tls) = match self {
             Self::Answer => (Failure::SslInvalidHostname, shown("honest", Some("public"))),
             Self::Silence => (Failure::GenericTimeout, TlsFacts::default()),

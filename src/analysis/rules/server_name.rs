@@ -4,24 +4,25 @@
 //! Evidence: the 2x2 of {the target's name, an innocuous name of the same length} x {the target's address, controls'
 //! addresses}. The target's combination failed in the same way in every trial; the innocuous name passes at the same
 //! control addresses where the target's fails (`server_name`), or the target's name passes at the controls and the
-//! innocuous one at the target's address (`server_name_at_address`). Any byte of the server's counts as passed.
+//! innocuous one at the target's address (`server_name_at_address`). Any byte of the server's counts as passed. The same
+//! ClientHello in two writes, cut inside the name, passes a box that does not put them together and no server.
+//! Where the target's addresses cannot be reached at all, its name at the controls speaks alone: layers are stacked.
 //! What else could explain it: a server that is down or slow for every name (then the innocuous name fails too: no
 //! finding); a certificate that is wrong for everybody, or a genuine alert of the real server (at the target's address
-//! alone they name nothing); loss (equal trials, all failing); a server that treats its own name so (doubt).
+//! alone they name nothing); loss (equal trials, all failing); a server that treats its own name so (doubt, unless the name
+//! passes in two pieces).
 //! References: facts 2.3; OONI ts-024; the TSPU's SNI-I, SNI-II and SNI-IV (IMC 2022).
 
-use std::net::SocketAddr;
+use std::collections::BTreeSet;
 
 use crate::analysis::evidence::{Evidence, endpoints, is_interrupted};
+use crate::analysis::matrix::{Manner, Matrix, TRIALS, handshake};
 use crate::analysis::rules::Finding;
-use crate::model::check::{Climb, Variation};
-use crate::model::failure::Failure;
-use crate::model::observation::{Observation, Operation, Step, TlsFacts};
+use crate::model::catalog::Endpoint;
+use crate::model::check::{Climb, Variation, parent_of};
+use crate::model::observation::{Observation, Operation};
 use crate::model::report::Confidence;
-use crate::model::technique::{Interference, Technique, Trigger};
-
-/// Trials that must all have failed, and contrasts that must all have worked, for a confirmed finding.
-const TRIALS: usize = 3;
+use crate::model::technique::{Technique, Trigger};
 
 /// One finding for each server name that was contrasted.
 pub fn infer(evidence: &Evidence) -> Vec<Finding> {
@@ -30,264 +31,159 @@ pub fn infer(evidence: &Evidence) -> Vec<Finding> {
         .filter(|(_, observation)| observation.check.contrast.is_none())
         .filter_map(|(climb, observation)| {
             let name = climb.server_name.as_deref()?;
-            let manner = Manner::of(observation)?;
-            cells(evidence, climb, observation, name, manner)
+            let matrix = Matrix::of(evidence.observations, observation)?;
+            finding(evidence, climb, name, &matrix)
         })
         .collect()
-}
-
-/// How a handshake ended otherwise than it should.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Manner {
-    Silence,
-    Reset,
-    Close,
-    Alert(u8),
-    Impostor,
-}
-
-impl Manner {
-    /// `None` if the handshake was not reached, worked, or ended in a way no censor is known for.
-    fn of(observation: &Observation) -> Option<Self> {
-        let step = handshake(observation)?;
-        let failure = step.failure.as_ref()?;
-        let tls = step.tls.as_deref();
-        if let Some(alert) = tls.and_then(|tls| tls.alert) {
-            return Some(Self::Alert(alert));
-        }
-        match failure {
-            Failure::GenericTimeout | Failure::TimedOut => Some(Self::Silence),
-            Failure::ConnectionReset => Some(Self::Reset),
-            Failure::Eof => Some(Self::Close),
-            Failure::SslUnknownAuthority | Failure::SslInvalidHostname => Some(Self::Impostor),
-            _ => tls
-                .is_some_and(|tls| tls.clear_text.is_some())
-                .then_some(Self::Impostor),
-        }
-    }
-
-    const fn interference(self) -> Interference {
-        match self {
-            Self::Silence => Interference::Drop,
-            Self::Reset => Interference::Reset,
-            Self::Close => Interference::Close,
-            Self::Alert(_) => Interference::Alert,
-            Self::Impostor => Interference::Intercept,
-        }
-    }
 }
 
 /// What the cells of one name say.
-fn cells(
-    evidence: &Evidence,
-    climb: &Climb,
-    failed: &Observation,
-    name: &str,
-    manner: Manner,
-) -> Option<Finding> {
-    let trials = trials(evidence, climb, failed);
-    if trials.iter().any(|trial| Manner::of(trial) != Some(manner)) {
-        return None;
+fn finding(evidence: &Evidence, climb: &Climb, name: &str, matrix: &Matrix) -> Option<Finding> {
+    let read = read(matrix)?;
+    let mut ids: Vec<String> = matrix.trials.iter().map(|trial| trial.id.clone()).collect();
+    let columns = matrix.columns.iter();
+    ids.extend(columns.flat_map(|column| column.evidence.clone()).take(6));
+    if read.trigger == Trigger::ServerNameAtAddress {
+        let here = matrix.cells(Variation::ServerName);
+        let split = matrix.cells(Variation::Split);
+        ids.extend(here.iter().chain(&split).map(|it| it.id.clone()));
     }
-    let here = evidence.contrasts(&failed.check.id, Variation::ServerName);
-    let passed_here = here
-        .iter()
-        .filter(|(_, o)| passed(o, failed, manner))
-        .count();
-    let columns = columns(evidence, failed, manner);
-    let hit: Vec<&Column> = columns.iter().filter(|column| column.is_hit).collect();
-    let free = columns.len() - hit.len();
-    let mut ids: Vec<String> = trials.iter().map(|trial| trial.id.clone()).collect();
-    let (trigger, confidence, doubt) = if !hit.is_empty() && free == 0 {
-        let enough = trials.len() >= TRIALS && hit.len() >= TRIALS;
-        ids.extend(hit.iter().flat_map(|column| column.evidence.clone()));
-        (
-            Trigger::ServerName,
-            by(enough),
-            doubt_of_name(enough, passed_here, here.len()),
-        )
-    } else if hit.is_empty() && free > 0 && passed_here > 0 && passed_here == here.len() {
-        // At its own address a server may well send this alert, or this certificate, for its own name.
-        if matches!(manner, Manner::Alert(_) | Manner::Impostor) {
-            return None;
-        }
-        ids.extend(
-            columns
-                .iter()
-                .flat_map(|column| column.evidence.clone())
-                .take(2),
-        );
-        ids.extend(here.iter().map(|(_, observation)| observation.id.clone()));
-        let doubt = "The server itself may treat this name so; only another vantage can tell";
-        (
-            Trigger::ServerNameAtAddress,
-            Confidence::Likely,
-            Some(doubt.to_owned()),
-        )
-    } else {
-        return None;
-    };
     Some(Finding {
-        technique: Technique::new(trigger, manner.interference()),
-        confidence,
-        endpoints: endpoints(evidence.target)
-            .filter(|endpoint| {
-                let own = endpoint.server_name.as_deref().or(endpoint.host.as_deref());
-                endpoint.protocol.is_tls() && own == Some(name)
-            })
-            .map(|endpoint| endpoint.id.clone())
-            .collect(),
+        technique: Technique::new(read.trigger, matrix.manner.interference()),
+        confidence: read.confidence,
+        endpoints: hit(evidence, name, matrix, read.trigger),
         evidence: ids,
-        doubt,
-        seen: seen(
-            name,
-            climb,
-            failed,
-            manner,
-            trials.len(),
-            &columns,
-            (passed_here, here.len()),
-        ),
+        doubt: read.doubt.map(str::to_owned),
+        seen: seen(name, climb, matrix),
     })
 }
 
-/// The failing combination: the check itself and its repetitions.
-fn trials<'a>(
-    evidence: &Evidence<'a>,
-    climb: &Climb,
-    failed: &Observation,
-) -> Vec<&'a Observation> {
-    evidence
-        .all_climbs()
-        .filter(|(other, _)| *other == climb)
-        .map(|(_, observation)| observation)
-        .filter(|observation| !observation.is_not_run() && !is_interrupted(observation))
-        .filter(|observation| {
-            observation.id == failed.id
-                || observation
-                    .check
-                    .contrast
-                    .as_ref()
-                    .is_some_and(|contrast| contrast.of == failed.check.id)
+/// Which trigger the cells show, and how surely.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Reading {
+    /// On any address, or at the target's own only.
+    pub trigger: Trigger,
+    /// By the number of trials, and by what doubt is left.
+    pub confidence: Confidence,
+    /// The innocent explanation that is left.
+    pub doubt: Option<&'static str>,
+}
+
+/// Reads the cells around one failed handshake.
+pub fn read(matrix: &Matrix) -> Option<Reading> {
+    let here = matrix.row(Variation::ServerName);
+    let split = matrix.row(Variation::Split);
+    let reading = |trigger, confidence, doubt| {
+        Some(Reading {
+            trigger,
+            confidence,
+            doubt,
         })
+    };
+    if matrix.is_everywhere() {
+        let hits = matrix.hits().count();
+        let has_own = matrix.trials.is_empty() || matrix.trials.len() >= TRIALS;
+        return if !has_own || hits < TRIALS {
+            let doubt = "Fewer than three trials or controls: chance is not excluded";
+            reading(Trigger::ServerName, Confidence::Likely, Some(doubt))
+        } else if here.none() {
+            let doubt = "At the target's own address an innocuous name fails too: the address may be filtered as well, or \
+                         the censor remembers";
+            reading(Trigger::ServerName, Confidence::Confirmed, Some(doubt))
+        } else {
+            reading(Trigger::ServerName, Confidence::Confirmed, None)
+        };
+    }
+    let only_here = matrix.hits().next().is_none() && matrix.free() > 0 && here.all();
+    if !only_here || matrix.trials.is_empty() {
+        return None;
+    }
+    // Whoever serves the name puts the pieces together and does as ever: only a box on the way is blind to them.
+    if split.all() && split.of >= TRIALS && matrix.trials.len() >= TRIALS {
+        return reading(Trigger::ServerNameAtAddress, Confidence::Confirmed, None);
+    }
+    // At its own address a server may well send this alert, or this certificate, for its own name.
+    if matrix.manner.may_be_genuine() {
+        return None;
+    }
+    let doubt = "The server itself may treat this name so; only another vantage can tell";
+    reading(
+        Trigger::ServerNameAtAddress,
+        Confidence::Likely,
+        Some(doubt),
+    )
+}
+
+/// Endpoints that the finding speaks for: those of the name itself, and those of its siblings under one domain of which
+/// every handshake met the same. Each sibling's own contrast would only load the line and the controls.
+fn hit(evidence: &Evidence, name: &str, matrix: &Matrix, trigger: Trigger) -> BTreeSet<String> {
+    let is_own =
+        |endpoint: &Endpoint| endpoint.protocol.is_tls() && name_of(endpoint) == Some(name);
+    let is_sibling = |endpoint: &Endpoint| {
+        let shares_domain = name_of(endpoint).is_some_and(|it| parent_of(it) == parent_of(name));
+        trigger == Trigger::ServerName && shares_domain && meets(evidence, endpoint, matrix.manner)
+    };
+    endpoints(evidence.target)
+        .filter(|endpoint| is_own(endpoint) || is_sibling(endpoint))
+        .map(|endpoint| endpoint.id.clone())
         .collect()
 }
 
-/// One control address: what it does with the target's name, beside an innocuous one.
-struct Column {
-    is_hit: bool,
-    evidence: Vec<String>,
+fn name_of(endpoint: &Endpoint) -> Option<&str> {
+    endpoint.server_name.as_deref().or(endpoint.host.as_deref())
 }
 
-/// Controls at which the innocuous name passed, and the target's was tried too.
-fn columns(evidence: &Evidence, failed: &Observation, manner: Manner) -> Vec<Column> {
-    let neutral = evidence.contrasts(&failed.check.id, Variation::Both);
-    let beside = |address: SocketAddr, trial: u32| {
-        neutral
-            .iter()
-            .find(|(climb, observation)| {
-                climb.address == address && observation.check.trial == trial
-            })
-            .map(|(_, observation)| *observation)
-    };
+/// Whether every handshake at an endpoint ended so, and there was one.
+fn meets(evidence: &Evidence, endpoint: &Endpoint, manner: Manner) -> bool {
+    let mut any = false;
     evidence
-        .contrasts(&failed.check.id, Variation::Address)
-        .into_iter()
-        .filter_map(|(climb, named)| {
-            let innocuous = beside(climb.address, named.check.trial)?;
-            if !passed(innocuous, failed, manner) {
-                return None;
-            }
-            let is_hit = Manner::of(named) == Some(manner) && !passed(named, failed, manner);
-            let is_free = passed(named, failed, manner);
-            (is_hit || is_free).then(|| Column {
-                is_hit,
-                evidence: vec![named.id.clone(), innocuous.id.clone()],
-            })
+        .climbs(endpoint)
+        .iter()
+        .filter(|(_, it)| handshake(it).is_some() && !is_interrupted(it))
+        .all(|(_, it)| {
+            any = true;
+            Manner::of(it) == Some(manner)
         })
-        .collect()
+        && any
 }
 
-/// Whether a contrast got what the failed handshake did not get.
-fn passed(observation: &Observation, failed: &Observation, manner: Manner) -> bool {
-    let Some(tls) = handshake(observation).and_then(|step| step.tls.as_deref()) else {
-        return false;
-    };
-    let failed = handshake(failed).and_then(|step| step.tls.as_deref());
-    match manner {
-        Manner::Alert(number) => tls.received_bytes > 0 && tls.alert != Some(number),
-        Manner::Impostor => {
-            !tls.chain.is_empty() && failed.is_some_and(|failed| !is_same_impostor(tls, failed))
-        }
-        // A server that answers a little and stalls for every name is slow, not censored.
-        Manner::Silence | Manner::Reset | Manner::Close => {
-            !tls.chain.is_empty()
-                || tls.alert.is_some()
-                || tls.received_bytes
-                    > failed.map_or(0, |failed| failed.received_bytes) + ENOUGH_BYTES
-                || (failed.is_none_or(|failed| failed.received_bytes == 0)
-                    && tls.received_bytes > 0)
-        }
-    }
-}
-
-/// More than the failed handshake got, beyond what segmentation explains.
-const ENOUGH_BYTES: u64 = 64;
-
-/// Whether the same stranger answered, by who issued the leaf; in clear text, by its beginning.
-fn is_same_impostor(one: &TlsFacts, other: &TlsFacts) -> bool {
-    match (one.chain.first(), other.chain.first()) {
-        (Some(one), Some(other)) => one.sha256 == other.sha256 || one.issuer == other.issuer,
-        (None, None) => one.clear_text == other.clear_text,
-        _ => false,
-    }
-}
-
-fn handshake(observation: &Observation) -> Option<&Step> {
-    observation.step(Operation::TlsHandshake)
-}
-
-const fn by(enough: bool) -> Confidence {
-    if enough {
-        Confidence::Confirmed
-    } else {
-        Confidence::Likely
-    }
-}
-
-fn doubt_of_name(enough: bool, passed_here: usize, tried_here: usize) -> Option<String> {
-    if !enough {
-        return Some("Fewer than three trials or controls: chance is not excluded".to_owned());
-    }
-    (tried_here > 0 && passed_here == 0).then(|| {
-        "At the target's own address an innocuous name fails too: the address may be filtered as well, or the censor remembers"
-            .to_owned()
-    })
-}
-
-fn seen(
-    name: &str,
-    climb: &Climb,
-    failed: &Observation,
-    manner: Manner,
-    trials: usize,
-    columns: &[Column],
-    (passed_here, tried_here): (usize, usize),
-) -> String {
-    let what = match manner {
-        Manner::Silence => silence(failed),
-        Manner::Reset => format!("the connection is reset {}", delay(failed)),
+fn seen(name: &str, climb: &Climb, matrix: &Matrix) -> String {
+    let first = matrix.trials.first().copied();
+    let what = match matrix.manner {
+        Manner::Silence => first.map_or("nothing comes back".to_owned(), silence),
+        Manner::Reset => first.map_or("the connection is reset".to_owned(), |it| {
+            format!("the connection is reset {}", delay(it))
+        }),
         Manner::Close => "the connection is closed without a word".to_owned(),
         Manner::Alert(number) => format!("alert {number} comes"),
         Manner::Impostor => "somebody else's certificate comes".to_owned(),
     };
-    let hit = columns.iter().filter(|column| column.is_hit).count();
+    let here = matrix.row(Variation::ServerName);
+    let split = matrix.row(Variation::Split);
+    let hits = matrix.hits().count();
+    let at_home = if matrix.trials.is_empty() {
+        "at controls' addresses, since its own cannot be reached".to_owned()
+    } else {
+        format!(
+            "in {0} of {0} trials at {1}; with an innocuous name of the same length {2} of {3} got an answer there",
+            matrix.trials.len(),
+            climb.address.ip(),
+            here.passed,
+            here.of,
+        )
+    };
+    let in_two = if split.passed > 0 {
+        format!(
+            ". Sent in two pieces, cut inside the name, it passed in {} of {}",
+            split.passed, split.of
+        )
+    } else {
+        String::new()
+    };
     format!(
-        "With {name} in the ClientHello {what}, in {trials} of {trials} trials at {}; with an innocuous name of the same \
-         length {passed_here} of {tried_here} got an answer there. At controls' addresses {name} met the same in {hit} of {} \
-         trials, the innocuous name never",
-        climb.address.ip(),
-        columns.len()
+        "With {name} in the ClientHello {what}, {at_home}. At controls' addresses {name} met the same in {hits} of {} trials, \
+         the innocuous name never{in_two}",
+        matrix.columns.len()
     )
 }
 
@@ -313,17 +209,14 @@ fn delay(failed: &Observation) -> String {
         .step(Operation::TcpConnect)
         .map_or(0.0, |step| step.t - step.t0);
     let waited = handshake(failed).map_or(0.0, |step| step.t - step.t0);
-    if waited < 0.8 * rtt {
-        format!(
-            "on the spot ({:.0} ms, round trip {:.0} ms)",
-            waited * 1e3,
-            rtt * 1e3
-        )
+    let when = if waited < 0.8 * rtt {
+        "on the spot"
     } else {
-        format!(
-            "after a round trip ({:.0} ms, round trip {:.0} ms)",
-            waited * 1e3,
-            rtt * 1e3
-        )
-    }
+        "after a round trip"
+    };
+    format!(
+        "{when} ({:.0} ms, round trip {:.0} ms)",
+        waited * 1e3,
+        rtt * 1e3
+    )
 }

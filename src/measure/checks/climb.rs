@@ -35,7 +35,7 @@ pub async fn run(context: &Context, climb: &Climb) -> Result<(), Stopped> {
             http::round_trip(context, &place, connection, climb).await?;
         }
     } else if ladder.contains(&Operation::HttpRoundTrip) {
-        let connection = http::Connection::in_clear(stream);
+        let connection = http::Connection::in_clear(stream, climb);
         http::round_trip(context, &place, connection, climb).await?;
     }
     if unspoken.is_some() {

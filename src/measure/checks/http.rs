@@ -19,7 +19,7 @@ use crate::measure::page::Page;
 use crate::measure::places::Place;
 use crate::measure::tee::{Passed, Tee};
 use crate::measure::trace::Stopped;
-use crate::model::check::Climb;
+use crate::model::check::{Climb, Hello};
 use crate::model::failure::Failure;
 use crate::model::observation::Operation;
 
@@ -41,9 +41,12 @@ pub enum Connection {
 }
 
 impl Connection {
-    /// On the bare stream.
-    pub fn in_clear(stream: Tee<TcpStream>) -> Self {
-        Self::Clear(stream)
+    /// On the bare stream; the request of a split climb is cut inside the host's name.
+    pub fn in_clear(stream: Tee<TcpStream>, climb: &Climb) -> Self {
+        Self::Clear(match (climb.hello, climb.host.as_deref()) {
+            (Hello::Split, Some(host)) => stream.cut_in(host.as_bytes()),
+            _ => stream,
+        })
     }
 
     /// On top of TLS.

@@ -4,8 +4,11 @@ use std::io;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use rustls::crypto::CryptoProvider;
+use rustls::crypto::aws_lc_rs::kx_group;
 use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, DEFAULT_VERSIONS, ProtocolVersion};
+use rustls::version::TLS12;
+use rustls::{ClientConfig, DEFAULT_VERSIONS, ProtocolVersion, SupportedProtocolVersion};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -16,7 +19,7 @@ use crate::measure::tee::{Passed, Tee};
 use crate::measure::trace::Stopped;
 use crate::measure::trust::Recorder;
 use crate::model::catalog::Protocol;
-use crate::model::check::Climb;
+use crate::model::check::{Climb, Hello};
 use crate::model::failure::Failure;
 use crate::model::observation::{Operation, Step, TlsFacts};
 use crate::wire::text;
@@ -32,6 +35,7 @@ pub struct Wish {
     server_name: Option<ServerName<'static>>,
     alpn: Vec<Vec<u8>>,
     private_root: Option<String>,
+    hello: Hello,
 }
 
 impl Wish {
@@ -42,12 +46,16 @@ impl Wish {
             (offered, _) => offered.iter().map(|id| id.clone().into_bytes()).collect(),
         };
         let private_root = climb.private_root.clone();
-        Self::new(
+        let wish = Self::new(
             climb.address.ip(),
             climb.server_name.as_deref(),
             alpn,
             private_root,
-        )
+        )?;
+        Some(Self {
+            hello: climb.hello,
+            ..wish
+        })
     }
 
     /// The same from its parts.
@@ -66,7 +74,16 @@ impl Wish {
             server_name,
             alpn,
             private_root,
+            hello: Hello::Plain,
         })
+    }
+
+    /// The bytes that a box on the way looks for.
+    fn name(&self) -> &[u8] {
+        match &self.server_name {
+            Some(ServerName::DnsName(name)) => name.as_ref().as_bytes(),
+            _ => &[],
+        }
     }
 }
 
@@ -91,6 +108,10 @@ pub async fn handshake(
     let private_root = wish.private_root.clone();
     let recorder = Arc::new(Recorder::new(trust, wish.server_name.clone(), private_root));
     let session = Arc::new(Mutex::new(Session::default()));
+    let stream = match wish.hello {
+        Hello::Split => stream.cut_in(wish.name()),
+        _ => stream,
+    };
     let passed = stream.passed();
     context.trace.sample(sampler(&passed, &recorder, &session));
     let shaking = async {
@@ -124,9 +145,9 @@ fn config(
     wish: &Wish,
     recorder: &Arc<Recorder>,
 ) -> Result<ClientConfig, Failure> {
-    let provider = Arc::clone(&context.room.trust.provider);
+    let provider = shaped(&context.room.trust.provider, wish.hello);
     let builder = ClientConfig::builder_with_provider(provider)
-        .with_protocol_versions(DEFAULT_VERSIONS)
+        .with_protocol_versions(versions(wish.hello))
         .map_err(|error| Failure::Unknown(error.to_string()))?;
     let mut config = builder
         .dangerous()
@@ -136,6 +157,29 @@ fn config(
     config.alpn_protocols.clone_from(&wish.alpn);
     config.enable_sni = matches!(wish.server_name, Some(ServerName::DnsName(_)));
     Ok(config)
+}
+
+/// The cryptography whose ClientHello has that shape.
+fn shaped(plain: &Arc<CryptoProvider>, hello: Hello) -> Arc<CryptoProvider> {
+    if hello != Hello::Large {
+        return Arc::clone(plain);
+    }
+    let large = kx_group::X25519MLKEM768;
+    let mut groups = vec![large];
+    let others = plain.kx_groups.iter().copied();
+    groups.extend(others.filter(|group| group.name() != large.name()));
+    Arc::new(CryptoProvider {
+        kx_groups: groups,
+        ..CryptoProvider::clone(plain)
+    })
+}
+
+fn versions(hello: Hello) -> &'static [&'static SupportedProtocolVersion] {
+    const OLD: &[&SupportedProtocolVersion] = &[&TLS12];
+    match hello {
+        Hello::Old => OLD,
+        Hello::Plain | Hello::Split | Hello::Large => DEFAULT_VERSIONS,
+    }
 }
 
 fn note(session: &Mutex<Session>, connection: &rustls::ClientConnection) {

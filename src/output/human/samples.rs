@@ -238,6 +238,7 @@ fn report(regime: Regime, verdicts: Vec<Verdict>, observations: Vec<Observation>
                 resolver("system", "10.0.0.1:53"),
                 resolver("google", "8.8.8.8:53"),
             ],
+            techniques: Vec::new(),
             notes: Vec::new(),
         },
         verdicts,

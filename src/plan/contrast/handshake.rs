@@ -1,14 +1,16 @@
-//! The 2x2 of server name and address, for handshakes that failed: {the target's name, an innocuous name of the same length}
-//! at {the target's address, controls' addresses}. Equal lengths make equal ClientHellos, so that size explains nothing.
+//! The cells around handshakes that failed: {the target's name, an innocuous name of the same length} at {the target's address,
+//! controls' addresses}, its name in two writes, and in a ClientHello of another shape. Equal lengths make equal ClientHellos,
+//! so that size explains nothing.
 //!
-//! The target's own combination is repeated; each control address hears the target's name once, so that what a censor
-//! remembers of one trial does not poison the next.
+//! Where the address cannot be reached at all, the name is still tried at the controls: censors stack layers.
+//! The target's own combination is repeated; each control address hears few names, and hears the innocuous one before,
+//! so that what a censor remembers of one trial does not poison the next.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use crate::model::catalog::Protocol;
-use crate::model::check::{Check, Climb, Hello, Variation};
+use crate::model::check::{Check, Climb, Hello, Variation, parent_of};
 use crate::model::failure::Failure;
 use crate::model::observation::{Observation, Operation};
 use crate::plan::Seen;
@@ -17,101 +19,148 @@ use crate::plan::resolve::Subject;
 
 /// Trials of the failing combination in all, and of each contrast.
 const TRIALS: u32 = 3;
-/// Names of one target that are contrasted; the others share their fate.
-const NAMES: usize = 24;
+/// Names that are contrasted of those which share a domain and a failure: the others share their fate.
+const NAMES_OF_A_DOMAIN: usize = 2;
+/// Names of one target that are contrasted at most.
+const NAMES: usize = 16;
 
 /// The cells that are called for.
 pub fn checks(controls: &[SocketAddr], subject: Subject, seen: &Seen) -> Vec<Check> {
-    let mut checks = Vec::new();
-    let mut names: BTreeSet<&str> = BTreeSet::new();
-    for (climb, failed) in reached(seen) {
-        let Some(name) = climb.server_name.as_deref() else {
-            continue;
-        };
-        if !failed_in_handshake(failed) || names.contains(name) || names.len() == NAMES {
-            continue;
-        }
-        names.insert(name);
-        checks.extend(cells(controls, subject, climb, name, failed));
-    }
-    checks
+    bases(seen)
+        .into_iter()
+        .enumerate()
+        .flat_map(|(position, base)| cells(controls, subject, seen, position, &base))
+        .collect()
 }
 
-/// A handshake that ended otherwise than with the server's own certificate. An expired certificate is the server's
-/// own fault, and no contrast says more of it.
-fn failed_in_handshake(observation: &Observation) -> bool {
-    observation.steps.last().is_some_and(|step| {
-        step.operation == Operation::TlsHandshake
-            && step.failure.as_ref().is_some_and(|failure| {
-                !matches!(
-                    failure,
-                    Failure::SslInvalidCertificate | Failure::Interrupted
-                )
-            })
-    })
+/// A failed check whose server name is contrasted.
+struct Base<'a> {
+    climb: &'a Climb,
+    failed: &'a Observation,
+    name: &'a str,
+    /// Its address was reached, so that contrasts can be made there too.
+    stood: bool,
+}
+
+/// Representatives of everything that failed.
+fn bases(seen: &Seen) -> Vec<Base<'_>> {
+    let mut groups: BTreeMap<(&str, bool, String), Vec<&str>> = BTreeMap::new();
+    let mut bases = Vec::new();
+    for (climb, failed) in reached(seen) {
+        let (Some(name), Some(stood)) = (climb.server_name.as_deref(), failure_of(failed)) else {
+            continue;
+        };
+        let word = failed.failure().map(|failure| failure.word().into_owned());
+        // Where no address was reached, how does not matter: its name is all that is asked about.
+        let word = if stood { word } else { None };
+        let group = groups
+            .entry((parent_of(name), stood, word.unwrap_or_default()))
+            .or_default();
+        if group.contains(&name) || group.len() == NAMES_OF_A_DOMAIN || bases.len() == NAMES {
+            continue;
+        }
+        group.push(name);
+        bases.push(Base {
+            climb,
+            failed,
+            name,
+            stood,
+        });
+    }
+    bases
+}
+
+/// Whether the check failed in the handshake (otherwise than with an expired certificate, which is the server's own fault),
+/// or never stood (`Some(false)`) although TLS was due.
+fn failure_of(observation: &Observation) -> Option<bool> {
+    let step = observation.steps.last()?;
+    let failure = step.failure.as_ref()?;
+    match step.operation {
+        Operation::TlsHandshake => (!matches!(
+            failure,
+            Failure::SslInvalidCertificate | Failure::Interrupted
+        ))
+        .then_some(true),
+        Operation::TcpConnect => matches!(
+            failure,
+            Failure::GenericTimeout
+                | Failure::TimedOut
+                | Failure::ConnectionRefused
+                | Failure::ConnectionReset
+                | Failure::HostUnreachable
+        )
+        .then_some(false),
+        _ => None,
+    }
 }
 
 fn cells(
     controls: &[SocketAddr],
     subject: Subject,
-    climb: &Climb,
-    name: &str,
-    failed: &Observation,
+    seen: &Seen,
+    position: usize,
+    base: &Base,
 ) -> Vec<Check> {
-    let neutral = neutral_name(name);
-    let handshake = |address, server_name: &str| Climb {
+    let Base { climb, failed, .. } = base;
+    let neutral = neutral_name(base.name);
+    let controls: Vec<SocketAddr> = controls
+        .iter()
+        .copied()
+        .filter(|control| control.is_ipv4() == climb.address.is_ipv4())
+        .collect();
+    let mut checks = Vec::new();
+    for trial in 1..=TRIALS {
+        let turn = position + trial as usize - 1;
+        let cell = |varies, climb| changed(subject, failed, varies, trial, climb);
+        // Interleaved, the harmless cell first: what a censor remembers then poisons the target's cell, not the contrast.
+        if base.stood {
+            let innocuous = handshake(climb, climb.address, &neutral);
+            checks.push(cell(Variation::ServerName, innocuous));
+        }
+        if let Some(control) = controls.get(turn % controls.len().max(1)) {
+            let both = cell(Variation::Both, handshake(climb, *control, &neutral));
+            // The censor is shown the name there only after the innocuous one had its answer.
+            if seen.is_complete(&both.id) {
+                let named = handshake(climb, *control, base.name);
+                checks.push(cell(Variation::Address, named));
+            }
+            checks.push(both);
+        }
+        if base.stood {
+            let shaped = |hello| Climb {
+                hello,
+                ..handshake(climb, climb.address, base.name)
+            };
+            checks.push(cell(Variation::Split, shaped(Hello::Split)));
+            checks.push(cell(Variation::Shape, shaped(Hello::Large)));
+            if trial > 1 {
+                checks.push(cell(Variation::Nothing, (*climb).clone()));
+            }
+        }
+    }
+    checks
+}
+
+/// The failed climb's own ClientHello, with that name at that address, and no step above it.
+pub fn handshake(climb: &Climb, address: SocketAddr, server_name: &str) -> Climb {
+    Climb {
         address,
         protocol: Protocol::Tls,
         host: None,
         server_name: Some(server_name.to_owned()),
-        alpn: climb.alpn.clone(),
+        alpn: offered(climb),
         path: "/".to_owned(),
         look_for: None,
-        private_root: climb.private_root.clone(),
-        hello: Hello::Plain,
-        hops: None,
-    };
-    let mut checks = Vec::new();
-    for trial in 1..=TRIALS {
-        // Interleaved, the harmless cell first: what a censor remembers then poisons the target's cell, not the contrast.
-        checks.push(changed(
-            subject,
-            failed,
-            Variation::ServerName,
-            trial,
-            handshake(climb.address, &neutral),
-        ));
-        // Each trial at another control, as far as there are enough of them.
-        let control = controls
-            .get((trial as usize - 1) % controls.len().max(1))
-            .filter(|control| control.is_ipv4() == climb.address.is_ipv4());
-        if let Some(control) = control {
-            checks.push(changed(
-                subject,
-                failed,
-                Variation::Both,
-                trial,
-                handshake(*control, &neutral),
-            ));
-            checks.push(changed(
-                subject,
-                failed,
-                Variation::Address,
-                trial,
-                handshake(*control, name),
-            ));
-        }
-        if trial > 1 {
-            checks.push(changed(
-                subject,
-                failed,
-                Variation::Nothing,
-                trial,
-                climb.clone(),
-            ));
-        }
+        ..climb.clone()
     }
-    checks
+}
+
+/// What HTTP offers although the definitions do not say so: without it the ClientHello would be another one.
+fn offered(climb: &Climb) -> Vec<String> {
+    match (climb.alpn.as_slice(), climb.protocol) {
+        ([], Protocol::Https) => ["h2", "http/1.1"].map(str::to_owned).to_vec(),
+        (offered, _) => offered.to_vec(),
+    }
 }
 
 /// An innocuous name of the same length and shape: under `example.com` where there is room, filler letters otherwise.

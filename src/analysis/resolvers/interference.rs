@@ -1,0 +1,205 @@
+//! What is done to a resolver by one of its transports while another of them answers: `resolver/{drop,refuse,unreachable,reset,
+//! close,alert,intercept}`.
+//!
+//! What it infers: the resolver's address or its protocol (Do53, DoT, DoH) is itself interfered with.
+//! Evidence: the same failed in the same way in each of three trials, while the same operator answered a control name by another
+//! transport. Where the handshake failed: the cells around its server name, as for targets.
+//! What else could explain it: an operator that is down (then nothing of it answers: no finding); a firewall that lets only
+//! usual ports pass, or an operator that gave up a transport (doubt); a genuine alert or a bad certificate of its own (they
+//! name nothing without the cells).
+//! References: facts 2.1 `dns.doh_block`, `dns.dot_block`; net4people/bbs#81.
+
+use crate::analysis::evidence::is_interrupted;
+use crate::analysis::matrix::{Matrix, TRIALS};
+use crate::analysis::rules::server_name;
+use crate::model::catalog::{Catalog, Resolver, ResolverRole};
+use crate::model::check::{Ask, Role, Variation};
+use crate::model::failure::Failure;
+use crate::model::observation::{Observation, Operation};
+use crate::model::report::{Confidence, TechniqueReport};
+use crate::model::technique::{Interference, Technique, Trigger};
+
+/// What is done to this resolver by this transport, if anything is.
+pub fn infer(
+    catalog: &Catalog,
+    resolver: &Resolver,
+    observations: &[Observation],
+) -> Option<TechniqueReport> {
+    if resolver.role != ResolverRole::Public {
+        return None;
+    }
+    let failed = observations.iter().find(|it| {
+        is_control_query(it, &resolver.id) && it.check.trial == 1 && it.check.contrast.is_none()
+    })?;
+    failed.failure().filter(|_| !is_interrupted(failed))?;
+    let alive = answered_otherwise(catalog, resolver, observations)?;
+    let read = read(observations, resolver, failed)?;
+    let technique = Technique::new(Trigger::Resolver, read.interference);
+    let mut evidence: Vec<String> = read.trials.iter().map(|it| it.id.clone()).collect();
+    evidence.push(alive.1.id.clone());
+    evidence.extend(read.cells);
+    Some(TechniqueReport {
+        id: technique.id(),
+        trigger: technique.trigger,
+        interference: technique.interference,
+        confidence: if read.doubt.is_none() {
+            Confidence::Confirmed
+        } else {
+            Confidence::Likely
+        },
+        services: Vec::new(),
+        endpoints: Vec::new(),
+        evidence,
+        doubt: read.doubt.map(str::to_owned),
+        seen: format!(
+            "{} by {} {}, in {} of {} trials, while it answers by {}",
+            resolver.name,
+            resolver.transport.word(),
+            words(read.interference),
+            read.trials.len(),
+            read.trials.len(),
+            alive.0.transport.word()
+        ),
+    })
+}
+
+/// What the trials show.
+struct Read<'a> {
+    interference: Interference,
+    trials: Vec<&'a Observation>,
+    cells: Vec<String>,
+    doubt: Option<&'static str>,
+}
+
+fn read<'a>(
+    observations: &'a [Observation],
+    resolver: &Resolver,
+    failed: &'a Observation,
+) -> Option<Read<'a>> {
+    if failed.steps.last()?.operation == Operation::TlsHandshake {
+        return read_handshake(observations, failed);
+    }
+    let operation = failed.steps.last()?.operation;
+    let again = observations.iter().filter(|it| {
+        let is_repetition = it.check.contrast.as_ref().is_some_and(|contrast| {
+            contrast.of == failed.check.id && contrast.varies == Variation::Nothing
+        });
+        let is_question = is_control_query(it, &resolver.id) && it.check.trial > 1;
+        (is_repetition || is_question) && !it.is_not_run() && !is_interrupted(it)
+    });
+    let trials: Vec<&Observation> = std::iter::once(failed).chain(again).collect();
+    let interference = manner(failed, operation)?;
+    let agree = trials
+        .iter()
+        .all(|trial| manner(trial, operation) == Some(interference));
+    if !agree || trials.len() < TRIALS {
+        return None;
+    }
+    let doubt = if interference == Interference::Unreachable {
+        "Whose router it is cannot be seen from here"
+    } else {
+        "A firewall of this network that lets only usual ports pass does the same, and so does an operator that gave this \
+         transport up"
+    };
+    Some(Read {
+        interference,
+        trials,
+        cells: Vec::new(),
+        doubt: Some(doubt),
+    })
+}
+
+fn read_handshake<'a>(
+    observations: &'a [Observation],
+    failed: &'a Observation,
+) -> Option<Read<'a>> {
+    let matrix = Matrix::of(observations, failed)?;
+    if matrix.trials.len() < TRIALS {
+        return None;
+    }
+    let reading = server_name::read(&matrix);
+    let is_certain = reading
+        .as_ref()
+        .is_some_and(|it| it.confidence == Confidence::Confirmed);
+    if reading.is_none() && matrix.manner.may_be_genuine() {
+        return None;
+    }
+    let here = matrix.cells(Variation::ServerName);
+    let columns = matrix.columns.iter().flat_map(|it| it.evidence.clone());
+    let cells = here.iter().map(|it| it.id.clone()).chain(columns).collect();
+    let doubt = "The operator itself may treat this transport so; only another vantage can tell";
+    Some(Read {
+        interference: matrix.manner.interference(),
+        trials: matrix.trials,
+        cells,
+        doubt: (!is_certain).then_some(doubt),
+    })
+}
+
+/// How a question without a handshake to blame failed.
+fn manner(observation: &Observation, operation: Operation) -> Option<Interference> {
+    let step = observation.steps.last()?;
+    if step.operation != operation {
+        return None;
+    }
+    let failure = step.failure.as_ref()?;
+    let icmp = step.tcp.as_deref().map(|tcp| tcp.icmp.as_slice());
+    let icmp = icmp.unwrap_or_default();
+    if icmp.iter().any(|error| error.offender_is_own) {
+        return None;
+    }
+    if icmp
+        .iter()
+        .any(|error| matches!((error.kind, error.code), (3, 9 | 10 | 13) | (1, 1 | 5 | 6)))
+    {
+        return Some(Interference::Unreachable);
+    }
+    let said_something = step
+        .dns
+        .as_deref()
+        .is_some_and(|dns| !dns.replies.is_empty());
+    match failure {
+        _ if said_something || !icmp.is_empty() => None,
+        Failure::GenericTimeout | Failure::TimedOut => Some(Interference::Drop),
+        Failure::ConnectionRefused => Some(Interference::Refuse),
+        Failure::ConnectionReset => Some(Interference::Reset),
+        Failure::Eof => Some(Interference::Close),
+        _ => None,
+    }
+}
+
+/// Another transport by which the same operator answered a control name.
+fn answered_otherwise<'a>(
+    catalog: &'a Catalog,
+    resolver: &Resolver,
+    observations: &'a [Observation],
+) -> Option<(&'a Resolver, &'a Observation)> {
+    let others = catalog.resolvers.iter().filter(|other| {
+        other.operator == resolver.operator
+            && other.role == ResolverRole::Public
+            && other.transport != resolver.transport
+    });
+    let mut answers = others.filter_map(|other| {
+        let mut asked = observations.iter();
+        let answer = asked.find(|it| is_control_query(it, &other.id) && it.is_success())?;
+        Some((other, answer))
+    });
+    answers.next()
+}
+
+fn is_control_query(observation: &Observation, id: &str) -> bool {
+    observation.check.role == Role::Control
+        && matches!(&observation.check.ask, Ask::Query { resolver, .. } if resolver == id)
+}
+
+const fn words(interference: Interference) -> &'static str {
+    match interference {
+        Interference::Drop => "stays silent",
+        Interference::Refuse => "is refused",
+        Interference::Unreachable => "is prohibited by a router on the way",
+        Interference::Reset => "is reset",
+        Interference::Close => "is closed without an answer",
+        Interference::Alert => "is broken off by an alert",
+        _ => "is answered by somebody else",
+    }
+}

@@ -1,0 +1,194 @@
+//! Resolvers with which one transport is interfered, and lines on which only a list passes.
+
+use blockprobe::model::catalog::{ResolverRole, Transport};
+use blockprobe::model::check::{Check, Contrast, Role, Round, Variation};
+use blockprobe::model::failure::Failure;
+use blockprobe::model::observation::{Operation, Step, TcpFacts};
+use blockprobe::model::report::{Confidence, Regime, ResolverReport, Status};
+
+use crate::world::{CONTROL, Cell, World, observation, query, resolver, step};
+
+/// An open line, and an operator `one` who is asked by UDP and by DoT.
+fn world() -> World {
+    let mut world = World::new();
+    for (id, transport) in [("one/udp", Transport::Udp), ("one/dot", Transport::Dot)] {
+        let mut one = resolver(id, ResolverRole::Public, transport);
+        "one".clone_into(&mut one.operator);
+        one.server_name = Some("dns.one.example".to_owned());
+        world.catalog.resolvers.push(one);
+    }
+    world
+}
+
+fn push(world: &mut World, check: Check, steps: Vec<Step>) {
+    let id = format!("o{}", 1000 + world.ground.len());
+    world.ground.push(observation(id, check, steps));
+}
+
+/// The first question by DoT, which ended with this step, and its repetitions.
+fn dot(world: &mut World, last: impl Fn() -> Step, trials: u32) {
+    for trial in 1..=trials {
+        let mut check = query("ground", "one/dot", CONTROL, Role::Control, 1);
+        if trial > 1 {
+            check = contrast(&check, Variation::Nothing, trial);
+        }
+        let mut steps = Vec::new();
+        if last().operation != Operation::TcpConnect {
+            steps.push(step(Operation::TcpConnect, None));
+        }
+        steps.push(last());
+        push(world, check, steps);
+    }
+}
+
+fn contrast(of: &Check, varies: Variation, trial: u32) -> Check {
+    Check {
+        id: format!("{}/{varies:?}#{trial}", of.id),
+        role: if varies == Variation::Nothing {
+            Role::Target
+        } else {
+            Role::Control
+        },
+        round: Round::Contrast,
+        trial,
+        contrast: Some(Contrast {
+            of: of.id.clone(),
+            varies,
+        }),
+        ask: blockprobe::model::check::Ask::Climb(climb()),
+        ..of.clone()
+    }
+}
+
+fn climb() -> blockprobe::model::check::Climb {
+    let endpoint = crate::world::endpoint(blockprobe::model::catalog::Protocol::Tls, 853);
+    let check = crate::world::climb_check("ground", &endpoint, "203.0.113.7", Role::Target);
+    match check.ask {
+        blockprobe::model::check::Ask::Climb(climb) => climb,
+        _ => unreachable!("a climb was made"),
+    }
+}
+
+fn reported(world: &World) -> ResolverReport {
+    let ground = world.ground();
+    let mut resolvers = ground.resolvers.into_iter();
+    resolvers
+        .find(|it| it.transport == Transport::Dot)
+        .expect("it was asked")
+}
+
+fn lost() -> Step {
+    step(Operation::TcpConnect, Some(Failure::GenericTimeout))
+}
+
+#[test]
+fn a_transport_that_is_silent_beside_one_that_answers_is_named_and_doubted() {
+    for (last, technique) in [
+        (Failure::GenericTimeout, "resolver/drop"),
+        (Failure::ConnectionRefused, "resolver/refuse"),
+    ] {
+        let mut world = world();
+        world.control("one/udp", 1);
+        dot(
+            &mut world,
+            || step(Operation::TcpConnect, Some(last.clone())),
+            3,
+        );
+        let reported = reported(&world);
+        assert_eq!(reported.status, Status::Blocked);
+        assert_eq!(reported.techniques[0].id, technique);
+        assert_eq!(reported.techniques[0].confidence, Confidence::Likely);
+        let doubt = reported.techniques[0].doubt.as_deref().unwrap();
+        assert!(doubt.contains("firewall"), "{doubt}");
+    }
+}
+
+#[test]
+fn a_resolvers_name_that_passes_in_pieces_is_interfered_with_beyond_doubt() {
+    let mut world = world();
+    world.control("one/udp", 1);
+    dot(&mut world, || Cell::Reset.last().step(), 3);
+    let of = query("ground", "one/dot", CONTROL, Role::Control, 1);
+    for trial in 1..=3 {
+        for (varies, cell) in [
+            (Variation::ServerName, Cell::Answer),
+            (Variation::Split, Cell::Answer),
+            (Variation::Both, Cell::Answer),
+            (Variation::Address, Cell::Answer),
+        ] {
+            let steps = vec![step(Operation::TcpConnect, None), cell.last().step()];
+            push(&mut world, contrast(&of, varies, trial), steps);
+        }
+    }
+    let reported = reported(&world);
+    assert_eq!(reported.techniques[0].id, "resolver/reset");
+    assert_eq!(reported.techniques[0].confidence, Confidence::Confirmed);
+    assert_eq!(reported.techniques[0].doubt, None);
+}
+
+#[test]
+fn a_resolver_of_which_nothing_answers_is_down() {
+    let mut world = world();
+    dot(&mut world, lost, 3);
+    let reported = reported(&world);
+    assert!(reported.techniques.is_empty());
+    assert_eq!(reported.status, Status::Inconclusive);
+}
+
+#[test]
+fn a_transport_that_failed_once_names_nothing() {
+    let mut world = world();
+    world.control("one/udp", 1);
+    dot(&mut world, lost, 1);
+    assert!(reported(&world).techniques.is_empty());
+}
+
+#[test]
+fn a_genuine_alert_of_a_resolver_names_nothing() {
+    let mut world = world();
+    world.control("one/udp", 1);
+    dot(&mut world, || Cell::Alert(40).last().step(), 3);
+    assert!(reported(&world).techniques.is_empty());
+}
+
+#[test]
+fn a_local_firewall_is_no_interference() {
+    let mut world = world();
+    world.control("one/udp", 1);
+    let own = || {
+        let mut step = step(Operation::TcpConnect, Some(Failure::ConnectionRefused));
+        step.tcp = Some(Box::new(TcpFacts {
+            icmp: vec![blockprobe::model::observation::IcmpError {
+                kind: 3,
+                code: 3,
+                offender: Some("[scrubbed]".to_owned()),
+                offender_is_own: true,
+            }],
+            ..TcpFacts::default()
+        }));
+        step
+    };
+    dot(&mut world, own, 3);
+    assert!(reported(&world).techniques.is_empty());
+}
+
+#[test]
+fn a_line_of_which_only_a_list_passes_is_told_at_the_vantage_with_its_doubt() {
+    let mut world = World::bare();
+    let works = world.catalog.controls[0].clone();
+    world.catalog.controls = vec![works.clone()];
+    world.control_climb("HTTP 204", 204, "");
+    for operator in ["Three", "Four", "Five"] {
+        let mut other = works.clone();
+        other.operator = operator.to_owned();
+        other.endpoint.id = format!("http://{operator}/");
+        world.foreign_silence(&other, true);
+        world.catalog.controls.push(other);
+    }
+    let ground = world.ground();
+    assert_eq!(ground.regime, Regime::AllowList);
+    assert_eq!(ground.techniques[0].id, "everything/drop");
+    assert_eq!(ground.techniques[0].confidence, Confidence::Likely);
+    assert!(ground.techniques[0].doubt.is_some());
+    assert!(World::new().ground().techniques.is_empty());
+}
