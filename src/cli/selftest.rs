@@ -27,7 +27,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const CONCURRENCY: usize = 1024;
 
 /// Scenarios played at once.
-const AT_ONCE: usize = 14;
+const AT_ONCE: usize = 16;
 
 /// Plays the scenarios; exit status 1 if one came out otherwise than expected.
 ///

@@ -216,7 +216,7 @@ pub(super) const CONNECTIONS: &[Scenario] = &[
             Interference::Reset,
             Aim::Target(FACETIME),
         )],
-        alone!(facetime, likely(FACETIME, &["tls_fingerprint/reset"])),
+        alone!(facetime, confirmed(FACETIME, &["tls_fingerprint/reset"])),
     ),
     censored(
         "tls_fingerprint_drop",
@@ -226,6 +226,6 @@ pub(super) const CONNECTIONS: &[Scenario] = &[
             Interference::Drop,
             Aim::Target(FACETIME),
         )],
-        alone!(facetime, likely(FACETIME, &["tls_fingerprint/drop"])),
+        alone!(facetime, confirmed(FACETIME, &["tls_fingerprint/drop"])),
     ),
 ];

@@ -29,12 +29,6 @@ pub(super) const NAMES: &[Scenario] = &[
         ALL_ACCESSIBLE,
     ),
     innocent(
-        "protected_resolvers_cut_off",
-        "No resolver answers over a protected transport",
-        &[Fault::Resolvers(Resolvers::Protected, Ailment::Silent)],
-        ALL_ACCESSIBLE,
-    ),
-    innocent(
         "pihole",
         "The system's resolver is a household filter that lists advertisers and WhatsApp",
         &[Fault::Pihole(Aim::Target(WHATSAPP))],

@@ -17,6 +17,18 @@ const fn at_doors(at: Resolvers, interference: Interference) -> Censor {
     }
 }
 
+/// Connections to everybody's protected resolvers vanish.
+pub(super) const PROTECTED_DROPPED: Censor = at_doors(Resolvers::Protected, Interference::Drop);
+
+/// What that shows.
+pub(super) const ALL_DROPPED: &[(&str, &str)] = &[
+    ("adguard", "resolver/drop"),
+    ("cloudflare", "resolver/drop"),
+    ("google", "resolver/drop"),
+    ("quad9", "resolver/drop"),
+    ("yandex", "resolver/drop"),
+];
+
 const GOOGLE_DOT: Resolvers = Resolvers::Door("google", Transport::Dot);
 const GOOGLE_DOH: Resolvers = Resolvers::Door("google", Transport::Doh);
 const CLOUDFLARE_DOH: Resolvers = Resolvers::Door("cloudflare", Transport::Doh);
@@ -51,15 +63,51 @@ pub(super) const RESOLVERS: &[Scenario] = &[
     ),
     censored(
         "doh_alert",
-        "Connections to one operator's resolver over HTTPS get an alert; its other transports answer",
+        "Connections to one operator's resolver over HTTPS get an alert, as the operator itself might send it",
         &[at_doors(CLOUDFLARE_DOH, Interference::Alert)],
-        hit(&[("cloudflare", "resolver/alert")]),
+        hit(&[]),
     ),
     censored(
         "doh_intercepted",
-        "Connections to one operator's resolver over HTTPS are met by somebody else",
+        "One operator's resolver over HTTPS shows a certificate nobody vouches for, as the operator itself might",
         &[at_doors(CLOUDFLARE_DOH, Interference::Intercept)],
-        hit(&[("cloudflare", "resolver/intercept")]),
+        hit(&[]),
+    ),
+    censored(
+        "protected_resolvers_dropped",
+        "Connections to all resolvers over TLS and HTTPS vanish",
+        &[PROTECTED_DROPPED],
+        hit(ALL_DROPPED),
+    ),
+    censored(
+        "dot_refused_for_everybody",
+        "A firewall refuses the port of DNS over TLS to everybody",
+        &[at_doors(
+            Resolvers::Transport(Transport::Dot),
+            Interference::Refuse,
+        )],
+        hit(&[
+            ("adguard", "resolver/refuse"),
+            ("cloudflare", "resolver/refuse"),
+            ("google", "resolver/refuse"),
+            ("quad9", "resolver/refuse"),
+            ("yandex", "resolver/refuse"),
+        ]),
+    ),
+    censored(
+        "plain_dns_of_one_operator_dropped",
+        "One operator's resolver stays silent in clear, over UDP and TCP; its protected transports answer",
+        &[
+            at_doors(
+                Resolvers::Door("google", Transport::Udp),
+                Interference::Drop,
+            ),
+            at_doors(
+                Resolvers::Door("google", Transport::Tcp),
+                Interference::Drop,
+            ),
+        ],
+        hit(&[("google", "resolver/drop")]),
     ),
     innocent(
         "resolver_down",

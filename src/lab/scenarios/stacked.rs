@@ -1,12 +1,13 @@
 //! Several things at once.
 
+use super::resolvers::{ALL_DROPPED, PROTECTED_DROPPED};
 use super::{
     ALL_HIJACKED, Expected, FACETIME, HIJACKER, INJECTOR, MAX, Scenario, TELEGRAM, WHATSAPP,
-    accessible, alone, at_isp, both, censored, confirmed, degraded, inconclusive, likely, on_path,
-    only, told,
+    accessible, alone, at_isp, both, censored, confirmed, degraded, inconclusive, on_path, only,
+    told,
 };
-use crate::lab::censor::{Lie, Resolvers};
-use crate::lab::fault::{Ailment, Aim, Fault};
+use crate::lab::censor::Lie;
+use crate::lab::fault::{Aim, Fault};
 use crate::model::report::{Confidence, Regime, Status};
 use crate::model::technique::{Interference, Trigger};
 
@@ -96,7 +97,10 @@ pub(super) const STACKED: &[Scenario] = &[
                 Aim::Target(FACETIME),
             ),
         ],
-        alone!(facetime, likely(FACETIME, &["address/drop"])),
+        alone!(
+            facetime,
+            confirmed(FACETIME, &["address/drop", "server_name/reset"])
+        ),
     ),
     both(
         "filtered_by_name_with_controls_filtered",
@@ -152,12 +156,23 @@ pub(super) const STACKED: &[Scenario] = &[
         &[Fault::BrokenIpv6],
         alone!(whatsapp, confirmed(WHATSAPP, &["domain_name/nxdomain"])),
     ),
-    both(
-        "delisted_while_protected_resolvers_are_cut_off",
-        "WhatsApp's names are denied by the provider's resolver, and no protected resolver answers",
-        &[at_isp(Interference::Nxdomain, Lie::Bogon)],
-        &[Fault::Resolvers(Resolvers::Protected, Ailment::Silent)],
-        alone!(whatsapp, confirmed(WHATSAPP, &["domain_name/nxdomain"])),
+    censored(
+        "delisted_while_protected_resolvers_are_dropped",
+        "WhatsApp's names are denied by the provider's resolver, and no protected resolver can be reached",
+        &[
+            at_isp(Interference::Nxdomain, Lie::Bogon),
+            PROTECTED_DROPPED,
+        ],
+        Expected {
+            regime: Some(Regime::Open),
+            targets: &[
+                confirmed(WHATSAPP, &["domain_name/nxdomain"]),
+                accessible(TELEGRAM),
+                accessible(FACETIME),
+                accessible(MAX),
+            ],
+            resolver_techniques: ALL_DROPPED,
+        },
     ),
     both(
         "delisted_beside_a_server_down",
