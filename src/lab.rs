@@ -19,6 +19,8 @@ pub mod server;
 pub mod town;
 pub mod weather;
 pub mod web;
+pub mod websocket;
+pub mod whatsapp;
 pub mod zone;
 
 use std::collections::BTreeSet;

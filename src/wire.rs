@@ -1,4 +1,13 @@
-//! Bytes, no sockets: messages of the protocols that are spoken.
+//! Bytes, no sockets: messages and handshakes of the protocols that are spoken.
 
 pub mod dns;
+pub mod handshake;
+pub mod max;
+pub mod msgpack;
+pub mod mtproto;
+pub mod noise;
+pub mod protobuf;
+pub mod reading;
+pub mod reflector;
+pub mod stun;
 pub mod text;

@@ -2,6 +2,8 @@
 
 #[path = "lab_servers/clients.rs"]
 mod clients;
+#[path = "lab_servers/exchanges.rs"]
+mod exchanges;
 #[path = "lab_servers/faults.rs"]
 mod faults;
 #[path = "lab_servers/names.rs"]

@@ -4,6 +4,8 @@
 mod climbs;
 #[path = "measure/engine.rs"]
 mod engine;
+#[path = "measure/exchanges.rs"]
+mod exchanges;
 #[path = "measure/pages.rs"]
 mod pages;
 #[path = "measure/queries.rs"]

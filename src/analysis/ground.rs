@@ -47,10 +47,11 @@ impl Ground {
             .map(|control| (control, state(control, observations)))
             .collect();
         let hijacked = resolvers::hijacked(catalog, observations);
+        let families = families(observations);
         let mut ground = Self {
             regime: Regime::Open,
-            families: families(observations),
-            resolvers: resolvers::report(catalog, observations, &hijacked),
+            resolvers: resolvers::report(catalog, observations, &hijacked, &families),
+            families,
             techniques: Vec::new(),
             notes: notes.to_vec(),
             answering,

@@ -132,6 +132,7 @@ pub fn report(
     catalog: &Catalog,
     observations: &[Observation],
     hijacked: &BTreeMap<String, Hijack>,
+    families: &[String],
 ) -> Vec<ResolverReport> {
     catalog
         .resolvers
@@ -151,7 +152,18 @@ pub fn report(
             let hijack = hijacked.get(&resolver.id);
             let techniques: Vec<TechniqueReport> = hijack
                 .map(technique)
-                .or_else(|| interference::infer(catalog, resolver, observations))
+                .or_else(|| {
+                    // Where IPv6 itself does not work, its silence is nobody's doing.
+                    let word = if resolver.address.is_ipv4() {
+                        "ipv4"
+                    } else {
+                        "ipv6"
+                    };
+                    let works = families.iter().any(|family| family == word);
+                    works
+                        .then(|| interference::infer(catalog, resolver, observations))
+                        .flatten()
+                })
                 .into_iter()
                 .collect();
             ResolverReport {

@@ -16,6 +16,7 @@ pub(super) const EXPECT: Kind = Kind {
         "body",
         "private_root",
         "alpn",
+        "noise_root",
     ],
 };
 
@@ -103,6 +104,17 @@ pub(super) fn expect(
             protocol,
             "does not speak TLS",
         );
+        let is_noise = matches!(
+            protocol,
+            Protocol::WhatsappNoise | Protocol::WhatsappWebsocket
+        );
+        refuse(
+            &fields,
+            &["noise_root"],
+            is_noise,
+            protocol,
+            "has no Noise key",
+        );
     }
     let phrase = |key, longest| {
         let text = fields.text(key)?;
@@ -128,6 +140,9 @@ pub(super) fn expect(
         alpn: fields
             .text("alpn")
             .and_then(|text| words::alpn(&text, problems)),
+        noise_root: fields
+            .text("noise_root")
+            .and_then(|text| words::public_key(&text, "`noise_root`", problems)),
     }
 }
 

@@ -118,6 +118,9 @@ pub struct Expect {
     pub private_root: Option<String>,
     /// The selected ALPN identifier begins so.
     pub alpn: Option<String>,
+    /// Public key that vouches for a Noise server: 32 bytes in hexadecimal digits.
+    #[schemars(regex(pattern = r"^[0-9A-Fa-f]{64}$"))]
+    pub noise_root: Option<String>,
 }
 
 /// What should work if only a target is filtered.

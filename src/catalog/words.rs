@@ -7,6 +7,7 @@ use toml::Spanned;
 
 use crate::catalog::fields::Text;
 use crate::catalog::problem::{Problems, quoted};
+use crate::wire::text::unhex;
 
 /// Ids appear in reports and command lines.
 const MAX_ID: usize = 64;
@@ -243,6 +244,32 @@ pub(super) fn alpn(text: &Text<'_>, problems: &Problems<'_>) -> Option<String> {
         message,
         Some("for instance `h2` or `http/1.1`".to_owned()),
     );
+    None
+}
+
+/// A public key of 32 bytes, in lower case.
+pub(super) fn public_key(text: &Text<'_>, what: &str, problems: &Problems<'_>) -> Option<String> {
+    let key = *text.get_ref();
+    if unhex::<32>(key).is_some() {
+        return Some(key.to_ascii_lowercase());
+    }
+    let is_digit = |c: char| c.is_ascii_hexdigit();
+    let trouble = match key.chars().find(|c| !is_digit(*c)) {
+        Some(_) => "has characters other than 0-9 and a-f".to_owned(),
+        None => format!("has {} digits", key.len()),
+    };
+    let bare: String = key
+        .trim_start_matches("0x")
+        .chars()
+        .filter(|c| is_digit(*c))
+        .collect();
+    let hint = if bare != key && unhex::<32>(&bare).is_some() {
+        format!("write `{bare}`")
+    } else {
+        "a key of 32 bytes is written as 64 hexadecimal digits".to_owned()
+    };
+    let message = format!("{what} {} {trouble}", quoted(key));
+    problems.add(&text.span(), message, Some(hint));
     None
 }
 

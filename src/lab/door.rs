@@ -119,6 +119,13 @@ impl Door {
             || self.resolver(Transport::Tcp).is_some()
     }
 
+    /// Whether WhatsApp's handshake is spoken in clear.
+    pub fn is_whatsapp(&self) -> bool {
+        self.endpoints
+            .iter()
+            .any(|it| it.endpoint.protocol == Protocol::WhatsappNoise)
+    }
+
     /// Whether HTTP is spoken in clear.
     pub fn is_clear_http(&self) -> bool {
         self.endpoints

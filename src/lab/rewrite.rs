@@ -8,6 +8,7 @@ use crate::lab::authority::{Signer, root};
 use crate::lab::door::is_udp;
 use crate::lab::ports::PortMap;
 use crate::lab::town::system_resolver;
+use crate::lab::whatsapp::noise_root;
 use crate::model::catalog::{BlockPage, Catalog, Endpoint, Resolver, ResolverRole, Transport};
 
 /// Rewrites a catalog. Ids stay, so that a report reads as it would outside.
@@ -51,6 +52,9 @@ fn move_endpoint(endpoint: &mut Endpoint, atlas: &Atlas, tcp: &PortMap, udp: &Po
     // Every fixed IPv6 address is the same place.
     places.dedup();
     endpoint.addresses = places;
+    if let Some(root) = &mut endpoint.expect.noise_root {
+        *root = noise_root();
+    }
     let ports = if is_udp(endpoint.protocol) { udp } else { tcp };
     if let Some(port) = ports.get(&endpoint.port) {
         endpoint.port = *port;

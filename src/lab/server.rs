@@ -28,7 +28,7 @@ use crate::lab::life::Life;
 use crate::lab::resolver::{Speaker, serve_http, serve_stream};
 use crate::lab::rewound::Rewound;
 use crate::lab::weather::Weather;
-use crate::lab::web;
+use crate::lab::{web, websocket, whatsapp};
 use crate::model::catalog::{Resolver, Transport};
 use crate::model::technique::Interference;
 
@@ -177,6 +177,19 @@ impl Server {
         if is_honest && let Some(speaker) = self.speaker(Transport::Tcp) {
             return serve_stream(stream, speaker).await;
         }
+        // Faults of TLS are none of a server that speaks in clear.
+        let is_there = matches!(
+            self.door.face,
+            Face::Honest
+                | Face::Strict
+                | Face::Choosy
+                | Face::Narrow
+                | Face::Misconfigured
+                | Face::Misplaced
+        );
+        if is_there && self.door.is_whatsapp() && first == Some(whatsapp::FIRST) {
+            return whatsapp::serve(stream).await;
+        }
         if is_clear_http && looks_like_http(first) {
             if !self.inspector.reads_requests() {
                 return Box::pin(self.serve_http1(stream, false)).await;
@@ -248,8 +261,8 @@ impl Server {
         let service = service_fn(move |request| Arc::clone(&self).respond(request, is_tls));
         let mut http = hyper::server::conn::http1::Builder::new();
         http.max_buf_size(16 * 1024);
-        let served = http.serve_connection(TokioIo::new(stream), service).await;
-        served.map_err(io::Error::other)
+        let serving = http.serve_connection(TokioIo::new(stream), service);
+        serving.with_upgrades().await.map_err(io::Error::other)
     }
 
     async fn serve_http2<S>(self: Arc<Self>, stream: S) -> io::Result<()>
@@ -266,7 +279,7 @@ impl Server {
 
     async fn respond(
         self: Arc<Self>,
-        request: Request<Incoming>,
+        mut request: Request<Incoming>,
         is_tls: bool,
     ) -> Result<Response<Full<Bytes>>, std::convert::Infallible> {
         let is_asked = |it: &Resolver| it.path == request.uri().path();
@@ -277,6 +290,12 @@ impl Server {
             && let Some(speaker) = self.speaker(Transport::Doh)
         {
             return Ok(serve_http(request, speaker).await);
+        }
+        if is_tls
+            && self.door.face.is_at_home()
+            && let Some(response) = websocket::accept(&self.door, &mut request, &self.life)
+        {
+            return Ok(response);
         }
         let mut response = web::answer(&self.door, &request, is_tls);
         web::date(&mut response, self.door.ahead_days);

@@ -45,10 +45,7 @@ fn honest<B>(door: &Door, request: &Request<B>, is_tls: bool) -> Response<Full<B
     } else {
         Protocol::Http
     };
-    let path = request
-        .uri()
-        .path_and_query()
-        .map_or("/", http::uri::PathAndQuery::as_str);
+    let path = path_of(request);
     let mut here = door.endpoints.iter().filter(|tenant| {
         let endpoint = &tenant.endpoint;
         let is_asked = endpoint.host.is_none() || tenant.endpoint.host.as_deref() == Some(&host);
@@ -121,8 +118,16 @@ fn respond(status: u16, content: &'static str, body: String) -> Response<Full<By
     response
 }
 
+/// The path that is asked for, with its query.
+pub fn path_of<B>(request: &Request<B>) -> &str {
+    request
+        .uri()
+        .path_and_query()
+        .map_or("/", http::uri::PathAndQuery::as_str)
+}
+
 /// The host that is asked for, in lower case and without the port.
-fn host_of<B>(request: &Request<B>) -> String {
+pub fn host_of<B>(request: &Request<B>) -> String {
     let header = || request.headers().get(HOST).and_then(|it| it.to_str().ok());
     let authority = request.uri().host().or_else(header).unwrap_or_default();
     let name = authority

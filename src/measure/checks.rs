@@ -14,6 +14,7 @@ use crate::model::observation::{Observation, Step};
 
 pub mod climb;
 pub mod dns;
+pub mod exchange;
 pub mod http;
 pub mod lookup;
 pub mod tcp;

@@ -34,6 +34,13 @@ pub struct Limits {
     pub tls: Duration,
     /// HTTP from the request to the end of the body read. A freeze shows as a body that stops.
     pub http: Duration,
+    /// The app's own first message and its answer: a round trip or two, the server's work and the retransmissions at 0.2,
+    /// 0.6, 1.4 and 3 s. An upgrade to a WebSocket is one more round trip.
+    pub exchange: Duration,
+    /// Of an answer that is not the protocol, bytes read on for what it says: a block page's head.
+    pub exchange_text: usize,
+    /// One message of a WebSocket, bytes: first answers have some hundred.
+    pub websocket_message: usize,
     /// DNS over an open stream (TCP, DoT, DoH): the resolver's own work and a retransmission.
     pub dns_stream: Duration,
     /// One whole check, from its first step: above the sum of what an honest slow check needs, below the sum of all limits.
@@ -75,6 +82,9 @@ impl Default for Limits {
             connect: Duration::from_millis(4500),
             tls: Duration::from_secs(5),
             http: Duration::from_secs(6),
+            exchange: Duration::from_secs(6),
+            exchange_text: 4 << 10,
+            websocket_message: 64 << 10,
             dns_stream: Duration::from_millis(3500),
             check: Duration::from_secs(15),
             http_head: 64 << 10,
@@ -100,6 +110,8 @@ mod tests {
         assert!(limits.dns_resend.iter().all(|at| *at < limits.dns_give_up));
         assert!(limits.dns_give_up + limits.dns_listen < limits.check);
         assert!(limits.connect + limits.tls < limits.check);
+        assert!(limits.connect + limits.exchange < limits.check);
+        assert!(limits.patience_talk < limits.exchange);
         assert!(limits.patience_lookup < limits.lookup);
         assert!(limits.lookups < limits.lookup_threads);
         assert!(limits.patience_connect < limits.connect && limits.patience_talk < limits.tls);

@@ -96,6 +96,8 @@ pub struct Expect {
     pub private_root: Option<String>,
     /// The selected ALPN identifier begins so.
     pub alpn: Option<String>,
+    /// Public key that vouches for a Noise server, 64 hex digits.
+    pub noise_root: Option<String>,
 }
 
 /// What is spoken at an endpoint: a closed set, so the compiler names every place a new one needs.
@@ -254,10 +256,14 @@ impl Protocol {
 
     /// The lowest step this version does not climb yet, if any: it is reported as `not_run`, never guessed.
     pub fn first_unspoken(self) -> Option<Operation> {
-        self.ladder()
-            .iter()
-            .copied()
-            .find(|step| matches!(step, Operation::Exchange | Operation::QuicHandshake))
+        let speaks_itself = matches!(
+            self,
+            Self::WhatsappNoise | Self::WhatsappWebsocket | Self::Websocket
+        );
+        self.ladder().iter().copied().find(|step| match step {
+            Operation::Exchange => !speaks_itself,
+            step => *step == Operation::QuicHandshake,
+        })
     }
 }
 

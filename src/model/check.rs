@@ -175,6 +175,9 @@ pub struct Climb {
     /// Id of the private root that is right here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub private_root: Option<String>,
+    /// Public key that vouches for a Noise server, 64 hex digits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub noise_root: Option<String>,
     /// How the ClientHello (or, in clear, the request) is sent.
     #[serde(default, skip_serializing_if = "Hello::is_plain")]
     pub hello: Hello,

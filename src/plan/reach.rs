@@ -125,6 +125,7 @@ pub fn climb(subject: Subject, endpoint: &Endpoint, address: IpAddr, trial: u32)
             path: endpoint.path.clone(),
             look_for: endpoint.expect.contains.clone(),
             private_root: endpoint.expect.private_root.clone(),
+            noise_root: endpoint.expect.noise_root.clone(),
             hello: Hello::Plain,
             hops: None,
         }),

@@ -55,6 +55,20 @@ pub fn hex(bytes: &[u8]) -> String {
         .collect()
 }
 
+/// The bytes of exactly twice as many hexadecimal digits, in either case.
+pub fn unhex<const LENGTH: usize>(text: &str) -> Option<[u8; LENGTH]> {
+    let digit = |byte: &u8| char::from(*byte).to_digit(16);
+    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+    if pairs.len() != LENGTH || !rest.is_empty() {
+        return None;
+    }
+    let mut bytes = [0; LENGTH];
+    for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
+        *byte = u8::try_from(digit(high)? << 4 | digit(low)?).ok()?;
+    }
+    Some(bytes)
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -77,6 +91,10 @@ mod tests {
     #[test]
     fn hexadecimal_digits_are_in_order() {
         assert_eq!(hex(&[0x00, 0x16, 0xff]), "0016ff");
+        assert_eq!(unhex("0016fF"), Some([0x00, 0x16, 0xff]));
+        for wrong in ["0016f", "0016ff00", "0016fg", "00 6ff", "é16ff"] {
+            assert_eq!(unhex::<3>(wrong), None, "{wrong}");
+        }
     }
 
     proptest! {

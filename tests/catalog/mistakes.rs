@@ -204,6 +204,24 @@ fn texts_that_go_on_the_wire_are_checked() {
             &["my.toml:10:", words],
         );
     }
+    refused(
+        "protocol = \"https\"\nhosts = [\"a.example\"]\nexpect = { noise_root = \"\" }\n",
+        &["my.toml:10:", "`https` has no Noise key"],
+    );
+    let key = "0123456789abcdef".repeat(4);
+    let spaced = format!("0x{} {}", &key[..32], &key[32..]);
+    for (wrong, words) in [
+        (&key[..62], "has 62 digits".to_owned()),
+        (&key.replace('f', "g"), "characters other than".to_owned()),
+        (&spaced, format!("hint: write `{key}`")),
+    ] {
+        refused(
+            &format!(
+                "protocol = \"whatsapp_noise\"\nhosts = [\"a.example\"]\nexpect = {{ noise_root = \"{wrong}\" }}\n"
+            ),
+            &["my.toml:10:", &words],
+        );
+    }
     let long = "x".repeat(5000);
     let line = format!(
         "protocol = \"https\"\nhosts = [\"a.example\"]\nexpect = {{ body = \"{long}\" }}\n"

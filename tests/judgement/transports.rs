@@ -136,6 +136,19 @@ fn a_resolver_of_which_nothing_answers_is_down() {
 }
 
 #[test]
+fn a_family_that_does_not_work_here_blames_no_resolver() {
+    let mut world = world();
+    world.control("one/udp", 1);
+    for resolver in &mut world.catalog.resolvers {
+        if resolver.transport == Transport::Dot {
+            resolver.address = "[2001:db8::7]:853".parse().unwrap();
+        }
+    }
+    dot(&mut world, lost, 3);
+    assert!(reported(&world).techniques.is_empty());
+}
+
+#[test]
 fn a_transport_that_failed_once_names_nothing() {
     let mut world = world();
     world.control("one/udp", 1);

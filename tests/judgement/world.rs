@@ -467,6 +467,7 @@ pub fn climb_check(subject: &str, endpoint: &Endpoint, address: &str, role: Role
             path: "/".to_owned(),
             look_for: None,
             private_root: None,
+            noise_root: None,
             hello: Hello::Plain,
             hops: None,
         }),

@@ -89,10 +89,10 @@ async fn openssl_finds_both_versions_of_tls() {
 #[tokio::test]
 async fn a_protocol_that_is_not_spoken_is_read_and_not_answered() {
     let site = open("open").await;
-    let mut stream = TcpStream::connect(place_of(&site, "g.whatsapp.net", 5222))
-        .await
-        .unwrap();
-    stream.write_all(b"WA\x06\x03\x00\x00\x24").await.unwrap();
+    let centre = &site.catalog.targets[1].services[0].endpoints[0];
+    let place = (centre.addresses[0], centre.port);
+    let mut stream = TcpStream::connect(place).await.unwrap();
+    stream.write_all(&[0xef, 0x0a]).await.unwrap();
     let mut bytes = [0; 8];
     let read = tokio::time::timeout(Duration::from_millis(100), stream.read(&mut bytes)).await;
     assert!(read.is_err(), "it answered or closed");

@@ -68,17 +68,20 @@ fn resolver(name: &str, transport: Transport, address: &str, server_name: &str) 
 fn whatsapp() -> Target {
     let mut web = endpoint(Protocol::Https, "web.whatsapp.com", 443);
     web.expect.title = Some("WhatsApp Web".to_owned());
+    let key = Some("77".repeat(32));
+    let mut chat = endpoint(Protocol::WhatsappNoise, "g.whatsapp.net", 5222);
+    chat.expect.noise_root.clone_from(&key);
+    let mut web_chat = endpoint(Protocol::WhatsappWebsocket, "web.whatsapp.com", 443);
+    "/ws/chat".clone_into(&mut web_chat.path);
+    web_chat.expect.noise_root = key;
     let mut stun = endpoint(Protocol::Stun, "g.whatsapp.net", 3478);
     stun.addresses = vec!["157.240.20.51".parse().unwrap()];
     target(
         "whatsapp",
         vec![
-            service(
-                "chat",
-                true,
-                vec![endpoint(Protocol::WhatsappNoise, "g.whatsapp.net", 5222)],
-            ),
+            service("chat", true, vec![chat]),
             service("web", false, vec![web]),
+            service("web_chat", false, vec![web_chat]),
             service(
                 "media",
                 false,
@@ -131,11 +134,14 @@ fn max() -> Target {
     api.expect.status = vec![401];
     api.expect.contains = Some("verify.token".to_owned());
     let web = endpoint(Protocol::Https, "web.max.ru", 443);
+    let mut calls = endpoint(Protocol::Websocket, "videowebrtc.okcdn.ru", 443);
+    "/ws2".clone_into(&mut calls.path);
     target(
         "max",
         vec![
             service("api", true, vec![api]),
             service("web", false, vec![web]),
+            service("calls", false, vec![calls]),
         ],
     )
 }

@@ -224,15 +224,15 @@ async fn what_is_not_spoken_is_not_run_and_no_failure() {
         let _ = stream.read(&mut [0; 64]).await;
     })
     .await;
-    let mut socket = climb(Protocol::Websocket, address);
-    socket.alpn = vec!["chat".to_owned()];
+    let mut binary = climb(Protocol::MaxBinary, address);
+    binary.alpn = vec!["chat".to_owned()];
     let site = Site::new(&[&authority]);
-    let seen = site.observe(Ask::Climb(socket)).await;
+    let seen = site.observe(Ask::Climb(binary)).await;
     assert!(seen.is_success() && seen.steps.len() == 2);
     assert_eq!(tls(&seen).alpn.as_deref(), Some("chat"));
     assert_eq!(
         seen.not_run.as_deref(),
-        Some("websocket is not spoken by this version")
+        Some("max_binary is not spoken by this version")
     );
     let quic = site
         .observe(Ask::Climb(climb(Protocol::Quic, address)))

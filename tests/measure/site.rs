@@ -124,6 +124,7 @@ pub fn short() -> Limits {
         connect: ms(2000),
         tls: ms(2000),
         http: ms(2000),
+        exchange: ms(1000),
         dns_stream: ms(2000),
         patience_connect: ms(30),
         patience_talk: ms(50),
@@ -239,6 +240,7 @@ pub fn climb(protocol: Protocol, address: SocketAddr) -> Climb {
         path: "/".to_owned(),
         look_for: None,
         private_root: None,
+        noise_root: None,
         hello: Hello::Plain,
         hops: None,
     }

@@ -13,8 +13,8 @@ use blockprobe::lab::door::{Door, Face, Tenant, is_udp};
 use blockprobe::lab::life::Life;
 use blockprobe::lab::resolver::{Speaker, serve_http, serve_stream};
 use blockprobe::lab::server::Server;
-use blockprobe::lab::web;
 use blockprobe::lab::zone::{Answer, Zone};
+use blockprobe::lab::{web, websocket, whatsapp};
 use blockprobe::model::catalog::{Catalog, Endpoint, Transport};
 use bytes::Bytes;
 use http::{Request, Response};
@@ -211,6 +211,8 @@ impl Shared {
             let alpn = stream.get_ref().1.alpn_protocol().map(<[u8]>::to_vec);
             self.serve_tls(BufReader::with_capacity(1024, stream), alpn, here)
                 .await
+        } else if first.first() == Some(&whatsapp::FIRST) {
+            whatsapp::serve(stream).await
         } else if is_http(first) {
             self.serve_http1(stream, here, false).await
         } else {
@@ -255,13 +257,13 @@ impl Shared {
     {
         let service = service_fn(move |request| Arc::clone(&self).respond(request, here, is_tls));
         let http = hyper::server::conn::http1::Builder::new();
-        let served = http.serve_connection(TokioIo::new(stream), service).await;
-        served.map_err(io::Error::other)
+        let serving = http.serve_connection(TokioIo::new(stream), service);
+        serving.with_upgrades().await.map_err(io::Error::other)
     }
 
     async fn respond(
         self: Arc<Self>,
-        request: Request<Incoming>,
+        mut request: Request<Incoming>,
         here: SocketAddr,
         is_tls: bool,
     ) -> Result<Response<Full<Bytes>>, std::convert::Infallible> {
@@ -270,7 +272,12 @@ impl Shared {
             Some(speaker) if is_tls && speaker.voice.speaker.path == request.uri().path() => {
                 serve_http(request, speaker).await
             }
-            _ => web::answer(&self.door, &request, is_tls),
+            _ => {
+                let upgraded = is_tls
+                    .then(|| websocket::accept(&self.door, &mut request, &self.life))
+                    .flatten();
+                upgraded.unwrap_or_else(|| web::answer(&self.door, &request, is_tls))
+            }
         })
     }
 

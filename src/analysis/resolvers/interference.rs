@@ -178,8 +178,6 @@ fn answered_otherwise<'a>(
         other.operator == resolver.operator
             && other.role == ResolverRole::Public
             && other.transport != resolver.transport
-            // Broken IPv6 is nobody's doing: what works beside must differ in the transport alone.
-            && other.address.is_ipv6() == resolver.address.is_ipv6()
     });
     let mut answers = others.filter_map(|other| {
         let mut asked = observations.iter();

@@ -1,7 +1,7 @@
-//! One address, up a protocol's ladder: TCP, TLS, HTTP, as far as this version speaks.
+//! One address, up a protocol's ladder: TCP, TLS, HTTP and the app's own protocol, as far as this version speaks.
 
 use crate::measure::bogon;
-use crate::measure::checks::{Context, http, tcp, tls};
+use crate::measure::checks::{Context, exchange, http, tcp, tls};
 use crate::measure::trace::Stopped;
 use crate::model::catalog::Protocol;
 use crate::model::check::Climb;
@@ -16,6 +16,7 @@ pub async fn run(context: &Context, climb: &Climb) -> Result<(), Stopped> {
     }
     let ladder = climb.protocol.ladder();
     let unspoken = climb.protocol.first_unspoken();
+    let is_spoken = |step| ladder.contains(&step) && unspoken.is_none_or(|limit| step < limit);
     if ladder.first().copied() == unspoken {
         context.trace.not_run(silent_about(climb.protocol));
         return Ok(());
@@ -33,10 +34,14 @@ pub async fn run(context: &Context, climb: &Climb) -> Result<(), Stopped> {
         if ladder.contains(&Operation::HttpRoundTrip) {
             let connection = http::Connection::over_tls(stream);
             http::round_trip(context, &place, connection, climb).await?;
+        } else if is_spoken(Operation::Exchange) {
+            exchange::run(context, &place, stream, climb).await?;
         }
     } else if ladder.contains(&Operation::HttpRoundTrip) {
         let connection = http::Connection::in_clear(stream, climb);
         http::round_trip(context, &place, connection, climb).await?;
+    } else if is_spoken(Operation::Exchange) {
+        exchange::run(context, &place, stream, climb).await?;
     }
     if unspoken.is_some() {
         context.trace.not_run(silent_about(climb.protocol));
@@ -44,6 +49,7 @@ pub async fn run(context: &Context, climb: &Climb) -> Result<(), Stopped> {
     Ok(())
 }
 
-fn silent_about(protocol: Protocol) -> String {
+/// Why a climb ends below the top.
+pub fn silent_about(protocol: Protocol) -> String {
     format!("{} is not spoken by this version", protocol.word())
 }

@@ -25,7 +25,7 @@ use crate::model::observation::{Operation, Step, TlsFacts};
 use crate::wire::text;
 
 /// First bytes received that are told in hex.
-const MAX_FIRST: usize = 32;
+pub const MAX_FIRST: usize = 32;
 /// Clear text that is told, bytes.
 const MAX_CLEAR: usize = 1 << 10;
 
@@ -244,8 +244,8 @@ fn sampler(
     }
 }
 
-/// The bytes as text, if that is what they are: somebody answered in clear where TLS was due.
-fn clear_text(head: &[u8]) -> Option<String> {
+/// The bytes as text, if that is what they are: somebody answered in clear where TLS or another protocol was due.
+pub fn clear_text(head: &[u8]) -> Option<String> {
     let is_text =
         |byte: &u8| byte.is_ascii_graphic() || byte.is_ascii_whitespace() || *byte >= 0x80;
     let printable = head.iter().filter(|byte| is_text(byte)).count();

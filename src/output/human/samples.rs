@@ -409,6 +409,7 @@ fn climb(title: &str) -> Observation {
                 path: "/".to_owned(),
                 look_for: None,
                 private_root: None,
+                noise_root: None,
                 hello: Hello::Plain,
                 hops: None,
             }),

@@ -151,6 +151,7 @@ pub fn handshake(climb: &Climb, address: SocketAddr, server_name: &str) -> Climb
         alpn: offered(climb),
         path: "/".to_owned(),
         look_for: None,
+        noise_root: None,
         ..climb.clone()
     }
 }

@@ -107,6 +107,7 @@ fn climb(resolver: &Resolver, protocol: Protocol) -> Climb {
         path: "/".to_owned(),
         look_for: None,
         private_root: None,
+        noise_root: None,
         hello: Hello::Plain,
         hops: None,
     }

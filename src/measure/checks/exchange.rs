@@ -1,0 +1,219 @@
+//! The app's own first message and its answer, on a stream that stands: one loop for every protocol.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+
+use crate::measure::checks::Context;
+use crate::measure::checks::climb::silent_about;
+use crate::measure::checks::tls::{MAX_FIRST, clear_text};
+use crate::measure::limits::Limits;
+use crate::measure::places::Place;
+use crate::measure::tee::{Passed, Tee};
+use crate::measure::trace::Stopped;
+use crate::model::catalog::Protocol;
+use crate::model::check::Climb;
+use crate::model::failure::Failure;
+use crate::model::observation::{ExchangeFacts, Operation, Stage, Step};
+use crate::wire::handshake::{Handshake, Progress, Told};
+use crate::wire::text;
+
+pub mod messages;
+pub mod websocket;
+pub mod whatsapp;
+
+/// One reading. What a protocol keeps of it, it bounds itself.
+const READING: usize = 4 << 10;
+
+/// What is known so far; shared with whoever tells the facts, so that a deadline costs nothing of it.
+#[derive(Default)]
+pub struct Seen {
+    told: Told,
+    /// What carries the protocol got so far.
+    carried: Stage,
+    /// Status of the answer to an upgrade.
+    http_status: Option<u16>,
+}
+
+/// How a protocol's messages travel, and who reads them.
+struct Talk {
+    /// They travel inside a WebSocket.
+    is_in_websocket: bool,
+    /// Nothing if the upgrade is all that is wanted.
+    handshake: Option<Box<dyn Handshake + Send>>,
+    /// What is said of an answer that is not the protocol.
+    not_ours: &'static str,
+}
+
+impl Talk {
+    /// The one place where a protocol gets its messages; `None` for those that are not spoken.
+    fn of(context: &Context, climb: &Climb) -> Option<Self> {
+        let whatsapp = |is_in_websocket| Self {
+            is_in_websocket,
+            handshake: Some(Box::new(whatsapp::initiator(context, climb))),
+            not_ours: "the answer is not WhatsApp's",
+        };
+        match climb.protocol {
+            Protocol::WhatsappNoise => Some(whatsapp(false)),
+            Protocol::WhatsappWebsocket => Some(whatsapp(true)),
+            Protocol::Websocket => Some(Self {
+                is_in_websocket: true,
+                handshake: None,
+                not_ours: "the answer is not a WebSocket's",
+            }),
+            _ => None,
+        }
+    }
+}
+
+/// Says the first message and reads until the verdict is known, then lets go of the stream: nothing more is sent.
+pub async fn run<S>(
+    context: &Context,
+    place: &Place,
+    stream: S,
+    climb: &Climb,
+) -> Result<(), Stopped>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send,
+{
+    let limits = &context.room.limits;
+    let Some(talk) = Talk::of(context, climb) else {
+        context.trace.not_run(silent_about(climb.protocol));
+        return Ok(());
+    };
+    let stream = Tee::new(stream);
+    let passed = stream.passed();
+    let seen = Arc::new(Mutex::new(Seen::default()));
+    context.trace.sample(sampler(&passed, &seen));
+    place.take().await;
+    let talking = converse(stream, talk, climb, limits, &seen);
+    let patient = place.patiently(limits.patience_talk, || passed.received(), talking);
+    context
+        .trace
+        .step(Operation::Exchange, limits.exchange, patient)
+        .await
+}
+
+async fn converse<S>(
+    stream: Tee<S>,
+    talk: Talk,
+    climb: &Climb,
+    limits: &Limits,
+    seen: &Mutex<Seen>,
+) -> Result<(), Failure>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send,
+{
+    let not_ours = talk.not_ours;
+    if talk.is_in_websocket {
+        let upgraded = websocket::upgrade(stream, climb, limits, seen, not_ours).await?;
+        match (upgraded, talk.handshake) {
+            (Some(messages), Some(handshake)) => {
+                shake(messages, handshake, limits, seen, not_ours).await
+            }
+            _ => Ok(()),
+        }
+    } else if let Some(handshake) = talk.handshake {
+        shake(stream, handshake, limits, seen, not_ours).await
+    } else {
+        Ok(())
+    }
+}
+
+/// Sends what there is to send and hands over what comes, until the handshake has seen enough.
+async fn shake<S>(
+    mut stream: S,
+    mut handshake: Box<dyn Handshake + Send>,
+    limits: &Limits,
+    seen: &Mutex<Seen>,
+    not_ours: &'static str,
+) -> Result<(), Failure>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send,
+{
+    let mut buffer = vec![0; READING];
+    loop {
+        let message = handshake.send();
+        if !message.is_empty() {
+            stream.write_all(&message).await?;
+            stream.flush().await?;
+        }
+        let length = match stream.read(&mut buffer).await {
+            Err(error) if messages::is_broken_rule(&error) => {
+                return Err(Failure::Unknown(not_ours.to_owned()));
+            }
+            read => read?,
+        };
+        let bytes = buffer.get(..length).unwrap_or_default();
+        if bytes.is_empty() {
+            return Err(Failure::Eof);
+        }
+        let progress = handshake.receive(bytes);
+        lock(seen).told = handshake.told();
+        match progress {
+            Progress::More => {}
+            Progress::Done => return Ok(()),
+            Progress::Failed(_) => {
+                // Somebody else's text may come in pieces, and what it says is evidence.
+                let rest = read_on(&mut stream, &mut buffer, limits.exchange_text);
+                drop(tokio::time::timeout(limits.patience_talk, rest).await);
+                return Err(Failure::Unknown(not_ours.to_owned()));
+            }
+        }
+    }
+}
+
+/// Reads so much more, or to the end; the stream itself keeps what is told of it.
+async fn read_on<S: AsyncRead + Unpin>(stream: &mut S, buffer: &mut [u8], most: usize) {
+    let mut read = 0;
+    while read < most {
+        match stream.read(buffer).await {
+            Ok(length) if length > 0 => read += length,
+            _ => return,
+        }
+    }
+}
+
+/// Adds to the step what was seen, however it ended.
+fn sampler(
+    passed: &Arc<Passed>,
+    seen: &Arc<Mutex<Seen>>,
+) -> impl Fn(&mut Step) + Send + use<> + 'static {
+    let (passed, seen) = (Arc::clone(passed), Arc::clone(seen));
+    move |step| {
+        if step.operation != Operation::Exchange {
+            return;
+        }
+        let seen = lock(&seen);
+        let head = if step.failure.is_some() {
+            passed.head()
+        } else {
+            Vec::new()
+        };
+        let first = head.get(..MAX_FIRST).unwrap_or(&head);
+        step.exchange = Some(Box::new(ExchangeFacts {
+            sent_bytes: passed.sent(),
+            received_bytes: passed.received(),
+            first_received: (!first.is_empty()).then(|| text::hex(first)),
+            clear_text: clear_text(&head),
+            stage: seen.told.stage.max(seen.carried),
+            http_status: seen.http_status,
+            says: seen.told.says.clone(),
+            ..ExchangeFacts::default()
+        }));
+    }
+}
+
+/// New random bytes.
+pub fn random<const LENGTH: usize>(context: &Context) -> [u8; LENGTH] {
+    let mut bytes = [0; LENGTH];
+    let source = context.room.trust.provider.secure_random;
+    source
+        .fill(&mut bytes)
+        .expect("the system has random bytes");
+    bytes
+}
+
+fn lock(seen: &Mutex<Seen>) -> std::sync::MutexGuard<'_, Seen> {
+    seen.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,35 @@
+//! The first exchange of an app's own protocol without a socket: bytes out, bytes in, and how far the answer proves itself.
+
+use crate::model::observation::Stage;
+
+/// A conversation of few messages. Whoever carries the bytes asks what to send, hands over what came, and stops when told.
+pub trait Handshake {
+    /// What is to be sent now: asked once at the beginning and again after every reading. Empty: nothing.
+    fn send(&mut self) -> Vec<u8>;
+
+    /// Takes what came, in whatever pieces. Once it is over, further bytes change nothing.
+    fn receive(&mut self, bytes: &[u8]) -> Progress;
+
+    /// What is known so far.
+    fn told(&self) -> Told;
+}
+
+/// Whether the conversation goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// More bytes have to come.
+    More,
+    /// Everything that was wanted is known.
+    Done,
+    /// The peer does not speak the protocol; in fixed words.
+    Failed(&'static str),
+}
+
+/// What an answer showed so far.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Told {
+    /// How far it proves itself.
+    pub stage: Stage,
+    /// What it says, by name; bounded, and safe to show.
+    pub says: Vec<(String, String)>,
+}

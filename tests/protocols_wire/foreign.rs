@@ -1,0 +1,91 @@
+//! What others wrote: found, started and spoken to, or loudly missed.
+
+use std::env;
+use std::io::{BufRead, BufReader, Write};
+use std::path::PathBuf;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+
+/// Where `.ci/run` puts Python packages.
+pub fn packages() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target/foreign/python")
+}
+
+/// Says that something is missing; a failure where `CI` is set.
+pub fn miss(what: &str) {
+    let words = format!("NOT TESTED: {what} is not here (.ci/run installs it)");
+    assert!(env::var_os("CI").is_none(), "{words}");
+    eprintln!("{words}");
+}
+
+/// A Python script that is spoken to in lines of hexadecimal digits.
+pub struct Script {
+    child: Child,
+    to: ChildStdin,
+    from: BufReader<ChildStdout>,
+}
+
+impl Script {
+    /// Starts it, if Python and these modules are here.
+    pub fn start(modules: &[&str], text: &str, arguments: &[&str]) -> Option<Self> {
+        for module in modules {
+            let import = format!("import {module}");
+            let tried = python()
+                .args(["-c", &import])
+                .stderr(Stdio::null())
+                .status();
+            if !tried.is_ok_and(|status| status.success()) {
+                miss(&format!("Python's {module}"));
+                return None;
+            }
+        }
+        let mut child = python()
+            .args(["-c", text])
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("Python was there a moment ago");
+        let to = child.stdin.take().unwrap();
+        let from = BufReader::new(child.stdout.take().unwrap());
+        Some(Self { child, to, from })
+    }
+
+    /// Gives it bytes.
+    pub fn give(&mut self, bytes: &[u8]) {
+        let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        writeln!(self.to, "{digits}").unwrap();
+        self.to.flush().unwrap();
+    }
+
+    /// Takes a line of text.
+    pub fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.from.read_line(&mut line).unwrap();
+        assert!(!line.is_empty(), "the script ended: its complaint is above");
+        line.trim_end().to_owned()
+    }
+
+    /// Takes bytes.
+    pub fn bytes(&mut self) -> Vec<u8> {
+        let line = self.line();
+        assert_eq!(line.len() % 2, 0, "{line}");
+        let pairs = (0..line.len()).step_by(2);
+        pairs
+            .map(|at| u8::from_str_radix(&line[at..at + 2], 16).unwrap())
+            .collect()
+    }
+}
+
+impl Drop for Script {
+    fn drop(&mut self) {
+        // It may have ended by itself; then there is nothing to kill.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn python() -> Command {
+    let mut command = Command::new("python3");
+    command.env("PYTHONPATH", packages());
+    command
+}
