@@ -287,6 +287,17 @@ mod tests {
     }
 
     #[test]
+    fn every_censor_of_the_lab_is_aimed_at_somebody() {
+        let catalog = catalog::embedded();
+        for scenario in lab::scenarios() {
+            for censor in scenario.censors {
+                let aimed = censor.names.endpoints(&catalog);
+                assert!(!aimed.is_empty(), "{}", scenario.name);
+            }
+        }
+    }
+
+    #[test]
     fn what_is_as_expected_has_no_differences() {
         assert_eq!(differences(&EXPECTED, &outcome()), Vec::<String>::new());
     }

@@ -365,13 +365,10 @@ mod tests {
     }
 
     #[test]
-    fn every_censor_of_the_table_can_be_played_and_is_aimed_at_somebody() {
-        let catalog = crate::catalog::embedded();
+    fn every_censor_of_the_table_can_be_played() {
         for scenario in SCENARIOS.iter() {
             for censor in scenario.censors {
                 assert!(censor.is_playable(), "{}", scenario.name);
-                let aimed = censor.names.endpoints(&catalog);
-                assert!(!aimed.is_empty(), "{}", scenario.name);
             }
         }
     }
