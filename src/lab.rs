@@ -16,6 +16,7 @@ pub mod rewound;
 pub mod rewrite;
 pub mod scenarios;
 pub mod server;
+pub mod talk;
 pub mod town;
 pub mod weather;
 pub mod web;
@@ -37,10 +38,9 @@ use crate::lab::authority::Signer;
 use crate::lab::door::Face;
 use crate::lab::life::Life;
 use crate::lab::ports::{Place, PortMap};
-use crate::lab::resolver::Speaker;
 use crate::lab::scenarios::{HOSTILE, SCENARIOS, Scenario};
 use crate::lab::server::{BACKLOG, Server};
-use crate::lab::town::Town;
+use crate::lab::town::{Seat, Town};
 use crate::model::catalog::Catalog;
 use crate::model::line::Line;
 
@@ -208,26 +208,28 @@ fn swallow(socket: Socket) -> io::Result<[Socket; 2]> {
     Ok([socket, parked])
 }
 
-/// Lets the resolvers speak over UDP; the sockets of silent addresses come back.
+/// Lets resolvers and relays speak over UDP; the sockets of silent addresses come back.
 fn start_udp(town: &Town, sockets: Vec<(Place, Socket)>, life: &Life) -> io::Result<Vec<Socket>> {
     let mut held = Vec::new();
     for (place, socket) in sockets {
-        let speaker: Option<&Speaker> = town
-            .datagrams
-            .get(&place)
-            .and_then(|it| it.as_ref())
-            .and_then(|index| town.speakers.get(*index));
-        let Some(speaker) = speaker else {
-            held.push(socket);
-            continue;
+        let seat = town.datagrams.get(&place).copied().unwrap_or_default();
+        let speaker = match seat {
+            Seat::Resolver(index) => town.speakers.get(index),
+            Seat::Relay(_) | Seat::Nobody => None,
         };
-        let socket = UdpSocket::from_std(socket.into())?;
-        life.spawn_for_ever(resolver::serve_udp(
-            socket,
-            speaker.clone(),
-            Arc::clone(&town.weather),
-            life.clone(),
-        ));
+        match (seat, speaker) {
+            (_, Some(speaker)) => {
+                let socket = UdpSocket::from_std(socket.into())?;
+                let (speaker, weather) = (speaker.clone(), Arc::clone(&town.weather));
+                life.spawn_for_ever(resolver::serve_udp(socket, speaker, weather, life.clone()));
+            }
+            (Seat::Relay(protocol), None) => {
+                let socket = UdpSocket::from_std(socket.into())?;
+                let weather = Arc::clone(&town.weather);
+                life.spawn_for_ever(talk::serve_datagrams(socket, protocol, weather));
+            }
+            _ => held.push(socket),
+        }
     }
     Ok(held)
 }

@@ -9,7 +9,7 @@ use crate::lab::door::{Door, Face, Tenant};
 use crate::lab::fault::{Ailment, Aim, Border, Cut, Fault};
 use crate::lab::health::Health;
 use crate::lab::scenarios::Scenario;
-use crate::lab::town::Town;
+use crate::lab::town::{Seat, Town};
 use crate::lab::weather::Weather;
 use crate::model::catalog::{Catalog, Protocol, Resolver, Transport};
 
@@ -73,10 +73,12 @@ impl Town {
             Fault::Border(Border::Silent) => {
                 self.doors_of(Aim::Foreign, catalog, atlas, |it| it.face = Face::Silent);
                 self.close_resolver_doors(Face::Silent);
+                self.silence_relays(Aim::Foreign, catalog, atlas);
             }
             Fault::Border(Border::Closed) => {
                 self.doors_of(Aim::Foreign, catalog, atlas, |it| it.face = Face::Dropped);
                 self.close_resolver_doors(Face::Dropped);
+                self.silence_relays(Aim::Foreign, catalog, atlas);
             }
             Fault::CaptivePortal => {
                 for door in self.doors.values_mut() {
@@ -96,6 +98,7 @@ impl Town {
                 for door in self.doors.values_mut() {
                     door.face = Face::Closed;
                 }
+                self.silence_relays(Aim::Everybody, catalog, atlas);
             }
             // The others are played by the resolvers, the tenants and the line.
             _ => {}
@@ -108,6 +111,19 @@ impl Town {
             let mut resolvers = door.resolvers.iter();
             if resolvers.any(|(_, it)| Resolvers::Foreign.include(it)) {
                 door.face = face;
+            }
+        }
+    }
+
+    /// Nobody answers datagrams at these endpoints.
+    fn silence_relays(&mut self, aim: Aim, catalog: &Catalog, atlas: &Atlas) {
+        for endpoint in aim.endpoints(catalog) {
+            for address in atlas.addresses(endpoint) {
+                if let Some(seat @ Seat::Relay(_)) =
+                    self.datagrams.get_mut(&(address, endpoint.port))
+                {
+                    *seat = Seat::Nobody;
+                }
             }
         }
     }
@@ -129,7 +145,7 @@ impl Town {
         }
         for ((address, _), seat) in &mut self.datagrams {
             if address.is_ipv6() {
-                *seat = None;
+                *seat = Seat::Nobody;
             }
         }
     }

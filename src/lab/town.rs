@@ -16,7 +16,9 @@ use crate::lab::resolver::Speaker;
 use crate::lab::scenarios::Scenario;
 use crate::lab::weather::Weather;
 use crate::lab::zone::{Voice, Zone};
-use crate::model::catalog::{Catalog, Endpoint, Region, Resolver, ResolverRole, Transport};
+use crate::model::catalog::{
+    Catalog, Endpoint, Protocol, Region, Resolver, ResolverRole, Transport,
+};
 use crate::model::technique::Trigger;
 
 /// The port that scenarios of `address_port` are about: XMPP's, which WhatsApp and Telegram use beside 443.
@@ -25,13 +27,25 @@ const WHATSAPPS_OWN: u16 = 5222;
 /// Port of plain DNS.
 pub const DNS: u16 = 53;
 
+/// Who sits at an address and UDP port.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Seat {
+    /// Nobody.
+    #[default]
+    Nobody,
+    /// The resolver of that index.
+    Resolver(usize),
+    /// A relay that speaks this.
+    Relay(Protocol),
+}
+
 /// A scenario laid out on the lab's addresses, with the catalog's ports.
 #[derive(Debug, Default)]
 pub struct Town {
     /// What is served at each address and TCP port.
     pub doors: BTreeMap<Place, Door>,
-    /// Who answers at each address and UDP port; `None`: nobody.
-    pub datagrams: BTreeMap<Place, Option<usize>>,
+    /// Who answers at each address and UDP port.
+    pub datagrams: BTreeMap<Place, Seat>,
     /// The resolvers.
     pub speakers: Arc<[Speaker]>,
     /// Who reads server names.
@@ -88,7 +102,9 @@ impl Town {
             for address in atlas.addresses(endpoint) {
                 let place = (address, endpoint.port);
                 if is_udp(endpoint.protocol) {
-                    self.datagrams.entry(place).or_insert(None);
+                    self.datagrams
+                        .entry(place)
+                        .or_insert(Seat::Relay(endpoint.protocol));
                 } else {
                     let door = self.doors.entry(place).or_default();
                     door.endpoints.push(tenant.clone());
@@ -114,9 +130,9 @@ impl Town {
             match resolver.transport {
                 Transport::Udp => {
                     // Several resolvers cannot share one address: the first has it.
-                    let seat = self.datagrams.entry(place).or_insert(None);
-                    if seat.is_none() {
-                        *seat = Some(index);
+                    let seat = self.datagrams.entry(place).or_default();
+                    if *seat == Seat::Nobody {
+                        *seat = Seat::Resolver(index);
                     }
                 }
                 Transport::Tcp | Transport::Dot | Transport::Doh => {
@@ -182,9 +198,12 @@ impl Town {
             }
         }
         for seat in self.datagrams.values_mut() {
-            let speaker = seat.and_then(|index| self.speakers.get(index));
+            let speaker = match *seat {
+                Seat::Resolver(index) => self.speakers.get(index),
+                Seat::Relay(_) | Seat::Nobody => None,
+            };
             if speaker.is_some_and(|it| at.include(&it.voice.speaker)) {
-                *seat = None;
+                *seat = Seat::Nobody;
             }
         }
     }

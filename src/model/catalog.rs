@@ -249,6 +249,11 @@ impl Protocol {
         }
     }
 
+    /// Whether it is spoken over UDP.
+    pub fn is_udp(self) -> bool {
+        self.ladder().first() != Some(&Operation::TcpConnect)
+    }
+
     /// Whether TLS is part of the ladder.
     pub fn is_tls(self) -> bool {
         self.ladder().contains(&Operation::TlsHandshake)
@@ -256,14 +261,10 @@ impl Protocol {
 
     /// The lowest step this version does not climb yet, if any: it is reported as `not_run`, never guessed.
     pub fn first_unspoken(self) -> Option<Operation> {
-        let speaks_itself = matches!(
-            self,
-            Self::WhatsappNoise | Self::WhatsappWebsocket | Self::Websocket
-        );
-        self.ladder().iter().copied().find(|step| match step {
-            Operation::Exchange => !speaks_itself,
-            step => *step == Operation::QuicHandshake,
-        })
+        self.ladder()
+            .iter()
+            .copied()
+            .find(|step| *step == Operation::QuicHandshake)
     }
 }
 

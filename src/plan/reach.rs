@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
 use crate::model::catalog::{Catalog, Endpoint, Protocol};
-use crate::model::check::{Ask, Check, Climb, Hello};
+use crate::model::check::{Ask, Check, Climb, Hello, Payload};
 use crate::model::line::Line;
 use crate::model::observation::Operation;
 use crate::model::resolution::{Ordinary, Resolution};
@@ -127,6 +127,7 @@ pub fn climb(subject: Subject, endpoint: &Endpoint, address: IpAddr, trial: u32)
             private_root: endpoint.expect.private_root.clone(),
             noise_root: endpoint.expect.noise_root.clone(),
             hello: Hello::Plain,
+            payload: Payload::Own,
             hops: None,
         }),
     }

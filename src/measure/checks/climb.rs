@@ -21,6 +21,9 @@ pub async fn run(context: &Context, climb: &Climb) -> Result<(), Stopped> {
         context.trace.not_run(silent_about(climb.protocol));
         return Ok(());
     }
+    if climb.protocol.is_udp() {
+        return exchange::datagrams::run(context, climb).await;
+    }
     let place = room.climbs.at(climb.address.ip()).await;
     let stream = tcp::connect(context, climb.address, &place).await?;
     if ladder.contains(&Operation::TlsHandshake) {

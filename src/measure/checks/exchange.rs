@@ -12,13 +12,15 @@ use crate::measure::places::Place;
 use crate::measure::tee::{Passed, Tee};
 use crate::measure::trace::Stopped;
 use crate::model::catalog::Protocol;
-use crate::model::check::Climb;
+use crate::model::check::{Climb, Payload};
 use crate::model::failure::Failure;
 use crate::model::observation::{ExchangeFacts, Operation, Stage, Step};
-use crate::wire::handshake::{Handshake, Progress, Told};
-use crate::wire::text;
+use crate::wire::handshake::{Anything, Handshake, Progress, Told};
+use crate::wire::{max, text};
 
+pub mod datagrams;
 pub mod messages;
+pub mod telegram;
 pub mod websocket;
 pub mod whatsapp;
 
@@ -54,6 +56,25 @@ impl Talk {
             not_ours: "the answer is not WhatsApp's",
         };
         match climb.protocol {
+            _ if climb.payload == Payload::Random => Some(Self {
+                is_in_websocket: false,
+                handshake: Some(Box::new(Anything::new(random::<64>(context)))),
+                not_ours: "nothing came back",
+            }),
+            Protocol::MtprotoAbridged
+            | Protocol::MtprotoIntermediate
+            | Protocol::MtprotoObfuscated
+            | Protocol::MtprotoHttp
+            | Protocol::MtprotoWebsocket => Some(Self {
+                is_in_websocket: climb.protocol == Protocol::MtprotoWebsocket,
+                handshake: Some(telegram::client(context, climb)?),
+                not_ours: "the answer is not Telegram's",
+            }),
+            Protocol::MaxBinary | Protocol::MaxWebsocket => Some(Self {
+                is_in_websocket: climb.protocol == Protocol::MaxWebsocket,
+                handshake: Some(Box::new(max::Client::new(random(context)))),
+                not_ours: "the answer is not MAX's",
+            }),
             Protocol::WhatsappNoise => Some(whatsapp(false)),
             Protocol::WhatsappWebsocket => Some(whatsapp(true)),
             Protocol::Websocket => Some(Self {
@@ -152,7 +173,17 @@ where
         lock(seen).told = handshake.told();
         match progress {
             Progress::More => {}
-            Progress::Done => return Ok(()),
+            // A message of the protocol that answers somebody else's question proves nobody here; a transport error is a
+            // server's own word, although it echoes nothing.
+            Progress::Done => {
+                let told = handshake.told();
+                let is_answer = told.stage >= Stage::Bound || told.said("error").is_some();
+                return if is_answer || handshake.takes_anything() {
+                    Ok(())
+                } else {
+                    Err(Failure::Unknown(not_ours.to_owned()))
+                };
+            }
             Progress::Failed(_) => {
                 // Somebody else's text may come in pieces, and what it says is evidence.
                 let rest = read_on(&mut stream, &mut buffer, limits.exchange_text);
@@ -212,6 +243,11 @@ pub fn random<const LENGTH: usize>(context: &Context) -> [u8; LENGTH] {
         .fill(&mut bytes)
         .expect("the system has random bytes");
     bytes
+}
+
+/// A lock that a panic elsewhere does not take away.
+pub fn lock_any<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn lock(seen: &Mutex<Seen>) -> std::sync::MutexGuard<'_, Seen> {

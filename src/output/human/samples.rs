@@ -3,7 +3,7 @@
 use std::io;
 
 use crate::model::catalog::{Definitions, Protocol, Transport};
-use crate::model::check::{Ask, Check, Climb, Hello, RecordType, Role, Round};
+use crate::model::check::{Ask, Check, Climb, Hello, Payload, RecordType, Role, Round};
 use crate::model::failure::Failure;
 use crate::model::observation::{
     DnsAnswer, DnsFacts, DnsReply, HttpFacts, Observation, Operation, Step, TlsFacts,
@@ -411,6 +411,7 @@ fn climb(title: &str) -> Observation {
                 private_root: None,
                 noise_root: None,
                 hello: Hello::Plain,
+                payload: Payload::Own,
                 hops: None,
             }),
         ),
