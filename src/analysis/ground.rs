@@ -1,9 +1,11 @@
 //! The line itself: its regime, what works on it, and what its resolvers do to everybody.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use crate::analysis::control::OtherVantage;
 use crate::analysis::everything;
 use crate::analysis::evidence::is_proof;
 use crate::analysis::resolvers;
@@ -30,6 +32,7 @@ pub struct Ground {
     /// Ids of resolvers that answered a control name; `None` is the system's own view.
     answering: BTreeSet<Option<String>>,
     hijacked: BTreeSet<String>,
+    other: Option<Arc<OtherVantage>>,
 }
 
 impl Ground {
@@ -56,6 +59,7 @@ impl Ground {
             notes: notes.to_vec(),
             answering,
             hijacked: hijacked.keys().cloned().collect(),
+            other: None,
         };
         ground.regime = regime(catalog, &states, observations);
         ground
@@ -80,6 +84,19 @@ impl Ground {
     /// Whether somebody else answers at that resolver's address.
     pub fn is_hijacked(&self, resolver: &str) -> bool {
         self.hijacked.contains(resolver)
+    }
+
+    /// The same ground, with another vantage's report beside it; the user is told how far that one is used.
+    #[must_use]
+    pub fn beside(mut self, other: Arc<OtherVantage>) -> Self {
+        self.notes.push(other.note());
+        self.other = Some(other);
+        self
+    }
+
+    /// The other vantage, if there is one and it says anything of this run.
+    pub fn other(&self) -> Option<&OtherVantage> {
+        self.other.as_deref().filter(|other| other.speaks())
     }
 
     /// Whether a family works on this line at all.
@@ -116,7 +133,7 @@ impl Ground {
                 .push("Names are resolved, but nothing else passes".to_owned());
         }
         if let Some(seconds) = clock_error(started_at, observations)
-            && seconds.abs() > MAX_CLOCK_ERROR_S
+            && seconds.unsigned_abs() > MAX_CLOCK_ERROR_S
         {
             self.notes.push(format!(
                 "The clock of this machine is wrong by about {} minutes: certificates may look expired",
@@ -148,6 +165,12 @@ impl Ground {
 
 /// State of the whole line, by what its controls showed.
 fn regime(catalog: &Catalog, states: &[(&Control, State)], observations: &[Observation]) -> Regime {
+    // What is spoken over UDP is shut on many honest networks: it is there for contrast and says nothing of the line.
+    let states: Vec<(&Control, State)> = states
+        .iter()
+        .copied()
+        .filter(|(control, _)| !control.endpoint.protocol.is_udp())
+        .collect();
     let operators = |wanted: State, region: Option<Region>| -> BTreeSet<&str> {
         states
             .iter()
@@ -249,7 +272,7 @@ fn foreign_resolver_answers(catalog: &Catalog, observations: &[Observation]) -> 
 }
 
 /// Facts 2.8: certificates and MTProto tolerate some minutes.
-const MAX_CLOCK_ERROR_S: i64 = 300;
+const MAX_CLOCK_ERROR_S: u64 = 300;
 
 /// What a control showed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,6 +5,8 @@ pub mod false_answer;
 pub mod http_host;
 pub mod injected_answer;
 pub mod lying_resolver;
+pub mod other_vantage;
+pub mod protocol;
 pub mod server_name;
 pub mod tls_fingerprint;
 
@@ -72,6 +74,9 @@ const RULES: &[Rule] = &[
     server_name::infer,
     tls_fingerprint::infer,
     http_host::infer,
+    protocol::infer,
+    // What another vantage saw settles what was named before.
+    other_vantage::infer,
 ];
 
 /// Observations one technique refers to; the report holds all the others too.

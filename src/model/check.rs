@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::catalog::Protocol;
 
+/// The subject of checks of the line itself.
+pub const GROUND: &str = "ground";
+
 /// One planned measurement. Two checks with the same id are the same measurement.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Check {
@@ -206,10 +209,6 @@ pub enum Payload {
 
 impl Payload {
     /// Whether nothing is changed.
-    #[expect(
-        clippy::trivially_copy_pass_by_ref,
-        reason = "serde asks for a reference"
-    )]
     pub const fn is_own(&self) -> bool {
         matches!(self, Self::Own)
     }
@@ -240,10 +239,6 @@ pub fn parent_of(name: &str) -> &str {
 
 impl Hello {
     /// Whether nothing is changed.
-    #[expect(
-        clippy::trivially_copy_pass_by_ref,
-        reason = "serde asks for a reference"
-    )]
     pub const fn is_plain(&self) -> bool {
         matches!(self, Self::Plain)
     }

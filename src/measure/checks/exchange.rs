@@ -55,12 +55,7 @@ impl Talk {
             handshake: Some(Box::new(whatsapp::initiator(context, climb))),
             not_ours: "the answer is not WhatsApp's",
         };
-        match climb.protocol {
-            _ if climb.payload == Payload::Random => Some(Self {
-                is_in_websocket: false,
-                handshake: Some(Box::new(Anything::new(random::<64>(context)))),
-                not_ours: "nothing came back",
-            }),
+        let talk = match climb.protocol {
             Protocol::MtprotoAbridged
             | Protocol::MtprotoIntermediate
             | Protocol::MtprotoObfuscated
@@ -83,6 +78,24 @@ impl Talk {
                 not_ours: "the answer is not a WebSocket's",
             }),
             _ => None,
+        };
+        match climb.payload {
+            Payload::Random => talk.map(|talk| talk.with_noise(context)),
+            Payload::Own | Payload::WithoutCookie => talk,
+        }
+    }
+}
+
+impl Talk {
+    /// Random bytes, as many as the protocol's own first message has.
+    fn with_noise(self, context: &Context) -> Self {
+        let length = self.handshake.map_or(0, |mut own| own.send().len());
+        let noise: [u8; 256] = random(context);
+        let noise = noise.get(..length).unwrap_or(&noise).to_vec();
+        Self {
+            is_in_websocket: false,
+            handshake: Some(Box::new(Anything::new(noise))),
+            not_ours: "nothing came back",
         }
     }
 }
@@ -107,7 +120,8 @@ where
     let seen = Arc::new(Mutex::new(Seen::default()));
     context.trace.sample(sampler(&passed, &seen));
     place.take().await;
-    let talking = converse(stream, talk, climb, limits, &seen);
+    // Boxed: the buffers of a WebSocket are large, and most climbs have none.
+    let talking = Box::pin(converse(stream, talk, climb, limits, &seen));
     let patient = place.patiently(limits.patience_talk, || passed.received(), talking);
     context
         .trace
