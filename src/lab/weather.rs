@@ -54,7 +54,7 @@ impl Weather {
         let Some(cut) = self.cut else {
             return;
         };
-        let is_due = heard == cut.after || (cut.again && heard % cut.after.max(1) == 0);
+        let is_due = heard == cut.after || (cut.again && heard.is_multiple_of(cut.after.max(1)));
         if !is_due || self.is_cut.send_replace(true) {
             return;
         }
