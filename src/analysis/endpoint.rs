@@ -12,7 +12,7 @@ use crate::model::check::Climb;
 use crate::model::failure::Failure;
 use crate::model::observation::{Observation, Operation};
 use crate::model::report::{Confidence, EndpointReport, EndpointStatus, Regime};
-use crate::model::resolution::{Ordinary, Resolution};
+use crate::model::resolution::Ordinary;
 use crate::model::technique::{Interference, Trigger};
 
 /// Why nothing follows from a relay's silence.
@@ -202,11 +202,10 @@ fn climbed(
     paged: bool,
 ) -> Met {
     let open = evidence.ground.regime == Regime::Open;
-    let honest = endpoint
+    let honest: Vec<IpAddr> = endpoint
         .host
         .as_deref()
-        .and_then(|host| evidence.resolution(host))
-        .map(Resolution::contrast_addresses)
+        .map(|host| evidence.honest_addresses(host))
         .unwrap_or_default();
     let is_honest = |climb: &Climb| {
         let address = climb.address.ip();

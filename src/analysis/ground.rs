@@ -346,9 +346,12 @@ fn state_of(control: &Control, observation: &Observation) -> State {
     let tls = observation
         .step(Operation::TlsHandshake)
         .and_then(|step| step.tls.as_deref());
-    if tls.is_some_and(|tls| !tls.chain.is_empty() || tls.clear_text.is_some())
-        && observation.failure().is_some()
-    {
+    // A handshake that ran out of time after the chain says nothing of whose chain it is.
+    let is_unfinished = matches!(
+        observation.failure(),
+        None | Some(Failure::GenericTimeout | Failure::TimedOut)
+    );
+    if tls.is_some_and(|tls| !tls.chain.is_empty() || tls.clear_text.is_some()) && !is_unfinished {
         return State::SomebodyElse;
     }
     if observation.is_success()

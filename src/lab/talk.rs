@@ -1,6 +1,7 @@
 //! Servers of one question and one answer, on a stream, in the messages of a WebSocket, or in datagrams.
 
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
@@ -11,6 +12,7 @@ use tokio::net::UdpSocket;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 
+use crate::lab::weather::Weather;
 use crate::model::catalog::Protocol;
 use crate::wire::mtproto::message::PRODUCTION;
 use crate::wire::reading::Reply;
@@ -94,7 +96,7 @@ where
 }
 
 /// Answers datagrams for as long as the site lives.
-pub async fn serve_datagrams(socket: UdpSocket, protocol: Protocol) {
+pub async fn serve_datagrams(socket: UdpSocket, protocol: Protocol, weather: Arc<Weather>) {
     let mut bytes = [0; 2048];
     loop {
         // An ICMP error for an earlier reply ends nothing.
@@ -102,6 +104,9 @@ pub async fn serve_datagrams(socket: UdpSocket, protocol: Protocol) {
             tokio::task::yield_now().await;
             continue;
         };
+        if weather.is_cut() || weather.loses() || weather.loses() {
+            continue;
+        }
         let request = bytes.get(..length).unwrap_or_default();
         let answer = match protocol {
             Protocol::TelegramReflector => reflector::answer(request, peer, now()),

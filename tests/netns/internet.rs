@@ -8,7 +8,7 @@ use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use blockprobe::lab::authority::{Leaf, Signer, certify};
+use blockprobe::lab::authority::{Leaf, Signer, Validity, certify};
 use blockprobe::lab::door::{Door, Face, Tenant, is_udp};
 use blockprobe::lab::life::Life;
 use blockprobe::lab::resolver::{Speaker, serve_http, serve_stream};
@@ -139,6 +139,7 @@ impl World {
                 let speaker = |voice| Speaker {
                     zone: Arc::clone(&zone),
                     voice: Arc::new(voice),
+                    health: Arc::default(),
                 };
                 (address, voices.into_iter().map(speaker).collect())
             })
@@ -167,7 +168,11 @@ impl World {
             for address in endpoint.addresses.iter().copied().chain(host) {
                 let socket = bind(Type::DGRAM, (address, endpoint.port).into())?;
                 let socket = UdpSocket::from_std(socket.into())?;
-                life.spawn_for_ever(talk::serve_datagrams(socket, endpoint.protocol));
+                life.spawn_for_ever(talk::serve_datagrams(
+                    socket,
+                    endpoint.protocol,
+                    Arc::default(),
+                ));
             }
         }
         let shared = Arc::new(Shared {
@@ -361,7 +366,7 @@ fn tenant(endpoint: Endpoint) -> Tenant {
     Tenant {
         endpoint,
         status: None,
-        is_expired: false,
+        validity: Validity::Lasting,
     }
 }
 
@@ -411,7 +416,7 @@ impl ResolvesServerCert for AnyName {
         certify(&Leaf {
             signer: Signer::Public,
             name: name.to_owned(),
-            is_expired: false,
+            validity: Validity::Lasting,
         })
         .ok()
     }

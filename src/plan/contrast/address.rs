@@ -34,10 +34,9 @@ pub fn checks<'a>(
     endpoints: impl Iterator<Item = &'a Endpoint>,
     seen: &Seen,
 ) -> Vec<Check> {
+    // What is spoken over UDP leaves its ports closed to TCP, and a refusal there would speak for the whole address.
     let ports: BTreeSet<u16> = endpoints
-        .filter(|endpoint| {
-            endpoint.protocol.first_unspoken() != endpoint.protocol.ladder().first().copied()
-        })
+        .filter(|endpoint| !endpoint.protocol.is_udp())
         .map(|endpoint| endpoint.port)
         .collect();
     let mut tried: BTreeMap<IpAddr, BTreeSet<u16>> = BTreeMap::new();
