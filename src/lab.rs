@@ -40,6 +40,7 @@ use crate::lab::life::Life;
 use crate::lab::ports::{Place, PortMap};
 use crate::lab::scenarios::{HOSTILE, SCENARIOS, Scenario};
 use crate::lab::server::{BACKLOG, Server};
+use crate::lab::talk::Way;
 use crate::lab::town::{Seat, Town};
 use crate::model::catalog::Catalog;
 use crate::model::line::Line;
@@ -225,8 +226,11 @@ fn start_udp(town: &Town, sockets: Vec<(Place, Socket)>, life: &Life) -> io::Res
             }
             (Seat::Relay(protocol), None) => {
                 let socket = UdpSocket::from_std(socket.into())?;
-                let weather = Arc::clone(&town.weather);
-                life.spawn_for_ever(talk::serve_datagrams(socket, protocol, weather));
+                let way = Way {
+                    weather: Arc::clone(&town.weather),
+                    knows_stun: town.inspector.knows_stun(),
+                };
+                life.spawn_for_ever(talk::serve_datagrams(socket, protocol, way));
             }
             _ => held.push(socket),
         }

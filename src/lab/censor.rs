@@ -239,6 +239,7 @@ impl Censor {
                 | Trigger::ServerNameAtAddress
                 | Trigger::TlsFingerprint
                 | Trigger::HttpHost
+                | Trigger::Protocol
         )
     }
 }

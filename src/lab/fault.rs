@@ -137,6 +137,8 @@ pub enum Aim {
     Spare(&'static str),
     /// The target's endpoints at a domain or below it.
     Below(&'static str, &'static str),
+    /// The endpoints of one of the target's services.
+    Service(&'static str, &'static str),
     /// Controls, by id.
     Controls(&'static [&'static str]),
     /// Every control.
@@ -160,6 +162,7 @@ impl Aim {
             | Self::AllButFirst(target)
             | Self::OneOfEachPool(target)
             | Self::Spare(target)
+            | Self::Service(target, _)
             | Self::Below(target, _) => target == id,
             Self::Controls(_) | Self::EveryControl => false,
             Self::Everybody => true,
@@ -205,6 +208,7 @@ impl Aim {
                 endpoints.retain(|endpoint| spare.is_some() && endpoint.host.as_deref() == spare);
                 endpoints
             }
+            Self::Service(_, id) => endpoints_of(target, |service| service.id == id),
             Self::Below(_, domain) => {
                 let mut endpoints = all();
                 endpoints.retain(|endpoint| {

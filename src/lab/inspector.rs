@@ -1,5 +1,6 @@
 //! A box that reads the beginning of every connection, and what it then does to it.
 
+use std::collections::BTreeSet;
 use std::future::pending;
 use std::io;
 use std::sync::Arc;
@@ -17,7 +18,7 @@ use crate::lab::censor::{Censor, Lie, Sight, is_at_or_below};
 use crate::lab::door::{Door, Tenant};
 use crate::lab::fault::{Aim, Border, Fault};
 use crate::lab::scenarios::Scenario;
-use crate::model::catalog::{Catalog, Region};
+use crate::model::catalog::{Catalog, Protocol, Region};
 use crate::model::technique::{Interference, Trigger};
 
 /// A fatal `unrecognized_name`, as a record of TLS 1.2.
@@ -33,6 +34,7 @@ const SHORT: usize = 600;
 #[derive(Clone, Debug, Default)]
 pub struct Inspector {
     rules: Vec<Rule>,
+    signatures: Vec<(Protocol, Met)>,
 }
 
 #[derive(Clone, Debug)]
@@ -90,7 +92,29 @@ impl Inspector {
         let faults = faults.filter_map(|fault| rule_of_fault(*fault, catalog));
         Self {
             rules: censors.chain(faults).collect(),
+            signatures: signatures(scenario, catalog),
         }
+    }
+
+    /// What is done to a connection in clear whose first bytes are an app's own, wherever it leads.
+    pub fn signature(&self, first: &[u8]) -> Option<Met> {
+        let is_begun = |protocol: Protocol| match protocol {
+            Protocol::WhatsappNoise => first.starts_with(b"WA\x06"),
+            Protocol::MtprotoAbridged => first.starts_with(&[0xef]),
+            Protocol::MtprotoIntermediate => first.starts_with(&[0xee; 4]),
+            Protocol::MtprotoHttp => first.starts_with(b"POST /api"),
+            _ => false,
+        };
+        let mut known = self.signatures.iter();
+        known
+            .find(|(protocol, _)| is_begun(*protocol))
+            .map(|(_, met)| *met)
+    }
+
+    /// Whether datagrams with STUN's magic cookie are dropped, wherever they lead.
+    pub fn knows_stun(&self) -> bool {
+        let mut known = self.signatures.iter();
+        known.any(|(protocol, _)| *protocol == Protocol::Stun)
     }
 
     /// Whether anybody reads requests in clear.
@@ -126,6 +150,23 @@ impl Rule {
             LooksAt::Nothing => begun.is_tls,
         }
     }
+}
+
+/// The protocols in clear of the endpoints aimed at, by their first bytes.
+fn signatures(scenario: &Scenario, catalog: &Catalog) -> Vec<(Protocol, Met)> {
+    let censors = scenario.censors.iter();
+    let by_bytes = censors.filter(|it| it.technique.trigger == Trigger::Protocol);
+    by_bytes
+        .flat_map(|censor| {
+            let met = Met {
+                interference: censor.technique.interference,
+                page: censor.lie,
+            };
+            let aimed = censor.names.endpoints(catalog);
+            let protocols: BTreeSet<Protocol> = aimed.iter().map(|it| it.protocol).collect();
+            protocols.into_iter().map(move |protocol| (protocol, met))
+        })
+        .collect()
 }
 
 fn rule_of(censor: &Censor, catalog: &Catalog) -> Option<Rule> {

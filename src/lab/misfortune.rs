@@ -50,6 +50,9 @@ impl Town {
     pub fn suffer(&mut self, fault: Fault, catalog: &Catalog, atlas: &Atlas) {
         if let Some((aim, face)) = face_of(fault) {
             self.doors_of(aim, catalog, atlas, |it| it.face = face);
+            if matches!(face, Face::Closed | Face::Dropped) {
+                self.silence_relays(aim, catalog, atlas);
+            }
         }
         match fault {
             Fault::SlowServer(aim, milliseconds) => {

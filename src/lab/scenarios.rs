@@ -5,6 +5,7 @@ mod dns;
 mod hostile;
 mod line;
 mod names;
+mod protocols;
 mod resolvers;
 mod servers;
 mod stacked;
@@ -73,6 +74,7 @@ pub static SCENARIOS: LazyLock<Vec<Scenario>> = LazyLock::new(|| {
         line::LINE,
         names::NAMES,
         servers::SERVERS,
+        protocols::PROTOCOLS,
         stacked::STACKED,
         connections::CONNECTIONS,
         resolvers::RESOLVERS,

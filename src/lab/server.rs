@@ -125,6 +125,9 @@ impl Server {
         }
         let mut stream = BufReader::with_capacity(BUFFER, stream);
         let first = stream.fill_buf().await?.first().copied();
+        if let Some(met) = self.inspector.signature(stream.buffer()) {
+            return inspector::end(met, stream.into_inner()).await;
+        }
         let is_honest = !matches!(self.door.face, Face::Portal | Face::BlockPage);
         let is_clear_http = self.door.is_clear_http() || !is_honest;
         let is_tls = first == Some(HANDSHAKE) || (is_honest && !self.door.is_clear());

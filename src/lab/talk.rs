@@ -95,8 +95,17 @@ where
     Ok(())
 }
 
+/// What lies between a client and a server of datagrams.
+#[derive(Clone, Debug, Default)]
+pub struct Way {
+    /// What is lost.
+    pub weather: Arc<Weather>,
+    /// Somebody drops what has STUN's magic cookie.
+    pub knows_stun: bool,
+}
+
 /// Answers datagrams for as long as the site lives.
-pub async fn serve_datagrams(socket: UdpSocket, protocol: Protocol, weather: Arc<Weather>) {
+pub async fn serve_datagrams(socket: UdpSocket, protocol: Protocol, way: Way) {
     let mut bytes = [0; 2048];
     loop {
         // An ICMP error for an earlier reply ends nothing.
@@ -104,10 +113,12 @@ pub async fn serve_datagrams(socket: UdpSocket, protocol: Protocol, weather: Arc
             tokio::task::yield_now().await;
             continue;
         };
-        if weather.is_cut() || weather.loses() || weather.loses() {
+        let request = bytes.get(..length).unwrap_or_default();
+        let is_filtered = way.knows_stun && request.get(4..8) == Some(&stun::COOKIE);
+        let weather = &way.weather;
+        if is_filtered || weather.is_cut() || weather.loses() || weather.loses() {
             continue;
         }
-        let request = bytes.get(..length).unwrap_or_default();
         let answer = match protocol {
             Protocol::TelegramReflector => reflector::answer(request, peer, now()),
             Protocol::Stun | Protocol::Turn | Protocol::Commnat => {

@@ -171,7 +171,7 @@ impl World {
                 life.spawn_for_ever(talk::serve_datagrams(
                     socket,
                     endpoint.protocol,
-                    Arc::default(),
+                    talk::Way::default(),
                 ));
             }
         }
