@@ -139,6 +139,7 @@ fn play(scenario: &Scenario) -> std::io::Result<Vec<Verdict>> {
             catalog: site.catalog.clone(),
             line: site.line.clone(),
             label: None,
+            control: None,
             timeout: Some(PATIENCE),
             concurrency: CONCURRENCY,
             cancel: CancellationToken::new(),

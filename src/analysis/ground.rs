@@ -346,6 +346,10 @@ fn state_of(control: &Control, observation: &Observation) -> State {
     let tls = observation
         .step(Operation::TlsHandshake)
         .and_then(|step| step.tls.as_deref());
+    // The control's own certificate out of its time: its operator's fault or this machine's clock, and no word on the line.
+    if observation.failure() == Some(&Failure::SslInvalidCertificate) {
+        return State::NotMeasured;
+    }
     // A handshake that ran out of time after the chain says nothing of whose chain it is.
     let is_unfinished = matches!(
         observation.failure(),

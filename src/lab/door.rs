@@ -211,7 +211,13 @@ impl Door {
             name: name.to_owned(),
             validity: self.validity(),
         };
-        let tenants = self.endpoints.iter().filter_map(Tenant::leaf);
+        let tenants = self.endpoints.iter().filter_map(Tenant::leaf).map(|leaf| {
+            let validity = match leaf.validity {
+                Validity::Lasting => self.validity(),
+                ended => ended,
+            };
+            Leaf { validity, ..leaf }
+        });
         let resolvers = self.resolvers.iter();
         let named = resolvers.filter_map(|(_, it)| it.server_name.as_deref().map(public));
         let mut leaves: Vec<Leaf> = Vec::new();

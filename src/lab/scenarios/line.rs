@@ -130,13 +130,13 @@ pub(super) const LINE: &[Scenario] = &[
         "clock_a_year_ahead",
         "This machine's clock is a year ahead: every certificate has ended",
         &[Fault::Clock(365)],
-        nobody_accused(None),
+        nobody_accused(Some(Regime::Open)),
     ),
     innocent(
         "clock_a_year_behind",
         "This machine's clock is a year behind: no certificate is good yet",
         &[Fault::Clock(-365)],
-        nobody_accused(None),
+        nobody_accused(Some(Regime::Open)),
     ),
     innocent(
         "local_proxy",
