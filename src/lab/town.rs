@@ -175,6 +175,10 @@ impl Town {
         if censor.is_at_resolvers() {
             return self.close_resolvers(censor.at, face);
         }
+        // An address that is cut off is cut off for datagrams too.
+        if censor.technique.trigger == Trigger::Address && face == Face::Dropped {
+            self.silence_relays(censor.names, catalog, atlas);
+        }
         let endpoints = censor.names.endpoints(catalog);
         let all: BTreeSet<u16> = self.doors.keys().map(|(_, port)| *port).collect();
         let ports = match censor.technique.trigger {
