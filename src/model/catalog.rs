@@ -414,7 +414,7 @@ impl BlockPage {
     pub fn is(&self, http: &HttpFacts) -> bool {
         let leads_to_it = http
             .redirect_host()
-            .is_some_and(|host| self.hosts.iter().any(|known| *known == host));
+            .is_some_and(|host| self.hosts.contains(&host));
         let body = http.body.as_deref().unwrap_or_default();
         leads_to_it || self.texts.iter().any(|text| body.contains(text.as_str()))
     }
