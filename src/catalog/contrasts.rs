@@ -133,6 +133,13 @@ fn operator(fields: &Fields<'_>) -> Option<String> {
     words::id(&text, "operator", fields.problems())
 }
 
+/// Where a target is at home; abroad by default.
+pub(super) fn region_or_foreign(fields: &Fields<'_>) -> Region {
+    let text = fields.text("region");
+    text.and_then(|text| word(&text, "region", REGIONS, fields.problems()))
+        .unwrap_or(Region::Foreign)
+}
+
 fn region(fields: &Fields<'_>) -> Option<Region> {
     let text = fields.required_text("region")?;
     word(&text, "region", REGIONS, fields.problems())

@@ -47,6 +47,9 @@ pub struct Target {
     /// What a person calls it.
     #[schemars(length(min = 1, max = 100))]
     pub name: String,
+    /// Whether it is at home in the country whose censorship is looked at; `foreign` by default.
+    #[schemars(default)]
+    pub region: Option<Region>,
     /// What it does for a person.
     #[schemars(length(min = 1))]
     pub service: Vec<Service>,

@@ -308,6 +308,7 @@ mod tests {
     fn catalog(services: Vec<Service>) -> Catalog {
         let target = Target {
             id: "chat".to_owned(),
+            region: crate::model::catalog::Region::Foreign,
             name: "Chat".to_owned(),
             services,
         };

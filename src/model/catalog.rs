@@ -43,6 +43,17 @@ pub struct Target {
     pub name: String,
     /// What it does for a person.
     pub services: Vec<Service>,
+    /// Whether it is at home in the country whose censorship is looked at.
+    #[serde(default = "foreign", skip_serializing_if = "is_foreign")]
+    pub region: Region,
+}
+
+const fn foreign() -> Region {
+    Region::Foreign
+}
+
+fn is_foreign(region: &Region) -> bool {
+    *region == Region::Foreign
 }
 
 /// What a target does for a person: chat, web, registration, media, calls, push.

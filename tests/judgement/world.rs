@@ -494,6 +494,7 @@ pub fn catalog() -> Catalog {
     Catalog {
         targets: vec![Target {
             id: "target".to_owned(),
+            region: blockprobe::model::catalog::Region::Foreign,
             name: "Target".to_owned(),
             services: vec![Service {
                 id: "web".to_owned(),

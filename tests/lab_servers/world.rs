@@ -45,6 +45,7 @@ fn service(id: &str, essential: bool, endpoints: Vec<Endpoint>) -> Service {
 fn target(id: &str, services: Vec<Service>) -> Target {
     Target {
         id: id.to_owned(),
+        region: Region::Foreign,
         name: id.to_owned(),
         services,
     }
