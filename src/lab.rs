@@ -220,7 +220,12 @@ fn start_udp(town: &Town, sockets: Vec<(Place, Socket)>, life: &Life) -> io::Res
             }
             (Seat::Relay(protocol), None) => {
                 let socket = UdpSocket::from_std(socket.into())?;
-                life.spawn_for_ever(talk::serve_datagrams(socket, protocol));
+                match town.described.get(&place).cloned() {
+                    Some(custom) => {
+                        life.spawn_for_ever(talk::serve_described_datagrams(socket, custom));
+                    }
+                    None => life.spawn_for_ever(talk::serve_datagrams(socket, protocol)),
+                }
             }
             _ => held.push(socket),
         }

@@ -149,6 +149,7 @@ mod tests {
             server_name: None,
             path: "/".to_owned(),
             alpn: Vec::new(),
+            custom: None,
             expect: Expect::default(),
         }
     }
