@@ -51,13 +51,11 @@ impl Client {
         match (climb.protocol, climb.payload) {
             (Protocol::CustomUdp, payload) => {
                 let own = climb.custom.as_deref().cloned().unwrap_or_default();
-                match payload {
-                    Payload::Random => Self::Noise(noise(context, own.send.0.len())),
-                    _ => {
-                        let pattern = Box::new(custom::Pattern::new(&own));
-                        Self::Custom(own.send.0, pattern)
-                    }
+                if payload == Payload::Random {
+                    return Self::Noise(noise(context, own.send.0.len()));
                 }
+                let pattern = Box::new(custom::Pattern::new(&own));
+                Self::Custom(own.send.0, pattern)
             }
             (_, Payload::Random) => Self::Noise(random::<20>(context).to_vec()),
             (Protocol::TelegramReflector, _) => {
