@@ -468,7 +468,7 @@ pub fn climb_check(subject: &str, endpoint: &Endpoint, address: &str, role: Role
             look_for: None,
             private_root: None,
             noise_root: None,
-            custom: None,
+            custom: endpoint.custom.clone(),
             hello: Hello::Plain,
             payload: Payload::Own,
             hops: None,

@@ -91,16 +91,19 @@ fn a_protocol_of_ones_own_works_and_another_answer_is_told() {
 }
 
 #[test]
-fn its_first_message_kept_from_passing_is_told_from_a_silent_server() {
+fn its_first_message_torn_down_on_the_way_is_named() {
     play(|| {
         let played = Scene {
-            router: "iptables -A FORWARD -p tcp -m string --string PING --algo bm -j DROP"
+            router: "iptables -A FORWARD -p tcp -m string --string PING --algo bm \
+                -j REJECT --reject-with tcp-reset"
                 .to_owned(),
-            ..scene("described_drop")
+            ..scene("described_reset")
         }
         .play();
-        played
-            .expect_line(Regime::Open, 0)
-            .expect("store", Status::Blocked, &["protocol/drop"]);
+        played.expect_line(Regime::Open, 0).expect_confirmed(
+            "store",
+            Status::Blocked,
+            &["protocol/reset"],
+        );
     });
 }
