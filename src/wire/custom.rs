@@ -192,9 +192,6 @@ pub fn honest_answer(custom: &Custom) -> Cow<'_, [u8]> {
 
 #[cfg(test)]
 mod tests {
-    use proptest::collection::vec;
-    use proptest::prelude::*;
-
     use super::*;
     use crate::model::custom::Octets;
 
@@ -303,43 +300,6 @@ mod tests {
         for custom in [custom(b"+PONG", b"x", None), custom(b"", b"", None)] {
             let answer = honest_answer(&custom);
             assert_eq!(verdict(&custom, &[&answer]).0, Progress::Done);
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn no_split_changes_the_verdict(
-            answer in vec(prop::sample::select(&b"ab+\n\xff"[..]), 1..60),
-            cuts in vec(0_usize..60, 0..6),
-            prefix in vec(prop::sample::select(&b"ab+"[..]), 0..3),
-            contains in vec(prop::sample::select(&b"ab\n"[..]), 0..3),
-            regex in prop::sample::select(vec![None, Some("a+b"), Some("^[ab]*\\+"), Some("(?m)^b"), Some("\\xff.")]),
-        ) {
-            let custom = custom(&prefix, &contains, regex);
-            let mut cuts: Vec<usize> = cuts.into_iter().map(|cut| cut.min(answer.len())).collect();
-            cuts.extend([0, answer.len()]);
-            cuts.sort_unstable();
-            let pieces: Vec<&[u8]> = cuts.windows(2).map(|it| &answer[it[0]..it[1]]).collect();
-            let whole = verdict(&custom, &[&answer]).0;
-            prop_assert_eq!(verdict(&custom, &pieces).0, whole);
-            let bytes: Vec<&[u8]> = answer.chunks(1).collect();
-            prop_assert_eq!(verdict(&custom, &bytes).0, whole);
-        }
-
-        #[test]
-        fn any_bytes_in_any_pieces_are_read_to_their_end(
-            pieces in vec(vec(any::<u8>(), 0..9000), 0..20),
-            prefix in vec(any::<u8>(), 0..2),
-            contains in vec(any::<u8>(), 0..3),
-        ) {
-            let custom = custom(&prefix, &contains, Some("\\x00{2}[^a]"));
-            let mut client = Client::new(&custom);
-            for piece in &pieces {
-                client.receive(piece);
-                prop_assert!(client.answer.len() <= MAX_ANSWER);
-            }
-            let end = client.end();
-            prop_assert_eq!(client.end(), end);
         }
     }
 }

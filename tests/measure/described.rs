@@ -144,7 +144,7 @@ async fn the_same_is_spoken_inside_tls() {
     ] {
         let config = authority.honest(&[]);
         let address = serve_tls(config, move |stream| async move {
-            answer(stream, &[words]).await
+            answer(stream, &[words]).await;
         })
         .await;
         let asked = asked(Protocol::CustomTls, address, ping());

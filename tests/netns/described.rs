@@ -1,8 +1,10 @@
 //! A protocol of one's own, from a file of one's own: it works, it is not what it should be, and it is kept from passing.
 
+use std::process::Command;
+
 use blockprobe::model::failure::Failure;
 use blockprobe::model::observation::{Operation, Stage};
-use blockprobe::model::report::{Regime, Status};
+use blockprobe::model::report::{Regime, Report, Status};
 
 use crate::means::play;
 use crate::played::Played;
@@ -76,6 +78,20 @@ fn stage(played: &Played, target: &str) -> Option<Stage> {
     Some(step.exchange.as_deref()?.stage)
 }
 
+/// What `analyze` says of the report.
+fn judged_again(played: &Played) -> Report {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("report.json");
+    let report = serde_json::to_string(&played.report).expect("a report is JSON");
+    std::fs::write(&path, report).expect("a file");
+    let output = Command::new(env!("CARGO_BIN_EXE_blockprobe"))
+        .args(["analyze", "-f", "json"])
+        .arg(&path)
+        .output()
+        .expect("the command starts");
+    serde_json::from_slice(&output.stdout).expect("a report")
+}
+
 #[test]
 fn a_protocol_of_ones_own_works_and_another_answer_is_told() {
     play(|| {
@@ -105,5 +121,6 @@ fn its_first_message_torn_down_on_the_way_is_named() {
             Status::Blocked,
             &["protocol/reset"],
         );
+        assert_eq!(judged_again(&played), played.report);
     });
 }
