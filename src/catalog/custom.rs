@@ -5,7 +5,7 @@ use crate::catalog::fields::{Fields, Kind, word};
 use crate::catalog::problem::quoted;
 use crate::model::catalog::Protocol;
 use crate::model::custom::{Custom, Octets};
-use crate::wire::custom::compile;
+use crate::wire::custom::{Refused, compile};
 
 /// What `protocol` calls it.
 pub(super) const CUSTOM: &str = "custom";
@@ -153,17 +153,15 @@ fn regex(expect: &Fields<'_>) -> Option<String> {
         let trouble = format!("is {length} bytes long, and at most {MAX_REGEX} are allowed");
         (trouble, "`prefix` and `contains` take longer bytes")
     } else {
-        match compile(text.get_ref()) {
-            Ok(_) => return Some((*text.get_ref()).to_owned()),
-            Err(trouble) if trouble.contains("an end") => {
-                (trouble, "leave out `$`, `\\z`, `\\b` and `\\B`")
-            }
-            Err(trouble) if trouble.contains("too large") => (trouble, "repeat fewer times"),
-            Err(trouble) => {
-                let hint = "it reads bytes: `\\xff`, `[0-9]`, `\\+OK`; quote it with `'`";
-                (trouble, hint)
-            }
-        }
+        let Err(refused) = compile(text.get_ref()) else {
+            return Some((*text.get_ref()).to_owned());
+        };
+        let hint = match refused {
+            Refused::Invalid(_) => "it reads bytes: `\\xff`, `[0-9]`, `\\+OK`; quote it with `'`",
+            Refused::SeeksEnd => "leave out `$`, `\\z`, `\\b` and `\\B`",
+            Refused::TooLarge => "repeat fewer times",
+        };
+        (refused.to_string(), hint)
     };
     let message = format!("`regex` {trouble}");
     let problems = expect.problems();

@@ -96,7 +96,9 @@ pub(super) fn expect(
     }
     let is_custom = protocol.is_some_and(Protocol::is_custom);
     let own = is_custom.then(|| custom::expected(&fields));
-    let expect = plain(&fields, private_roots, is_custom);
+    // Where the protocol is not known, bytes are no mistake.
+    let is_bytes = protocol.map_or(!fields.is_text("contains"), Protocol::is_custom);
+    let expect = plain(&fields, private_roots, is_bytes);
     (expect, own.unwrap_or_default())
 }
 
@@ -126,7 +128,7 @@ fn refuse_strangers(fields: &Fields<'_>, protocol: Protocol) {
 }
 
 /// What any protocol can be expected to show.
-fn plain(fields: &Fields<'_>, private_roots: &BTreeSet<&str>, is_custom: bool) -> Expect {
+fn plain(fields: &Fields<'_>, private_roots: &BTreeSet<&str>, is_bytes: bool) -> Expect {
     let problems = fields.problems();
     let phrase = |key, longest| {
         let text = fields.text(key)?;
@@ -146,7 +148,7 @@ fn plain(fields: &Fields<'_>, private_roots: &BTreeSet<&str>, is_custom: bool) -
             .filter_map(|number| words::status(number, problems))
             .collect(),
         title: phrase("title", MAX_TITLE),
-        contains: (!is_custom).then(|| phrase("contains", MAX_BODY)).flatten(),
+        contains: (!is_bytes).then(|| phrase("contains", MAX_BODY)).flatten(),
         body: body(fields),
         private_root: private_root(fields, private_roots),
         alpn: fields

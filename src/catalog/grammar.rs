@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::json;
 
-use crate::catalog::custom::CUSTOM;
+use crate::catalog::custom::{CUSTOM, OVER};
 use crate::model::catalog::{Protocol, Region};
 
 /// Definitions of what blockprobe measures.
@@ -146,9 +146,8 @@ impl JsonSchema for Spoken {
     /// The protocols of reports, with one word for all that the definitions describe.
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         let mut schema = Protocol::json_schema(generator);
-        let described = ["custom_tcp", "custom_tls", "custom_udp"];
         if let Some(words) = schema.get_mut("oneOf").and_then(|it| it.as_array_mut()) {
-            words.retain(|word| !described.iter().any(|it| word["const"] == **it));
+            words.retain(|word| OVER.iter().all(|(_, it)| word["const"] != it.word()));
             words.push(json!({
                 "description": "What `over`, `send` and `expect` describe.",
                 "type": "string",

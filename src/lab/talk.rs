@@ -52,7 +52,10 @@ pub fn described(customs: Vec<Custom>) -> Answerer {
             .iter()
             .find(|it| !it.send.is_empty() && heard.starts_with(&it.send.0));
         match asked {
-            Some(custom) => Reply::Answer(custom::honest_answer(custom).into_owned()),
+            Some(custom) => {
+                heard.clear();
+                Reply::Answer(custom::honest_answer(custom).into_owned())
+            }
             None if heard.len() < longest => Reply::NeedMore,
             None => Reply::NotOurs,
         }

@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use regex::bytes::{Regex, RegexBuilder};
 use regex_syntax::ParserBuilder;
 use regex_syntax::hir::Look;
+use thiserror::Error;
 
 use crate::model::custom::Custom;
 use crate::model::observation::Stage;
@@ -21,26 +22,42 @@ const SEARCHED_ANEW: usize = 4 << 10;
 /// A compiled expression, in bytes: what one line needs is far below, and searching costs its size for every byte.
 const MAX_COMPILED: usize = 64 << 10;
 
-/// A regular expression of the definitions, or what is wrong with it.
+/// What is wrong with a regular expression of the definitions.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum Refused {
+    /// It cannot be read.
+    #[error("is not valid: {0}")]
+    Invalid(String),
+    /// It asks what comes after the bytes it has.
+    #[error("looks for an end, and more may always come")]
+    SeeksEnd,
+    /// Searching for it would cost too much.
+    #[error("is too large")]
+    TooLarge,
+}
+
+/// A regular expression of the definitions.
 ///
 /// # Errors
-/// In words that go on after a name: "is not valid: unclosed group".
-pub fn compile(text: &str) -> Result<Regex, String> {
+/// What is wrong with it.
+pub fn compile(text: &str) -> Result<Regex, Refused> {
     let mut parser = ParserBuilder::new().unicode(false).utf8(false).build();
-    let parsed = parser.parse(text).map_err(|error| match error {
-        regex_syntax::Error::Parse(error) => format!("is not valid: {}", error.kind()),
-        regex_syntax::Error::Translate(error) => format!("is not valid: {}", error.kind()),
-        _ => "is not valid".to_owned(),
+    let parsed = parser.parse(text).map_err(|error| {
+        Refused::Invalid(match error {
+            regex_syntax::Error::Parse(error) => error.kind().to_string(),
+            regex_syntax::Error::Translate(error) => error.kind().to_string(),
+            _ => "it cannot be read".to_owned(),
+        })
     })?;
     let mut looks = parsed.properties().look_set().iter();
     if looks.any(|look| !matches!(look, Look::Start | Look::StartLF)) {
-        return Err("looks for an end, and more may always come".to_owned());
+        return Err(Refused::SeeksEnd);
     }
     RegexBuilder::new(text)
         .unicode(false)
         .size_limit(MAX_COMPILED)
         .build()
-        .map_err(|_| "is too large".to_owned())
+        .map_err(|_| Refused::TooLarge)
 }
 
 /// What must come back.
@@ -284,7 +301,7 @@ mod tests {
             (r"\p{Greek}", "not valid"),
             ("((a{100}){100}){100}", "too large"),
         ] {
-            let trouble = compile(wrong).expect_err(wrong);
+            let trouble = compile(wrong).expect_err(wrong).to_string();
             assert!(trouble.contains(words), "{wrong}: {trouble}");
         }
     }

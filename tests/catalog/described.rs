@@ -166,6 +166,10 @@ fn what_it_goes_over_has_to_be_known() {
         &format!("{custom}ports = [7]\nover = \"sctp\"\n"),
         &["unknown transport `sctp`", "`tcp`"],
     );
+    // And nothing else is blamed meanwhile.
+    let bytes = "expect = { contains = { hex = \"41\" } }";
+    let told = complaint(&format!("{TARGET}{custom}ports = [7]\n{bytes}\n"));
+    assert_eq!(told.matches("my.toml:").count(), 1, "{told}");
     refused(
         &format!("{custom}over = \"tls\"\n"),
         &["`ports` is missing: `custom` has no usual port"],

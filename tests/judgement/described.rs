@@ -14,7 +14,9 @@ use blockprobe::plan::contrast::{self, Controls};
 use blockprobe::plan::reach::climb;
 use blockprobe::plan::resolve::Subject;
 
-use crate::world::{HONEST, OTHER, World, climb_check, endpoint, ids, observation, silent, step};
+use crate::world::{
+    HONEST, HOST, OTHER, World, climb_check, endpoint, ids, observation, silent, step,
+};
 
 const SUBJECT: Subject = Subject {
     id: "target",
@@ -220,4 +222,25 @@ fn another_answer_than_expected_accuses_nobody() {
     let last = exchanged(Some(Failure::Unknown(words)), 30);
     world.push(check, steps(&endpoint, last));
     silent(&world.judge(), Status::Inconclusive);
+}
+
+#[test]
+fn what_answers_in_one_protocol_does_not_answer_in_another() {
+    let [ping, hello] = ["PING", "HELLO"].map(|send| Endpoint {
+        host: Some(HOST.to_owned()),
+        addresses: Vec::new(),
+        ..described(Protocol::CustomTcp, HONEST, send)
+    });
+    let mut world = World::reachable();
+    world.catalog.targets[0].services[0].endpoints = vec![ping.clone(), hello];
+    let check = climb_check("target", &ping, HONEST, Role::Target);
+    world.push(check, steps(&ping, exchanged(None, 9)));
+    let verdict = world.judge();
+    let statuses: Vec<EndpointStatus> = verdict.services[0]
+        .endpoints
+        .iter()
+        .map(|it| it.status)
+        .collect();
+    let wanted = [EndpointStatus::Accessible, EndpointStatus::NotRun];
+    assert_eq!(statuses, wanted);
 }
