@@ -11,6 +11,8 @@ use blockprobe::model::observation::Operation;
 
 #[path = "catalog/any_input.rs"]
 mod any_input;
+#[path = "catalog/described.rs"]
+mod described;
 #[path = "catalog/mistakes.rs"]
 mod mistakes;
 #[path = "catalog/own_file.rs"]

@@ -292,6 +292,7 @@ mod tests {
             server_name: None,
             path: "/".to_owned(),
             alpn: Vec::new(),
+            custom: None,
             expect: Expect::default(),
         }
     }

@@ -19,6 +19,7 @@ use crate::lab::zone::{Voice, Zone};
 use crate::model::catalog::{
     Catalog, Endpoint, Protocol, Region, Resolver, ResolverRole, Transport,
 };
+use crate::model::custom::Custom;
 use crate::model::technique::Trigger;
 
 /// The port that scenarios of `address_port` are about: XMPP's, which WhatsApp and Telegram use beside 443.
@@ -46,6 +47,8 @@ pub struct Town {
     pub doors: BTreeMap<Place, Door>,
     /// Who answers at each address and UDP port.
     pub datagrams: BTreeMap<Place, Seat>,
+    /// What those of them expect who speak what the definitions describe.
+    pub described: BTreeMap<Place, Custom>,
     /// The resolvers.
     pub speakers: Arc<[Speaker]>,
     /// Who reads server names.
@@ -105,6 +108,11 @@ impl Town {
                     self.datagrams
                         .entry(place)
                         .or_insert(Seat::Relay(endpoint.protocol));
+                    if let Some(custom) = endpoint.custom.as_deref() {
+                        self.described
+                            .entry(place)
+                            .or_insert_with(|| custom.clone());
+                    }
                 } else {
                     let door = self.doors.entry(place).or_default();
                     door.endpoints.push(tenant.clone());

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::model::check::parent_of;
+use crate::model::custom::Custom;
 use crate::model::observation::{HttpFacts, Operation};
 
 /// Everything a run may measure. Read by every floor, written by none after loading.
@@ -93,6 +94,9 @@ pub struct Endpoint {
     /// ALPN identifiers to offer in TLS; empty means the protocol's own (`h2`, `http/1.1` for `https`).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub alpn: Vec<String>,
+    /// What is said and what must come back, where the definitions describe the protocol.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub custom: Option<Box<Custom>>,
     /// What an honest answer looks like.
     #[serde(default, skip_serializing_if = "Expect::is_anything")]
     pub expect: Expect,
@@ -174,6 +178,12 @@ pub enum Protocol {
     Commnat,
     /// A QUIC handshake.
     Quic,
+    /// What the definitions describe, over TCP.
+    CustomTcp,
+    /// What the definitions describe, over TLS.
+    CustomTls,
+    /// What the definitions describe, over UDP.
+    CustomUdp,
 }
 
 impl Endpoint {
@@ -230,10 +240,18 @@ impl Protocol {
             Self::TelegramReflector => "telegram_reflector",
             Self::Commnat => "commnat",
             Self::Quic => "quic",
+            Self::CustomTcp => "custom_tcp",
+            Self::CustomTls => "custom_tls",
+            Self::CustomUdp => "custom_udp",
         }
     }
 
-    /// Every protocol that definitions may name.
+    /// Whether the definitions describe it.
+    pub const fn is_custom(self) -> bool {
+        matches!(self, Self::CustomTcp | Self::CustomTls | Self::CustomUdp)
+    }
+
+    /// Every protocol that definitions name by its word; besides these they describe some, each over TCP, TLS or UDP.
     pub const ALL: &'static [Self] = &[
         Self::Tcp,
         Self::Tls,
@@ -268,13 +286,17 @@ impl Protocol {
             | Self::MtprotoAbridged
             | Self::MtprotoIntermediate
             | Self::MtprotoObfuscated
-            | Self::MtprotoHttp => &[TcpConnect, Exchange],
+            | Self::MtprotoHttp
+            | Self::CustomTcp => &[TcpConnect, Exchange],
             Self::WhatsappWebsocket
             | Self::MtprotoWebsocket
             | Self::MaxBinary
             | Self::MaxWebsocket
-            | Self::Websocket => &[TcpConnect, TlsHandshake, Exchange],
-            Self::Stun | Self::Turn | Self::TelegramReflector | Self::Commnat => &[Exchange],
+            | Self::Websocket
+            | Self::CustomTls => &[TcpConnect, TlsHandshake, Exchange],
+            Self::Stun | Self::Turn | Self::TelegramReflector | Self::Commnat | Self::CustomUdp => {
+                &[Exchange]
+            }
             Self::Quic => &[QuicHandshake],
         }
     }

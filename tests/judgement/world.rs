@@ -468,6 +468,7 @@ pub fn climb_check(subject: &str, endpoint: &Endpoint, address: &str, role: Role
             look_for: None,
             private_root: None,
             noise_root: None,
+            custom: endpoint.custom.clone(),
             hello: Hello::Plain,
             payload: Payload::Own,
             hops: None,
@@ -530,6 +531,7 @@ pub fn endpoint(protocol: Protocol, port: u16) -> Endpoint {
         server_name: None,
         path: "/".to_owned(),
         alpn: Vec::new(),
+        custom: None,
         expect: Expect::default(),
     }
 }

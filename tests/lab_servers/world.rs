@@ -29,6 +29,7 @@ pub fn endpoint(protocol: Protocol, host: &str, port: u16) -> Endpoint {
         server_name: None,
         path: "/".to_owned(),
         alpn: Vec::new(),
+        custom: None,
         expect: Expect::default(),
     }
 }

@@ -172,6 +172,7 @@ fn climb(resolver: &Resolver, protocol: Protocol) -> Climb {
         look_for: None,
         private_root: None,
         noise_root: None,
+        custom: None,
         hello: Hello::Plain,
         payload: Payload::Own,
         hops: None,
