@@ -8,6 +8,7 @@ pub mod fault;
 pub mod inspector;
 pub mod life;
 pub mod ports;
+pub mod quic;
 pub mod resolver;
 pub mod rewrite;
 pub mod scenarios;
@@ -204,7 +205,7 @@ fn swallow(socket: Socket) -> io::Result<[Socket; 2]> {
     Ok([socket, parked])
 }
 
-/// Lets the resolvers speak over UDP; the sockets of silent addresses come back.
+/// Lets the resolvers speak over UDP and the QUIC servers shake hands; the sockets of silent addresses come back.
 fn start_udp(town: &Town, sockets: Vec<(Place, Socket)>, life: &Life) -> io::Result<Vec<Socket>> {
     let mut held = Vec::new();
     for (place, socket) in sockets {
@@ -214,7 +215,13 @@ fn start_udp(town: &Town, sockets: Vec<(Place, Socket)>, life: &Life) -> io::Res
             .and_then(|it| it.as_ref())
             .and_then(|index| town.speakers.get(*index));
         let Some(speaker) = speaker else {
-            held.push(socket);
+            let Some(door) = town.quic.get(&place).filter(|it| it.face == Face::Honest) else {
+                held.push(socket);
+                continue;
+            };
+            let config = server::server_config(door, &place.0.to_string());
+            let socket = UdpSocket::from_std(socket.into())?;
+            life.spawn_for_ever(quic::serve(socket, config, town.gate.clone()));
             continue;
         };
         let socket = UdpSocket::from_std(socket.into())?;

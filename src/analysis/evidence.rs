@@ -94,7 +94,7 @@ impl<'a> Evidence<'a> {
             .into_iter()
             .flat_map(|resolution| resolution.answers.iter().flat_map(Answer::addresses))
             .collect();
-        let named = endpoint.protocol.is_tls()
+        let named = endpoint.protocol.has_server_name()
             || endpoint.protocol == crate::model::catalog::Protocol::Http;
         self.all_climbs()
             .filter(|(climb, observation)| {

@@ -29,6 +29,7 @@ pub fn service(service: &Service, judged: Vec<Judged>) -> ServiceReport {
         service: service.id.clone(),
         status,
         essential: service.essential,
+        alternative: service.alternative,
         endpoints: judged.into_iter().map(|endpoint| endpoint.report).collect(),
     }
 }

@@ -114,13 +114,14 @@ fn control_protocol(fields: &Fields<'_>) -> Option<Protocol> {
         Protocol::Tls,
         Protocol::Http,
         Protocol::Https,
+        Protocol::Quic,
     ];
     let protocol = protocol(fields)?;
     if spoken.contains(&protocol) {
         return Some(protocol);
     }
     let message = format!("a control cannot speak `{}`", protocol.word());
-    let hint = "take `http`, `https`, `tls` or `tcp`".to_owned();
+    let hint = "take `http`, `https`, `tls`, `tcp` or `quic`".to_owned();
     fields
         .problems()
         .add(&fields.place("protocol"), message, Some(hint));

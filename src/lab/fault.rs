@@ -1,6 +1,7 @@
 //! What goes wrong in a scenario without any censor, and what it is aimed at.
 
 use crate::model::catalog::{Catalog, Endpoint, Service, Target};
+use crate::model::technique::{Interference, Technique, Trigger};
 
 /// What goes wrong without any censor: none of it may ever be called blocking.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,8 +32,20 @@ pub enum Fault {
     Offline,
     /// The system's resolver is silent, for every name.
     DeadResolver,
+    /// A firewall lets no datagram to a QUIC server pass, for everybody, as in many companies.
+    QuicFirewall,
     /// The system's resolver is a household filter: advertisers and these names are at 0.0.0.0 and `::`.
     Pihole(Aim),
+}
+
+impl Fault {
+    /// The technique that an honest report lists, with its doubt, although nobody's intent is known.
+    pub const fn technique(self) -> Option<Technique> {
+        match self {
+            Self::QuicFirewall => Some(Technique::new(Trigger::Quic, Interference::Drop)),
+            _ => None,
+        }
+    }
 }
 
 /// What a fault or a censor is aimed at.
@@ -158,6 +171,7 @@ mod tests {
             id: id.to_owned(),
             essential,
             pool,
+            alternative: false,
             endpoints: hosts.iter().map(|host| endpoint(host)).collect(),
         }
     }

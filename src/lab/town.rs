@@ -11,6 +11,7 @@ use crate::lab::door::{Door, Face, Tenant, is_udp};
 use crate::lab::fault::{Aim, Fault};
 use crate::lab::inspector::Inspector;
 use crate::lab::ports::Place;
+use crate::lab::quic::gate::Gate;
 use crate::lab::resolver::Speaker;
 use crate::lab::scenarios::Scenario;
 use crate::lab::zone::{Voice, Zone};
@@ -32,6 +33,10 @@ pub struct Town {
     pub doors: BTreeMap<Place, Door>,
     /// Who answers at each address and UDP port; `None`: nobody.
     pub datagrams: BTreeMap<Place, Option<usize>>,
+    /// What is served over QUIC at each address and UDP port.
+    pub quic: BTreeMap<Place, Door>,
+    /// What looks at QUIC's datagrams.
+    pub gate: Gate,
     /// The resolvers.
     pub speakers: Arc<[Speaker]>,
     /// Who reads server names.
@@ -45,6 +50,7 @@ impl Town {
     pub fn new(scenario: &Scenario, catalog: &Catalog, atlas: &Atlas) -> Self {
         let mut town = Self {
             inspector: Arc::new(Inspector::new(scenario.censors, catalog)),
+            gate: Gate::new(scenario.censors, scenario.faults, catalog),
             ..Self::default()
         };
         town.settle(catalog, atlas, scenario.faults);
@@ -85,7 +91,11 @@ impl Town {
                 let place = (address, endpoint.port);
                 if is_udp(endpoint.protocol) {
                     self.datagrams.entry(place).or_insert(None);
-                } else {
+                }
+                if endpoint.protocol == Protocol::Quic {
+                    let door = self.quic.entry(place).or_default();
+                    door.endpoints.push(tenant.clone());
+                } else if !is_udp(endpoint.protocol) {
                     let door = self.doors.entry(place).or_default();
                     door.endpoints.push(tenant.clone());
                 }
@@ -167,11 +177,13 @@ impl Town {
                 self.doors_of(aim, catalog, atlas, |it| it.face = Face::Misconfigured);
             }
             Fault::CaptivePortal => {
+                self.quic.clear();
                 for door in self.doors.values_mut() {
                     door.face = behind_portal(door);
                 }
             }
             Fault::CaptivePortalByDns => {
+                self.quic.clear();
                 for door in self.doors.values_mut() {
                     let is_portal = door.face == Face::Portal;
                     let is_dns = door.resolver(Transport::Tcp).is_some();
@@ -181,15 +193,17 @@ impl Town {
                 }
             }
             Fault::Offline => {
+                self.quic.clear();
                 for door in self.doors.values_mut() {
                     door.face = Face::Closed;
                 }
             }
-            // These are played by the resolvers and the tenants.
+            // These are played by the resolvers, the tenants and what looks at datagrams.
             Fault::ExpiredCertificate(_)
             | Fault::Status(..)
             | Fault::RetiredName(_)
             | Fault::DeadResolver
+            | Fault::QuicFirewall
             | Fault::Pihole(_) => {}
         }
     }
@@ -207,6 +221,9 @@ impl Town {
         };
         for endpoint in endpoints {
             for address in atlas.addresses(endpoint) {
+                for (_, door) in self.quic.iter_mut().filter(|((it, _), _)| *it == address) {
+                    door.face = face;
+                }
                 for port in &ports {
                     self.doors.entry((address, *port)).or_default().face = face;
                 }
@@ -238,8 +255,13 @@ impl Town {
 
     fn doors_of(&mut self, aim: Aim, catalog: &Catalog, atlas: &Atlas, change: impl Fn(&mut Door)) {
         for endpoint in aim.endpoints(catalog) {
+            let doors = if endpoint.protocol == Protocol::Quic {
+                &mut self.quic
+            } else {
+                &mut self.doors
+            };
             for address in atlas.addresses(endpoint) {
-                if let Some(door) = self.doors.get_mut(&(address, endpoint.port)) {
+                if let Some(door) = doors.get_mut(&(address, endpoint.port)) {
                     change(door);
                 }
             }
@@ -347,6 +369,7 @@ fn zone(scenario: &Scenario, catalog: &Catalog, atlas: &Atlas) -> Zone {
             | Fault::GenuineAlert(_)
             | Fault::WrongCertificate(_)
             | Fault::Status(..)
+            | Fault::QuicFirewall
             | Fault::CaptivePortal => {}
         }
     }

@@ -54,6 +54,8 @@ pub struct Service {
     pub essential: bool,
     /// Its endpoints stand in for one another: one that works is enough.
     pub pool: bool,
+    /// Others do the same over another transport: its failure is told and does not lower the target.
+    pub alternative: bool,
     /// Where it is served.
     pub endpoints: Vec<Endpoint>,
 }
@@ -254,6 +256,16 @@ impl Protocol {
         self.ladder().contains(&Operation::TlsHandshake)
     }
 
+    /// Whether a server name is part of the ladder: TLS's, on its own or inside QUIC.
+    pub fn has_server_name(self) -> bool {
+        self.is_tls() || self == Self::Quic
+    }
+
+    /// Whether the first thing sent is a SYN.
+    pub fn is_tcp(self) -> bool {
+        self.ladder().first() == Some(&Operation::TcpConnect)
+    }
+
     /// The lowest step this version does not climb yet, if any: it is reported as `not_run`, never guessed.
     pub fn first_unspoken(self) -> Option<Operation> {
         let speaks_itself = matches!(
@@ -262,7 +274,7 @@ impl Protocol {
         );
         self.ladder().iter().copied().find(|step| match step {
             Operation::Exchange => !speaks_itself,
-            step => *step == Operation::QuicHandshake,
+            _ => false,
         })
     }
 }

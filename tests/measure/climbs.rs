@@ -234,8 +234,8 @@ async fn what_is_not_spoken_is_not_run_and_no_failure() {
         seen.not_run.as_deref(),
         Some("max_binary is not spoken by this version")
     );
-    let quic = site
-        .observe(Ask::Climb(climb(Protocol::Quic, address)))
+    let stun = site
+        .observe(Ask::Climb(climb(Protocol::Stun, address)))
         .await;
-    assert!(quic.is_not_run() && quic.not_run.is_some());
+    assert!(stun.is_not_run() && stun.not_run.is_some());
 }

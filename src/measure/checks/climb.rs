@@ -1,7 +1,7 @@
-//! One address, up a protocol's ladder: TCP, TLS, HTTP and the app's own protocol, as far as this version speaks.
+//! One address, up a protocol's ladder: TCP, TLS or QUIC, HTTP and the app's own protocol, as far as this version speaks.
 
 use crate::measure::bogon;
-use crate::measure::checks::{Context, exchange, http, tcp, tls};
+use crate::measure::checks::{Context, exchange, http, quic, tcp, tls};
 use crate::measure::trace::Stopped;
 use crate::model::catalog::Protocol;
 use crate::model::check::Climb;
@@ -22,6 +22,9 @@ pub async fn run(context: &Context, climb: &Climb) -> Result<(), Stopped> {
         return Ok(());
     }
     let place = room.climbs.at(climb.address.ip()).await;
+    if climb.protocol == Protocol::Quic {
+        return quic::run(context, &place, climb).await;
+    }
     let stream = tcp::connect(context, climb.address, &place).await?;
     if ladder.contains(&Operation::TlsHandshake) {
         let Some(wish) = tls::Wish::of(climb) else {
