@@ -77,6 +77,7 @@ fn confidence(
                 .any(|service| !status::is_measured_to_the_top(service));
             let untold = services
                 .iter()
+                .filter(|service| !service.alternative)
                 .any(|service| service.status == Status::Inconclusive);
             if partial || untold {
                 Confidence::Likely

@@ -5,6 +5,7 @@ pub mod false_answer;
 pub mod http_host;
 pub mod injected_answer;
 pub mod lying_resolver;
+pub mod quic;
 pub mod server_name;
 pub mod tls_fingerprint;
 
@@ -71,6 +72,7 @@ const RULES: &[Rule] = &[
     address::infer,
     server_name::infer,
     tls_fingerprint::infer,
+    quic::infer,
     http_host::infer,
 ];
 

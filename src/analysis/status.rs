@@ -35,12 +35,15 @@ pub fn service(service: &Service, judged: Vec<Judged>) -> ServiceReport {
 }
 
 /// A target by its services: blocked when every essential service is, degraded when any service is blocked or degraded.
-/// Services of which nothing could be measured are left out.
+/// Services of which nothing could be measured are left out, and those for which others stand in while any of these was measured.
 pub fn target(services: &[ServiceReport]) -> Status {
-    let measured: Vec<&ServiceReport> = services
+    let (alternatives, mut measured): (Vec<&ServiceReport>, Vec<&ServiceReport>) = services
         .iter()
         .filter(|service| is_measured(service))
-        .collect();
+        .partition(|service| service.alternative);
+    if measured.is_empty() {
+        measured = alternatives;
+    }
     let mut essential: Vec<&ServiceReport> = measured
         .iter()
         .copied()

@@ -3,6 +3,7 @@
 pub mod address;
 pub mod handshake;
 pub mod names;
+pub mod quic;
 pub mod request;
 pub mod transport;
 
@@ -22,6 +23,8 @@ pub struct Controls {
     pub tls: Vec<SocketAddr>,
     /// Those that answered HTTP in clear as they should.
     pub http: Vec<SocketAddr>,
+    /// Those that answered over QUIC as they should.
+    pub quic: Vec<SocketAddr>,
 }
 
 /// Everything the contrast round calls for, given what was seen so far. `controls` are there once the ground is known and
@@ -38,6 +41,7 @@ pub fn checks<'a, I: Iterator<Item = &'a Endpoint>>(
     // Before the ground is done nobody knows which controls can serve.
     if let Some(controls) = controls {
         checks.extend(handshake::checks(&controls.tls, subject, seen));
+        checks.extend(quic::checks(&controls.quic, subject, seen));
         let pages = &catalog.block_pages;
         checks.extend(request::checks(
             &controls.http,

@@ -36,7 +36,10 @@ pub fn working_controls(catalog: &Catalog, seen: &Seen) -> Controls {
                 .and_then(|step| step.http.as_deref())
                 .is_some_and(|http| endpoint.expect.is_met(http))
     };
+    let over_quic =
+        |observation: &Observation, _: &Endpoint| observation.reached(Operation::QuicHandshake);
     Controls {
+        quic: addresses(catalog, seen, over_quic),
         tls: addresses(catalog, seen, in_tls),
         http: addresses(catalog, seen, in_clear),
     }
