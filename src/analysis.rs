@@ -2,6 +2,8 @@
 //!
 //! The order is the ladder of the field: local trouble, captive portal, outage, DNS, and what comes above it.
 
+pub mod again;
+pub mod control;
 pub mod endpoint;
 pub mod everything;
 pub mod evidence;
@@ -16,7 +18,9 @@ use crate::analysis::evidence::Evidence;
 use crate::analysis::ground::Ground;
 use crate::model::catalog::{Catalog, Target};
 use crate::model::observation::Observation;
-use crate::model::report::{Confidence, Regime, ServiceReport, Status, TechniqueReport, Verdict};
+use crate::model::report::{
+    Confidence, EndpointReport, Regime, ServiceReport, Status, TechniqueReport, Verdict,
+};
 
 /// Judges one target by the ground and by its own observations, and by nothing else.
 pub fn judge(
@@ -26,11 +30,12 @@ pub fn judge(
     observations: &[Observation],
 ) -> Verdict {
     let evidence = Evidence::new(catalog, target, ground, observations);
-    let findings = if ground.regime == Regime::Open {
+    let mut findings = if ground.regime == Regime::Open {
         rules::findings(&evidence)
     } else {
         Vec::new()
     };
+    rules::other_vantage::settle(&evidence, &mut findings);
     let services: Vec<ServiceReport> = target
         .services
         .iter()
@@ -75,10 +80,15 @@ fn confidence(
                 .iter()
                 .filter(|service| service.essential)
                 .any(|service| !status::is_measured_to_the_top(service));
+            let is_relay =
+                |endpoint: &EndpointReport| endpoint.reason.as_deref() == Some(endpoint::RELAY);
             let untold = services
                 .iter()
                 .filter(|service| !service.alternative)
-                .any(|service| service.status == Status::Inconclusive);
+                .any(|service| {
+                    service.status == Status::Inconclusive
+                        && !service.endpoints.iter().all(is_relay)
+                });
             if partial || untold {
                 Confidence::Likely
             } else {
@@ -90,6 +100,8 @@ fn confidence(
             .map(|technique| technique.confidence)
             .max()
             .unwrap_or(Confidence::Suspected),
-        Status::Down | Status::Inconclusive => Confidence::Suspected,
+        // Another vantage fails there too: a contrast that was looked at once.
+        Status::Down => Confidence::Likely,
+        Status::Inconclusive => Confidence::Suspected,
     }
 }

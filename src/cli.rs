@@ -8,6 +8,7 @@ use clap::error::ErrorKind;
 use crate::cli::arguments::{Arguments, Command};
 use crate::cli::trouble::Trouble;
 
+pub mod analyze;
 pub mod arguments;
 pub mod check;
 pub mod list;
@@ -15,6 +16,7 @@ pub mod manual;
 pub mod pick;
 pub mod reader;
 pub mod run;
+pub mod saved;
 pub mod schema;
 pub mod selftest;
 pub mod signals;
@@ -36,6 +38,7 @@ pub fn main() -> ExitCode {
         Some(Command::Run(arguments)) => run::run(&arguments),
         Some(Command::List(arguments)) => list::run(&arguments),
         Some(Command::Check(arguments)) => check::run(&arguments),
+        Some(Command::Analyze(arguments)) => analyze::run(&arguments),
         Some(Command::Selftest(arguments)) => selftest::run(&arguments),
         Some(Command::Schema(arguments)) => schema::run(&arguments),
         Some(Command::Completions(arguments)) => manual::completions(&arguments),

@@ -13,6 +13,7 @@ pub mod resolver;
 pub mod rewrite;
 pub mod scenarios;
 pub mod server;
+pub mod talk;
 pub mod town;
 pub mod web;
 pub mod websocket;
@@ -33,11 +34,10 @@ use crate::lab::authority::Signer;
 use crate::lab::door::Face;
 use crate::lab::life::Life;
 use crate::lab::ports::{Place, PortMap};
-use crate::lab::resolver::Speaker;
 use crate::lab::scenarios::{SCENARIOS, Scenario};
 use crate::lab::server::Server;
-use crate::lab::town::Town;
-use crate::model::catalog::Catalog;
+use crate::lab::town::{Seat, Town};
+use crate::model::catalog::{Catalog, Protocol};
 use crate::model::line::Line;
 
 /// Connections that may wait for `accept`.
@@ -205,27 +205,36 @@ fn swallow(socket: Socket) -> io::Result<[Socket; 2]> {
     Ok([socket, parked])
 }
 
-/// Lets the resolvers speak over UDP and the QUIC servers shake hands; the sockets of silent addresses come back.
+/// Lets resolvers and relays speak over UDP, and QUIC's servers shake hands; the sockets of silent addresses come back.
 fn start_udp(town: &Town, sockets: Vec<(Place, Socket)>, life: &Life) -> io::Result<Vec<Socket>> {
     let mut held = Vec::new();
     for (place, socket) in sockets {
-        let speaker: Option<&Speaker> = town
-            .datagrams
-            .get(&place)
-            .and_then(|it| it.as_ref())
-            .and_then(|index| town.speakers.get(*index));
-        let Some(speaker) = speaker else {
-            let Some(door) = town.quic.get(&place).filter(|it| it.face == Face::Honest) else {
-                held.push(socket);
-                continue;
-            };
-            let config = server::server_config(door, &place.0.to_string());
-            let socket = UdpSocket::from_std(socket.into())?;
-            life.spawn_for_ever(quic::serve(socket, config, town.gate.clone()));
-            continue;
+        let seat = town.datagrams.get(&place).copied().unwrap_or_default();
+        let speaker = match seat {
+            Seat::Resolver(index) => town.speakers.get(index),
+            Seat::Relay(_) | Seat::Nobody => None,
         };
-        let socket = UdpSocket::from_std(socket.into())?;
-        life.spawn_for_ever(resolver::serve_udp(socket, speaker.clone(), life.clone()));
+        match (seat, speaker) {
+            (_, Some(speaker)) => {
+                let socket = UdpSocket::from_std(socket.into())?;
+                life.spawn_for_ever(resolver::serve_udp(socket, speaker.clone(), life.clone()));
+            }
+            (Seat::Relay(Protocol::Quic), None) => {
+                let door = town.quic.get(&place);
+                let Some(door) = door.filter(|it| it.face == Face::Honest) else {
+                    held.push(socket);
+                    continue;
+                };
+                let config = server::server_config(door, &place.0.to_string());
+                let socket = UdpSocket::from_std(socket.into())?;
+                life.spawn_for_ever(quic::serve(socket, config, town.gate.clone()));
+            }
+            (Seat::Relay(protocol), None) => {
+                let socket = UdpSocket::from_std(socket.into())?;
+                life.spawn_for_ever(talk::serve_datagrams(socket, protocol));
+            }
+            _ => held.push(socket),
+        }
     }
     Ok(held)
 }

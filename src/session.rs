@@ -3,6 +3,7 @@
 //! The ground and every target travel side by side; each target is judged and told as soon as its own last round and the
 //! ground are done, and its observations are told as they complete. Only what is still in flight is held in memory.
 
+use std::borrow::Cow;
 use std::collections::{BTreeSet, VecDeque};
 use std::io;
 use std::time::Duration;
@@ -11,15 +12,17 @@ use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::analysis;
+use crate::analysis::again::{self, Judge};
+use crate::analysis::control::OtherVantage;
 use crate::analysis::ground::Ground;
 use crate::measure::{Engine, Event};
 use crate::model::catalog::{Catalog, Endpoint, Target};
-use crate::model::check::{Check, Role, Round};
+use crate::model::check::{Check, GROUND, Role, Round};
 use crate::model::line::Line;
 use crate::model::observation::Observation;
-use crate::model::report::{Regime, Run, Vantage, Verdict};
+use crate::model::report::{Measured, Regime, Report, Run, Vantage, Verdict};
 use crate::output::Sink;
+use crate::output::scrub::Scrubber;
 use crate::plan::contrast::Controls;
 use crate::plan::resolve::Subject;
 use crate::plan::{Patience, Seen, contrast, ground, reach, resolve};
@@ -37,6 +40,8 @@ pub struct Setup {
     pub line: Line,
     /// What the user calls the vantage.
     pub label: Option<String>,
+    /// Another vantage's report of the same targets.
+    pub control: Option<Report>,
     /// For the whole run.
     pub timeout: Option<Duration>,
     /// Checks at once.
@@ -75,8 +80,17 @@ pub async fn run(setup: &Setup, sink: &mut dyn Sink) -> io::Result<Outcome> {
         interrupted: false,
         definitions: setup.catalog.definitions.clone(),
     };
-    sink.started(&run)?;
-    let mut journeys = Journeys::new(setup, &engine);
+    let scrubber = Scrubber::new(&setup.line.own);
+    let measured = Measured::of(&setup.catalog, &setup.line.notes);
+    let measured = scrubber.clean(&measured)?.into_owned();
+    sink.started(&run, &measured)?;
+    let other = setup
+        .control
+        .clone()
+        .map(|control| OtherVantage::new(control, &run.id, started_at));
+    let other = other.transpose().map_err(io::Error::other)?;
+    let judge = Judge::new(measured, started_at, other);
+    let mut journeys = Journeys::new(setup, scrubber, judge);
     let deadline = sleep_or_forever(setup.timeout);
     tokio::pin!(deadline);
     let mut overdue = tokio::time::interval(OVERDUE);
@@ -85,10 +99,10 @@ pub async fn run(setup: &Setup, sink: &mut dyn Sink) -> io::Result<Outcome> {
     let mut events = Vec::new();
     while !journeys.are_over() {
         journeys.advance(&engine);
-        if journeys.judge_ground(started_at) {
+        if journeys.judge_ground()? {
             continue;
         }
-        if let Some(judged) = journeys.judge() {
+        if let Some(judged) = journeys.judge()? {
             for verdict in judged {
                 sink.verdict(&verdict)?;
                 verdicts.push(verdict);
@@ -110,7 +124,7 @@ pub async fn run(setup: &Setup, sink: &mut dyn Sink) -> io::Result<Outcome> {
     }
     run.duration_s = engine.elapsed();
     run.interrupted = journeys.stopped;
-    let vantage = journeys.vantage(setup, started_at);
+    let vantage = journeys.vantage();
     sink.finished(&run, &vantage)?;
     Ok(Outcome {
         interrupted: run.interrupted,
@@ -130,6 +144,9 @@ async fn sleep_or_forever(timeout: Option<Duration>) {
 /// The ground and the targets in flight.
 struct Journeys<'a> {
     setup: &'a Setup,
+    /// What is judged is what is written: a saved report then leads to the same verdicts.
+    scrubber: Scrubber,
+    judge: Judge,
     ground: Journey<'a>,
     judged_ground: Option<Ground>,
     controls: Option<Controls>,
@@ -157,10 +174,12 @@ struct Journey<'a> {
 }
 
 impl<'a> Journeys<'a> {
-    fn new(setup: &'a Setup, _engine: &Engine) -> Self {
+    fn new(setup: &'a Setup, scrubber: Scrubber, judge: Judge) -> Self {
         let (sender, events) = mpsc::unbounded_channel();
         Self {
             setup,
+            scrubber,
+            judge,
             ground: Journey::new(None),
             judged_ground: None,
             controls: None,
@@ -234,13 +253,13 @@ impl<'a> Journeys<'a> {
 
     /// Judges the ground once it is done. As soon as all but its own contrasts is seen, it is known which controls may serve
     /// in contrasts, the targets' and its own.
-    fn judge_ground(&mut self, started_at: Timestamp) -> bool {
+    fn judge_ground(&mut self) -> io::Result<bool> {
         if self.judged_ground.is_some() {
-            return false;
+            return Ok(false);
         }
         if !self.is_surveyed && self.ground.is_surveyed() {
             self.is_surveyed = true;
-            let regime = self.ground_so_far(started_at).regime;
+            let regime = self.ground_so_far()?.regime;
             // Where the line itself fails nothing will be blamed on anybody, so nothing is contrasted.
             if regime == Regime::Open {
                 let seen = &self.ground.seen;
@@ -248,71 +267,59 @@ impl<'a> Journeys<'a> {
                 for journey in std::iter::once(&mut self.ground).chain(&mut self.targets) {
                     journey.stale = true;
                 }
-                return true;
+                return Ok(true);
             }
         }
         if !self.ground.is_done(self.stopped) {
-            return false;
+            return Ok(false);
         }
-        self.judged_ground = Some(self.ground_so_far(started_at));
+        self.judged_ground = Some(self.ground_so_far()?);
         self.ground.seen = Seen::default();
-        true
+        Ok(true)
     }
 
-    fn ground_so_far(&self, started_at: Timestamp) -> Ground {
-        Ground::new(
-            &self.setup.catalog,
-            &self.setup.line.notes,
-            started_at,
-            &self.ground.seen.to_observations(),
-        )
+    fn ground_so_far(&self) -> io::Result<Ground> {
+        let seen = self.ground.seen.to_observations();
+        Ok(self.judge.ground(&scrubbed(&self.scrubber, seen)?))
     }
 
     /// Judges the targets that wait for nothing more.
-    fn judge(&mut self) -> Option<Vec<Verdict>> {
-        let ground = self.judged_ground.as_ref()?;
-        let (done, going): (Vec<_>, Vec<_>) = std::mem::take(&mut self.targets)
+    fn judge(&mut self) -> io::Result<Option<Vec<Verdict>>> {
+        let Some(ground) = self.judged_ground.as_ref() else {
+            return Ok(None);
+        };
+        let (mut done, going): (Vec<_>, Vec<_>) = std::mem::take(&mut self.targets)
             .into_iter()
             .partition(|journey| journey.is_done(self.stopped));
         self.targets = going;
         if self.stopped {
             // What was never begun is told too: every target has its verdict.
-            let unbegun = std::mem::take(&mut self.waiting);
-            let verdicts = unbegun
-                .into_iter()
-                .map(|target| analysis::judge(&self.setup.catalog, target, ground, &[]));
-            let mut all = judge_all(&self.setup.catalog, ground, done);
-            all.extend(verdicts);
-            return (!all.is_empty()).then_some(all);
+            let unbegun = std::mem::take(&mut self.waiting).into_iter();
+            done.extend(unbegun.map(|target| Journey::new(Some(target))));
         }
-        let verdicts = judge_all(&self.setup.catalog, ground, done);
-        (!verdicts.is_empty()).then_some(verdicts)
+        let mut verdicts = Vec::new();
+        for journey in done {
+            if let Some(target) = journey.target {
+                let observations = scrubbed(&self.scrubber, journey.seen.into_observations())?;
+                verdicts.extend(self.judge.target(&target.id, ground, &observations));
+            }
+        }
+        Ok((!verdicts.is_empty()).then_some(verdicts))
     }
 
-    fn vantage(&self, setup: &Setup, started_at: Timestamp) -> Vantage {
-        let ground = match &self.judged_ground {
-            Some(ground) => ground.clone(),
-            None => Ground::new(&setup.catalog, &setup.line.notes, started_at, &[]),
-        };
-        Vantage {
-            label: setup.label.clone(),
-            regime: ground.regime,
-            address_families: ground.families,
-            asn: None,
-            country: None,
-            resolvers: ground.resolvers,
-            techniques: ground.techniques,
-            notes: ground.notes,
-        }
+    fn vantage(&self) -> Vantage {
+        let ground = self.judged_ground.clone();
+        let ground = ground.unwrap_or_else(|| self.judge.ground(&[]));
+        again::vantage(self.setup.label.clone(), ground)
     }
 }
 
-fn judge_all(catalog: &Catalog, ground: &Ground, done: Vec<Journey>) -> Vec<Verdict> {
-    done.into_iter()
-        .filter_map(|journey| {
-            let target = journey.target?;
-            let observations = journey.seen.into_observations();
-            Some(analysis::judge(catalog, target, ground, &observations))
+/// Everything that was seen, as it is written.
+fn scrubbed(scrubber: &Scrubber, seen: Vec<Observation>) -> io::Result<Vec<Observation>> {
+    seen.into_iter()
+        .map(|observation| match scrubber.clean(&observation)? {
+            Cow::Owned(clean) => Ok(clean),
+            Cow::Borrowed(_) => Ok(observation),
         })
         .collect()
 }
@@ -333,7 +340,7 @@ impl<'a> Journey<'a> {
     fn is_of(&self, subject: &str) -> bool {
         match self.target {
             Some(target) => target.id == subject,
-            None => subject == ground::SUBJECT.id,
+            None => subject == GROUND,
         }
     }
 

@@ -6,6 +6,8 @@ use serde_json::Value;
 
 #[path = "cli/ending.rs"]
 mod ending;
+#[path = "cli/saved.rs"]
+mod saved;
 
 /// A scenario in which every target is silent or slow enough for a run to be met in the middle.
 const SLOW: &str = "slow_server";
@@ -118,6 +120,7 @@ fn help_names_every_subcommand_and_shows_examples() {
             "run",
             "list",
             "check",
+            "analyze",
             "selftest",
             "schema",
             "completions",

@@ -7,7 +7,7 @@ use blockprobe::model::catalog::{Catalog, Transport};
 use blockprobe::model::check::Ask;
 use blockprobe::model::line::Line;
 use blockprobe::model::observation::{Observation, Operation};
-use blockprobe::model::report::{Run, Status, Vantage, Verdict};
+use blockprobe::model::report::{Measured, Run, Status, Vantage, Verdict};
 use blockprobe::output::Sink;
 use blockprobe::session::{self, Outcome, Setup};
 use tokio_util::sync::CancellationToken;
@@ -108,6 +108,7 @@ pub fn of(catalog: Catalog, line: Line, sink: &mut dyn Sink) -> Outcome {
         catalog,
         line,
         label: None,
+        control: None,
         timeout: None,
         concurrency: CONCURRENCY,
         cancel: CancellationToken::new(),
@@ -147,7 +148,7 @@ fn end(observation: &Observation) -> f64 {
 pub struct Kept(pub Vec<Observation>);
 
 impl Sink for Kept {
-    fn started(&mut self, _: &Run) -> io::Result<()> {
+    fn started(&mut self, _: &Run, _: &Measured) -> io::Result<()> {
         Ok(())
     }
 

@@ -3,8 +3,10 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
+use crate::analysis::control::is_of_the_way;
 use crate::analysis::evidence::{Evidence, is_interrupted, is_proof};
 use crate::analysis::rules::Finding;
+use crate::analysis::rules::protocol::is_silent_relay;
 use crate::model::catalog::Endpoint;
 use crate::model::check::Climb;
 use crate::model::failure::Failure;
@@ -12,6 +14,9 @@ use crate::model::observation::{Observation, Operation};
 use crate::model::report::{Confidence, EndpointReport, EndpointStatus, Regime};
 use crate::model::resolution::{Ordinary, Resolution};
 use crate::model::technique::{Interference, Trigger};
+
+/// Why nothing follows from a relay's silence.
+pub const RELAY: &str = "A relay may not answer strangers: its silence says nothing";
 
 /// One endpoint as it is told, and whether it fails *here*: a name that nobody knows does not, the definitions are stale.
 #[derive(Debug)]
@@ -42,19 +47,29 @@ pub fn judge(evidence: &Evidence, endpoint: &Endpoint, findings: &[Finding]) -> 
         finding.confidence >= Confidence::Likely
             && finding.technique.interference == Interference::Blockpage
     });
-    let met = meet(evidence, endpoint, misled, paged);
+    let mut met = meet(evidence, endpoint, misled, paged);
     let named = found
         .iter()
         .any(|finding| finding.confidence >= Confidence::Likely);
     let status = match met.status {
         EndpointStatus::Inconclusive if named => EndpointStatus::Blocked,
         // An answer that leads where nobody may connect to was never climbed, and is no less false for it.
-        EndpointStatus::NotRun if named && !is_unspoken(endpoint) => EndpointStatus::Blocked,
+        EndpointStatus::NotRun if named => EndpointStatus::Blocked,
         other => other,
+    };
+    let status = match down(evidence, endpoint, &met) {
+        Some(reason) if status == EndpointStatus::Inconclusive => {
+            met.reason = Some(reason);
+            EndpointStatus::Down
+        }
+        _ => status,
     };
     let fails_here = match status {
         EndpointStatus::Blocked | EndpointStatus::Down => true,
-        EndpointStatus::Inconclusive => met.failure.is_some() && !met.is_retired,
+        EndpointStatus::Inconclusive => {
+            let is_relay = met.reason.as_deref() == Some(RELAY);
+            met.failure.is_some() && !met.is_retired && !is_relay
+        }
         EndpointStatus::Accessible | EndpointStatus::NotRun => false,
     };
     Judged {
@@ -67,6 +82,15 @@ pub fn judge(evidence: &Evidence, endpoint: &Endpoint, findings: &[Finding]) -> 
         },
         fails_here,
     }
+}
+
+/// Why it is thought to be down: it fails here on an open line, and at the other vantage too.
+fn down(evidence: &Evidence, endpoint: &Endpoint, met: &Met) -> Option<String> {
+    let other = evidence.ground.other()?;
+    let fails = met.failure.as_ref().is_some_and(is_of_the_way) && !met.is_retired;
+    let there = other.failure(&evidence.target.id, &endpoint.id)?;
+    (fails && evidence.ground.regime == Regime::Open)
+        .then(|| format!("It fails at {} too ({there})", other.name()))
 }
 
 /// What the ordinary path led to.
@@ -99,10 +123,6 @@ impl Met {
 }
 
 fn meet(evidence: &Evidence, endpoint: &Endpoint, misled: bool, paged: bool) -> Met {
-    if is_unspoken(endpoint) {
-        let protocol = endpoint.protocol.word();
-        return Met::not_run(format!("{protocol} is not spoken by this version"));
-    }
     let climbs = evidence.climbs(endpoint);
     let mut ordinary: BTreeSet<IpAddr> = endpoint.addresses.iter().copied().collect();
     if let Some(host) = endpoint.host.as_deref() {
@@ -123,11 +143,6 @@ fn meet(evidence: &Evidence, endpoint: &Endpoint, misled: bool, paged: bool) -> 
         .filter(|(climb, _)| ordinary.contains(&climb.address.ip()))
         .collect();
     climbed(evidence, endpoint, &met, misled, paged)
-}
-
-/// Whether not even the lowest step of its protocol can be climbed.
-fn is_unspoken(endpoint: &Endpoint) -> bool {
-    endpoint.protocol.first_unspoken() == endpoint.protocol.ladder().first().copied()
 }
 
 /// The ordinary path gave no address.
@@ -237,6 +252,9 @@ fn reason(evidence: &Evidence, endpoint: &Endpoint, observation: &Observation) -
         .any(|(_, other)| other.is_success());
     if elsewhere {
         return "It works at another address than the one given here".to_owned();
+    }
+    if is_silent_relay(observation) {
+        return RELAY.to_owned();
     }
     match observation.steps.last().map(|step| step.operation) {
         Some(Operation::TlsHandshake) if observation.failure() == Some(&Failure::SslInvalidCertificate) => {

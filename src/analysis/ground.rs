@@ -1,9 +1,11 @@
 //! The line itself: its regime, what works on it, and what its resolvers do to everybody.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use crate::analysis::control::OtherVantage;
 use crate::analysis::everything;
 use crate::analysis::evidence::{is_proof, is_silent_quic};
 use crate::analysis::resolvers;
@@ -32,6 +34,7 @@ pub struct Ground {
     /// Ids of resolvers that answered a control name; `None` is the system's own view.
     answering: BTreeSet<Option<String>>,
     hijacked: BTreeSet<String>,
+    other: Option<Arc<OtherVantage>>,
 }
 
 impl Ground {
@@ -59,6 +62,7 @@ impl Ground {
             notes: notes.to_vec(),
             answering,
             hijacked: hijacked.keys().cloned().collect(),
+            other: None,
         };
         ground.regime = regime(catalog, &states, observations);
         ground
@@ -85,6 +89,19 @@ impl Ground {
         self.hijacked.contains(resolver)
     }
 
+    /// The same ground, with another vantage's report beside it; the user is told how far that one is used.
+    #[must_use]
+    pub fn beside(mut self, other: Arc<OtherVantage>) -> Self {
+        self.notes.push(other.note());
+        self.other = Some(other);
+        self
+    }
+
+    /// The other vantage, if there is one and it says anything of this run.
+    pub fn other(&self) -> Option<&OtherVantage> {
+        self.other.as_deref().filter(|other| other.speaks())
+    }
+
     /// Whether a family works on this line at all.
     pub fn has_family(&self, ipv6: bool) -> bool {
         let word = if ipv6 { "ipv6" } else { "ipv4" };
@@ -101,7 +118,7 @@ impl Ground {
         let failing: Vec<&str> = states
             .iter()
             .filter(|(_, state)| matches!(state, State::Silent | State::SomebodyElse))
-            .filter(|(control, _)| self.quic == Quic::Untold || !is_quic(control))
+            .filter(|(control, _)| !matches!(self.quic, Quic::Silent { .. }) || !is_quic(control))
             .map(|(control, _)| control.id.as_str())
             .collect();
         if self.regime == Regime::Open && !failing.is_empty() {
@@ -127,7 +144,7 @@ impl Ground {
                 .push("Names are resolved, but nothing else passes".to_owned());
         }
         if let Some(seconds) = clock_error(started_at, observations)
-            && seconds.abs() > MAX_CLOCK_ERROR_S
+            && seconds.unsigned_abs() > MAX_CLOCK_ERROR_S
         {
             self.notes.push(format!(
                 "The clock of this machine is wrong by about {} minutes: certificates may look expired",
@@ -159,13 +176,17 @@ impl Ground {
 
 /// State of the whole line, by what its controls showed.
 fn regime(catalog: &Catalog, states: &[(&Control, State)], observations: &[Observation]) -> Regime {
+    // What is spoken over UDP is shut on many honest networks: it is there for contrast and says nothing of the line.
+    let states: Vec<(&Control, State)> = states
+        .iter()
+        .copied()
+        .filter(|(control, _)| !control.endpoint.protocol.is_udp())
+        .collect();
     let operators = |wanted: State, region: Option<Region>| -> BTreeSet<&str> {
         states
             .iter()
             .filter(|(control, state)| {
-                // UDP is filtered on many lines of which nothing else can be said: its silence is no sign of theirs.
-                let is_sign = *state == State::Works || !is_quic(control);
-                *state == wanted && is_sign && region.is_none_or(|region| control.region == region)
+                *state == wanted && region.is_none_or(|region| control.region == region)
             })
             .map(|(control, _)| control.operator.as_str())
             .collect()
@@ -176,7 +197,7 @@ fn regime(catalog: &Catalog, states: &[(&Control, State)], observations: &[Obser
             .filter(|(control, state)| {
                 let spoken = control.endpoint.protocol;
                 *state == wanted
-                    && !matches!(spoken, Protocol::Tcp | Protocol::Quic)
+                    && spoken != Protocol::Tcp
                     && protocol.is_none_or(|it| it == spoken)
             })
             .map(|(control, _)| control.operator.as_str())
@@ -223,7 +244,7 @@ fn regime(catalog: &Catalog, states: &[(&Control, State)], observations: &[Obser
     let foreign_talks = states.iter().any(|(control, state)| {
         *state == State::Works
             && control.region == Region::Foreign
-            && !matches!(control.endpoint.protocol, Protocol::Tcp | Protocol::Quic)
+            && control.endpoint.protocol != Protocol::Tcp
     });
     let domestic_works = operators(State::Works, Some(Region::Domestic)).len();
     let foreign_connects = catalog
@@ -273,7 +294,9 @@ fn quic(states: &[(&Control, State)], observations: &[Observation]) -> Quic {
     }
     let works_over_tcp = |operator: &str| {
         states.iter().any(|(control, state)| {
-            *state == State::Works && control.operator == operator && !is_quic(control)
+            *state == State::Works
+                && control.operator == operator
+                && !control.endpoint.protocol.is_udp()
         })
     };
     let lost = |control: &Control| -> Option<&Observation> {
@@ -317,7 +340,7 @@ fn foreign_resolver_answers(catalog: &Catalog, observations: &[Observation]) -> 
 }
 
 /// Facts 2.8: certificates and MTProto tolerate some minutes.
-const MAX_CLOCK_ERROR_S: i64 = 300;
+const MAX_CLOCK_ERROR_S: u64 = 300;
 
 /// What a control showed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

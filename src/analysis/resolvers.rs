@@ -169,12 +169,21 @@ pub fn report(
             ResolverReport {
                 name: resolver.name.clone(),
                 transport: resolver.transport,
-                address: resolver.address.to_string(),
+                address: told(resolver),
                 status: usable(answers, !techniques.is_empty()),
                 techniques,
             }
         })
         .collect()
+}
+
+/// Where it was asked. One of the vantage's own addresses was made the unspecified one before anything was judged.
+fn told(resolver: &Resolver) -> String {
+    if resolver.address.ip().is_unspecified() {
+        format!("[scrubbed]:{}", resolver.address.port())
+    } else {
+        resolver.address.to_string()
+    }
 }
 
 fn technique(hijack: &Hijack) -> TechniqueReport {

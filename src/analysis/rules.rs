@@ -5,6 +5,8 @@ pub mod false_answer;
 pub mod http_host;
 pub mod injected_answer;
 pub mod lying_resolver;
+pub mod other_vantage;
+pub mod protocol;
 pub mod quic;
 pub mod server_name;
 pub mod tls_fingerprint;
@@ -74,6 +76,9 @@ const RULES: &[Rule] = &[
     tls_fingerprint::infer,
     quic::infer,
     http_host::infer,
+    protocol::infer,
+    // What another vantage saw settles what was named before.
+    other_vantage::infer,
 ];
 
 /// Observations one technique refers to; the report holds all the others too.

@@ -59,7 +59,9 @@ pub fn tell(
                 "{name} works here only in part: {} {}{}",
                 list(&failing),
                 if failing.len() > 1 { "fail" } else { "fails" },
-                if how.is_empty() {
+                if how.is_empty() && is_down(services) {
+                    ", and so it does at the control vantage".to_owned()
+                } else if how.is_empty() {
                     ", and nothing measured tells why".to_owned()
                 } else {
                     format!(", because {how}")
@@ -69,7 +71,9 @@ pub fn tell(
         },
         Status::Down => Told {
             summary: format!("{name} is down: it fails at the control vantage too"),
-            reason: None,
+            reason: ground
+                .other()
+                .map(|other| format!("The control vantage is {}", other.name())),
         },
         Status::Inconclusive => inconclusive(name, ground, services, is_resolved),
     }
@@ -154,6 +158,10 @@ fn words_of(id: &str) -> &'static str {
         "domain_name/false_answer" => "the resolver here sends its names elsewhere",
         "domain_name/injected_answer" => "somebody on the way forges the answers to its names",
         "address/drop" => "its addresses are left without an answer",
+        "address/refuse" => "its addresses refuse every connection from here",
+        "address_port/refuse" | "address_port/unreachable" => {
+            "one port of its addresses cannot be reached from here"
+        }
         "address/unreachable" => "a router on the way says that its addresses cannot be reached",
         "address_port/drop" => "one port of its addresses is left without an answer",
         "server_name/drop" | "server_name_at_address/drop" => {
@@ -188,6 +196,9 @@ fn words_of(id: &str) -> &'static str {
         "http_host/close" => "requests in clear that name it are closed",
         "http_host/blockpage" => "requests in clear that name it are answered with a block page",
         "address_port/blockpage" => "a block page answers at its addresses",
+        "protocol/drop" => "the first bytes of its own protocol are left without an answer",
+        "protocol/reset" => "connections that speak its own protocol are reset",
+        "protocol/close" => "connections that speak its own protocol are closed",
         "server_name/alert" => "connections that name it in TLS get a forged alert",
         "server_name/intercept" => "connections that name it in TLS are met by somebody else",
         _ => "it is interfered with on the way",
@@ -236,6 +247,15 @@ fn both(first: Option<String>, second: Option<String>) -> Option<String> {
         (Some(first), Some(second)) => Some(format!("{first}. {second}")),
         (first, second) => first.or(second),
     }
+}
+
+/// Whether everything that fails is down at the control vantage too.
+fn is_down(services: &[ServiceReport]) -> bool {
+    let endpoints = services.iter().flat_map(|service| &service.endpoints);
+    let mut failing = endpoints
+        .filter(|endpoint| endpoint.failure.is_some())
+        .peekable();
+    failing.peek().is_some() && failing.all(|endpoint| endpoint.status == EndpointStatus::Down)
 }
 
 fn is_tried(service: &ServiceReport) -> bool {

@@ -22,6 +22,7 @@ Examples:
   blockprobe whatsapp telegram                 these two only
   blockprobe -f ndjson -o run.ndjson           every observation, as it comes
   blockprobe -q --fail-on blocked,degraded     for cron: exit 1 if one is in trouble
+  blockprobe --control https://example.org/free.json   another vantage's report tells down from blocked
   blockprobe --lab nxdomain_by_isp_resolver    see a censor at work, without a network
 
 Exit status:
@@ -30,6 +31,16 @@ Exit status:
   2    wrong usage, definitions or output
   3    could not measure: offline, or nothing conclusive
   130  interrupted";
+
+const ANALYZE_EXAMPLES: &str = "\
+Examples:
+  blockprobe analyze report.json                      the same observations, judged by this version
+  blockprobe analyze -f json report.json | jq .       as a document
+  blockprobe analyze *.ndjson.zst                     several at once, compressed or not
+  ssh vps blockprobe -f ndjson | blockprobe analyze - what another machine sees, told here
+  blockprobe analyze --control free.json report.json  another vantage's report tells down from blocked
+
+Exit status: as of `run`, and 2 where a report cannot be read";
 
 /// Is this messenger blocked here, how is it blocked, and how sure are we?
 #[derive(Debug, Parser)]
@@ -59,6 +70,9 @@ pub enum Command {
     List(ListArguments),
     /// Validate definitions, and point at the wrong line and column
     Check(CheckArguments),
+    /// Judge saved reports again, without a network
+    #[command(after_help = ANALYZE_EXAMPLES)]
+    Analyze(AnalyzeArguments),
     /// Play every censor of the lab on this machine, and see each one named
     Selftest(SelftestArguments),
     /// Print the JSON Schema of the report or of the definitions
@@ -85,6 +99,9 @@ pub struct RunArguments {
     /// Write to this file; its name may tell the format (.json, .ndjson, .txt)
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub output: Option<PathBuf>,
+    /// Let another vantage's report tell down from blocked, and geography from lies; gzip and zstd are read too
+    #[arg(long, value_name = "FILE|URL", value_hint = ValueHint::FilePath)]
+    pub control: Option<String>,
     /// Ask this resolver instead of the system's own: 1.2.3.4, 1.2.3.4:53
     #[arg(long, value_name = "ADDR", value_parser = resolver_address)]
     pub resolver: Option<SocketAddr>,
@@ -148,6 +165,35 @@ pub struct CheckArguments {
     pub files: Vec<PathBuf>,
 }
 
+/// `blockprobe analyze`.
+#[derive(Args, Clone, Debug, Default)]
+pub struct AnalyzeArguments {
+    /// Reports to judge: json or ndjson, gzip and zstd too; `-` is standard input
+    #[arg(value_name = "REPORT", required = true, value_hint = ValueHint::FilePath)]
+    pub reports: Vec<String>,
+    /// Let another vantage's report tell down from blocked, and geography from lies
+    #[arg(long, value_name = "FILE|URL", value_hint = ValueHint::FilePath)]
+    pub control: Option<String>,
+    /// How to tell it [default: human on a terminal, ndjson in a pipe]
+    #[arg(short, long, value_name = "FORMAT")]
+    pub format: Option<Format>,
+    /// Write to this file; its name may tell the format (.json, .ndjson, .txt)
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub output: Option<PathBuf>,
+    /// Exit with 1 if a target has one of these statuses
+    #[arg(long, value_name = "STATUS", value_delimiter = ',', value_parser = status)]
+    pub fail_on: Vec<Status>,
+    /// For people, one line a target
+    #[arg(short, long, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// For people, endpoints and evidence too
+    #[arg(short, long)]
+    pub verbose: bool,
+    /// When to use colours [default: auto]
+    #[arg(long, value_name = "WHEN")]
+    pub color: Option<Color>,
+}
+
 /// `blockprobe selftest`.
 #[derive(Args, Clone, Debug)]
 pub struct SelftestArguments {
@@ -157,6 +203,9 @@ pub struct SelftestArguments {
     /// Only tell which scenarios there are
     #[arg(long, conflicts_with = "scenarios")]
     pub list: bool,
+    /// Save what was seen: one report for each scenario, in this directory
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, conflicts_with = "list")]
+    pub save: Option<PathBuf>,
 }
 
 /// `blockprobe schema`.

@@ -9,7 +9,7 @@ use crate::cli::arguments::RunArguments;
 use crate::cli::reader::Reader;
 use crate::cli::signals::{self, INTERRUPTED};
 use crate::cli::trouble::Trouble;
-use crate::cli::{pick, tell};
+use crate::cli::{pick, saved, tell};
 use crate::lab;
 use crate::measure::network::{self, Options};
 use crate::model::catalog::Catalog;
@@ -47,6 +47,10 @@ async fn measure(arguments: &RunArguments) -> Result<u8, Trouble> {
     line.ipv4 &= !arguments.ipv6_only;
     line.ipv6 &= !arguments.ipv4_only;
     pick::targets(&mut catalog, &arguments.targets)?;
+    let control = match &arguments.control {
+        Some(source) => Some(saved::control(source).await?),
+        None => None,
+    };
     let interrupted = signals::watch(cancel.clone())
         .map_err(|error| Trouble::new(format!("cannot watch for signals: {error}")))?;
     let mut sink = Reader::new(tell::sink(arguments, &line.own)?, cancel.clone());
@@ -55,6 +59,7 @@ async fn measure(arguments: &RunArguments) -> Result<u8, Trouble> {
         catalog,
         line,
         label: arguments.label.clone(),
+        control,
         timeout: arguments.timeout,
         concurrency: arguments.concurrency,
         cancel,
@@ -105,17 +110,21 @@ fn the_network(arguments: &RunArguments) -> Result<(Catalog, Line), Trouble> {
 }
 
 /// How a run ended.
-struct Ending<'a> {
+pub struct Ending<'a> {
     /// By a signal.
-    interrupted: bool,
+    pub interrupted: bool,
     /// The reader of standard output left before the run was over, so it was cut short for nobody.
-    unread: bool,
-    regime: Regime,
-    statuses: &'a [Status],
-    fail_on: &'a [Status],
+    pub unread: bool,
+    /// State of the line.
+    pub regime: Regime,
+    /// Of every target.
+    pub statuses: &'a [Status],
+    /// What the user asked to be told by the exit status.
+    pub fail_on: &'a [Status],
 }
 
-fn exit_status(ending: &Ending<'_>) -> u8 {
+/// The exit status, by the contract.
+pub fn exit_status(ending: &Ending<'_>) -> u8 {
     let is_found = |status: &Status| ending.fail_on.contains(status);
     let says_nothing = |status: &Status| *status == Status::Inconclusive;
     if ending.interrupted {

@@ -2,10 +2,14 @@
 
 use std::collections::{BTreeSet, VecDeque};
 use std::fmt::Write as _;
+use std::fs;
+use std::io;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use ipnet::IpNet;
 use tokio_util::sync::CancellationToken;
 
 use crate::catalog;
@@ -15,9 +19,12 @@ use crate::cli::{pick, tell};
 use crate::lab::scenarios::{Expected, Scenario};
 use crate::lab::{self};
 use crate::model::report::{TechniqueReport, Vantage, Verdict};
-use crate::output::Silent;
+use crate::output::destination::Destination;
 use crate::output::human::Detail;
 use crate::output::human::layout::{Page, pad};
+use crate::output::json::Json;
+use crate::output::scrub::Scrubbed;
+use crate::output::{Silent, Sink};
 use crate::session::{self, Outcome, Setup};
 
 /// Far beyond what any scenario takes: a run that hangs is a failure, not a wait.
@@ -38,9 +45,18 @@ pub fn run(arguments: &SelftestArguments) -> Result<u8, Trouble> {
         return list();
     }
     let scenarios = chosen(&arguments.scenarios)?;
+    if let Some(directory) = &arguments.save {
+        fs::create_dir_all(directory).map_err(|error| {
+            Trouble::new(format!("cannot make {}: {error}", directory.display()))
+                .hint("give --save a directory that is yours, or one that is not there yet")
+        })?;
+    }
     let page = || Page::new(tell::manner(Color::Auto, Detail::Plain), 0);
     let (mut passed, mut failed) = (0, 0);
-    for (scenario, played) in scenarios.iter().zip(play_all(&scenarios)) {
+    for (scenario, played) in scenarios
+        .iter()
+        .zip(play_all(&scenarios, arguments.save.as_deref()))
+    {
         // A scenario whose thread is gone was not played: that is told like any other difference.
         let Played { differences, took } = played.recv().unwrap_or_else(|_| Played {
             differences: vec!["could not be played: it broke off".to_owned()],
@@ -94,7 +110,7 @@ struct Played {
 }
 
 /// Plays them a few at a time, since they mostly wait; the results come in the order of the scenarios.
-fn play_all(scenarios: &[&'static Scenario]) -> Vec<mpsc::Receiver<Played>> {
+fn play_all(scenarios: &[&'static Scenario], save: Option<&Path>) -> Vec<mpsc::Receiver<Played>> {
     let mut results = Vec::new();
     let mut waiting = VecDeque::new();
     for scenario in scenarios {
@@ -105,6 +121,7 @@ fn play_all(scenarios: &[&'static Scenario]) -> Vec<mpsc::Receiver<Played>> {
     let waiting = Arc::new(Mutex::new(waiting));
     for _ in 0..AT_ONCE {
         let waiting = Arc::clone(&waiting);
+        let save = save.map(Path::to_owned);
         thread::spawn(move || {
             loop {
                 let next = waiting
@@ -115,7 +132,7 @@ fn play_all(scenarios: &[&'static Scenario]) -> Vec<mpsc::Receiver<Played>> {
                     return;
                 };
                 let began = Instant::now();
-                let differences = match play(scenario) {
+                let differences = match play(scenario, save.as_deref()) {
                     Ok(outcome) => differences(&scenario.expected, &outcome),
                     Err(error) => vec![format!("could not be played: {error}")],
                 };
@@ -128,7 +145,7 @@ fn play_all(scenarios: &[&'static Scenario]) -> Vec<mpsc::Receiver<Played>> {
 }
 
 /// One scenario in a runtime of its own: what one leaves behind does not disturb the next.
-fn play(scenario: &Scenario) -> std::io::Result<Outcome> {
+fn play(scenario: &Scenario, save: Option<&Path>) -> io::Result<Outcome> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
@@ -138,14 +155,26 @@ fn play(scenario: &Scenario) -> std::io::Result<Outcome> {
             catalog: site.catalog.clone(),
             line: site.line.clone(),
             label: None,
+            control: None,
             timeout: Some(PATIENCE),
             concurrency: CONCURRENCY,
             cancel: CancellationToken::new(),
         };
-        session::run(&setup, &mut Silent).await
+        let mut sink = sink(scenario, save, &site.line.own)?;
+        session::run(&setup, sink.as_mut()).await
     });
     runtime.shutdown_background();
     outcome
+}
+
+/// Where a scenario's run is told: nowhere, or in a report by its name.
+fn sink(scenario: &Scenario, save: Option<&Path>, own: &[IpNet]) -> io::Result<Box<dyn Sink>> {
+    let Some(directory) = save else {
+        return Ok(Box::new(Silent));
+    };
+    let path = directory.join(format!("{}.json", scenario.name));
+    let json = Json::new(Destination::whole(&path)?);
+    Ok(Box::new(Scrubbed::new(own, Box::new(json))))
 }
 
 /// Everything that came out otherwise than expected, in sentences.

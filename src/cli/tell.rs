@@ -24,10 +24,18 @@ const WIDTH: usize = 100;
 /// Where the file cannot be written, now rather than after the run.
 pub fn sink(arguments: &RunArguments, own: &[IpNet]) -> Result<Box<dyn Sink>, Trouble> {
     let on_terminal = io::stdout().is_terminal();
-    let format = format(arguments, on_terminal);
-    let destination = destination(arguments.output.as_deref(), format)?;
+    let output = arguments.output.as_deref();
+    let format = format(arguments.format, output, on_terminal);
+    let destination = destination(output, format)?;
     let told: Box<dyn Sink> = match format {
-        Format::Human => Box::new(Human::new(destination, run_manner(arguments))),
+        Format::Human => Box::new(Human::new(
+            destination,
+            manner_of(
+                (arguments.quiet, arguments.verbose),
+                arguments.color,
+                output.is_some(),
+            ),
+        )),
         Format::Json => Box::new(Json::new(destination)),
         Format::Ndjson => Box::new(Ndjson::new(destination)),
     };
@@ -61,28 +69,30 @@ pub fn print(bytes: &[u8]) -> Result<(), Trouble> {
     Ok(())
 }
 
-fn run_manner(arguments: &RunArguments) -> Manner {
-    let detail = match (arguments.quiet, arguments.verbose) {
+/// How to tell a person, by the flags: `-q` and `-v`, and whether it goes to a file.
+pub fn manner_of((quiet, verbose): (bool, bool), color: Option<Color>, into_file: bool) -> Manner {
+    let detail = match (quiet, verbose) {
         (true, _) => Detail::Quiet,
         (_, true) => Detail::Verbose,
         _ => Detail::Plain,
     };
-    let color = arguments.color.unwrap_or_default();
+    let color = color.unwrap_or_default();
     let mut manner = manner(color, detail);
-    if arguments.output.is_some() {
+    if into_file {
         manner.width = WIDTH;
         manner.colour = color == Color::Always;
     }
     manner
 }
 
-fn format(arguments: &RunArguments, on_terminal: bool) -> Format {
+/// The format that is meant: by the flag, then by the file's name, then by who reads.
+pub fn format(said: Option<Format>, output: Option<&Path>, on_terminal: bool) -> Format {
     let by_name = |path: &Path| match path.extension().and_then(|name| name.to_str()) {
         Some("ndjson" | "jsonl") => Format::Ndjson,
         Some("txt") => Format::Human,
         _ => Format::Json,
     };
-    match (arguments.format, &arguments.output) {
+    match (said, output) {
         (Some(format), _) => format,
         (None, Some(path)) => by_name(path),
         (None, None) if on_terminal => Format::Human,
@@ -90,7 +100,11 @@ fn format(arguments: &RunArguments, on_terminal: bool) -> Format {
     }
 }
 
-fn destination(output: Option<&Path>, format: Format) -> Result<Destination, Trouble> {
+/// Standard output or that file.
+///
+/// # Errors
+/// Where the file cannot be written, now rather than later.
+pub fn destination(output: Option<&Path>, format: Format) -> Result<Destination, Trouble> {
     let Some(path) = output else {
         return Ok(Destination::stdout());
     };
@@ -100,7 +114,7 @@ fn destination(output: Option<&Path>, format: Format) -> Result<Destination, Tro
     };
     opened.map_err(|error| {
         Trouble::new(format!("cannot write {}: {error}", path.display()))
-            .hint("nothing was measured; give -o a file in a directory that exists and is yours")
+            .hint("nothing was done yet; give -o a file in a directory that exists and is yours")
     })
 }
 
@@ -110,11 +124,6 @@ mod tests {
 
     #[test]
     fn the_format_follows_the_flag_then_the_name_then_the_terminal() {
-        let arguments = |format, output: Option<&str>| RunArguments {
-            format,
-            output: output.map(Into::into),
-            ..RunArguments::default()
-        };
         for (said, name, terminal, expected) in [
             (None, None, true, Format::Human),
             (None, None, false, Format::Ndjson),
@@ -127,7 +136,7 @@ mod tests {
             (None, Some("report"), true, Format::Json),
         ] {
             assert_eq!(
-                format(&arguments(said, name), terminal),
+                format(said, name.map(Path::new), terminal),
                 expected,
                 "{said:?} {name:?}"
             );

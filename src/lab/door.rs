@@ -102,7 +102,26 @@ impl Door {
     pub fn is_clear_http(&self) -> bool {
         self.endpoints
             .iter()
-            .any(|it| it.endpoint.protocol == Protocol::Http)
+            .any(|it| matches!(it.endpoint.protocol, Protocol::Http | Protocol::MtprotoHttp))
+    }
+
+    /// The app's own protocol that is spoken here on a bare stream, in clear or inside TLS.
+    pub fn own_protocol(&self, is_tls: bool) -> Option<Protocol> {
+        let mut protocols = self.endpoints.iter().map(|it| it.endpoint.protocol);
+        protocols.find(|protocol| match protocol {
+            Protocol::MtprotoAbridged
+            | Protocol::MtprotoIntermediate
+            | Protocol::MtprotoObfuscated => !is_tls,
+            Protocol::MaxBinary => is_tls,
+            _ => false,
+        })
+    }
+
+    /// Whether messages may be posted to this path.
+    pub fn takes_posts(&self, path: &str) -> bool {
+        self.endpoints
+            .iter()
+            .any(|it| it.endpoint.protocol == Protocol::MtprotoHttp && it.endpoint.path == path)
     }
 
     /// Whether HTTP is spoken inside TLS.

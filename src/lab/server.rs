@@ -5,8 +5,8 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Response};
-use http_body_util::Full;
+use http::{Method, Request, Response};
+use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -23,7 +23,7 @@ use crate::lab::door::{Door, Face};
 use crate::lab::inspector::{self, Inspector};
 use crate::lab::life::Life;
 use crate::lab::resolver::{Speaker, serve_http, serve_stream};
-use crate::lab::{web, websocket, whatsapp};
+use crate::lab::{talk, web, websocket, whatsapp};
 use crate::model::catalog::{Resolver, Transport};
 use crate::model::technique::Interference;
 
@@ -129,7 +129,10 @@ impl Server {
         if is_clear_http && looks_like_http(first) {
             return Box::pin(self.serve_http1(stream, false)).await;
         }
-        discard(stream).await
+        match self.door.own_protocol(false).and_then(talk::server) {
+            Some(server) if is_there => talk::serve_stream(stream, server).await,
+            _ => discard(stream).await,
+        }
     }
 
     async fn serve_tls<S>(
@@ -151,9 +154,13 @@ impl Server {
         let first = stream.fill_buf().await?.first().copied();
         let is_http = self.door.is_tls_http() || self.door.face != Face::Honest;
         if is_http && looks_like_http(first) {
-            Box::pin(self.serve_http1(stream, true)).await
-        } else {
-            discard(stream).await
+            return Box::pin(self.serve_http1(stream, true)).await;
+        }
+        match self.door.own_protocol(true).and_then(talk::server) {
+            Some(server) if self.door.face == Face::Honest => {
+                talk::serve_stream(stream, server).await
+            }
+            _ => discard(stream).await,
         }
     }
 
@@ -199,6 +206,13 @@ impl Server {
             && let Some(response) = websocket::accept(&self.door, &mut request, &self.life)
         {
             return Ok(response);
+        }
+        let is_post = request.method() == Method::POST;
+        if !is_tls && is_post && self.door.takes_posts(request.uri().path()) {
+            let body = Limited::new(request.into_body(), BUFFER).collect().await;
+            let body = body.map(http_body_util::Collected::to_bytes);
+            let answer = talk::answer_post(&body.unwrap_or_default());
+            return Ok(Response::new(Full::new(Bytes::from(answer))));
         }
         Ok(web::answer(&self.door, &request, is_tls))
     }

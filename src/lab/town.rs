@@ -26,13 +26,25 @@ const WHATSAPPS_OWN: u16 = 5222;
 /// Port of plain DNS.
 pub const DNS: u16 = 53;
 
+/// Who sits at an address and UDP port.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Seat {
+    /// Nobody.
+    #[default]
+    Nobody,
+    /// The resolver of that index.
+    Resolver(usize),
+    /// A relay that speaks this.
+    Relay(Protocol),
+}
+
 /// A scenario laid out on the lab's addresses, with the catalog's ports.
 #[derive(Debug, Default)]
 pub struct Town {
     /// What is served at each address and TCP port.
     pub doors: BTreeMap<Place, Door>,
-    /// Who answers at each address and UDP port; `None`: nobody.
-    pub datagrams: BTreeMap<Place, Option<usize>>,
+    /// Who answers at each address and UDP port.
+    pub datagrams: BTreeMap<Place, Seat>,
     /// What is served over QUIC at each address and UDP port.
     pub quic: BTreeMap<Place, Door>,
     /// What looks at QUIC's datagrams.
@@ -90,7 +102,9 @@ impl Town {
             for address in atlas.addresses(endpoint) {
                 let place = (address, endpoint.port);
                 if is_udp(endpoint.protocol) {
-                    self.datagrams.entry(place).or_insert(None);
+                    self.datagrams
+                        .entry(place)
+                        .or_insert(Seat::Relay(endpoint.protocol));
                 }
                 if endpoint.protocol == Protocol::Quic {
                     let door = self.quic.entry(place).or_default();
@@ -120,9 +134,9 @@ impl Town {
             match resolver.transport {
                 Transport::Udp => {
                     // Several resolvers cannot share one address: the first has it.
-                    let seat = self.datagrams.entry(place).or_insert(None);
-                    if seat.is_none() {
-                        *seat = Some(index);
+                    let seat = self.datagrams.entry(place).or_default();
+                    if *seat == Seat::Nobody {
+                        *seat = Seat::Resolver(index);
                     }
                 }
                 Transport::Tcp | Transport::Dot | Transport::Doh => {
@@ -197,6 +211,11 @@ impl Town {
                 for door in self.doors.values_mut() {
                     door.face = Face::Closed;
                 }
+                for seat in self.datagrams.values_mut() {
+                    if matches!(seat, Seat::Relay(_)) {
+                        *seat = Seat::Nobody;
+                    }
+                }
             }
             // These are played by the resolvers, the tenants and what looks at datagrams.
             Fault::ExpiredCertificate(_)
@@ -248,7 +267,7 @@ impl Town {
         }
         for ((address, _), seat) in &mut self.datagrams {
             if address.is_ipv6() {
-                *seat = None;
+                *seat = Seat::Nobody;
             }
         }
     }

@@ -3,7 +3,10 @@
 use std::io;
 
 use bytes::Bytes;
-use http::header::{CONNECTION, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, UPGRADE};
+use http::header::{
+    CONNECTION, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL,
+    UPGRADE,
+};
 use http::{Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Incoming;
@@ -17,7 +20,7 @@ use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use crate::lab::door::{Door, Tenant};
 use crate::lab::life::Life;
 use crate::lab::web::{host_of, path_of};
-use crate::lab::whatsapp;
+use crate::lab::{talk, whatsapp};
 use crate::model::catalog::Protocol;
 
 /// Longest message, bytes: more than any first message of an app.
@@ -36,6 +39,7 @@ pub fn accept(
     let key = headers.get(SEC_WEBSOCKET_KEY).filter(|_| is_upgrade)?;
     let accept = HeaderValue::from_str(&derive_accept_key(key.as_bytes())).ok()?;
     let protocol = protocol_at(door, &host_of(request), path_of(request))?;
+    let inside = headers.get(SEC_WEBSOCKET_PROTOCOL).cloned();
     let upgrade = hyper::upgrade::on(request);
     life.spawn(async move { speak(upgrade, protocol).await });
     let mut response = Response::new(Full::default());
@@ -44,6 +48,10 @@ pub fn accept(
     headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
     headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
     headers.insert(SEC_WEBSOCKET_ACCEPT, accept);
+    // Whoever names what will be spoken inside waits for the same word.
+    if let Some(inside) = inside {
+        headers.insert(SEC_WEBSOCKET_PROTOCOL, inside);
+    }
     Some(response)
 }
 
@@ -53,7 +61,10 @@ fn protocol_at(door: &Door, host: &str, path: &str) -> Option<Protocol> {
         let endpoint = &it.endpoint;
         matches!(
             endpoint.protocol,
-            Protocol::Websocket | Protocol::WhatsappWebsocket
+            Protocol::Websocket
+                | Protocol::WhatsappWebsocket
+                | Protocol::MtprotoWebsocket
+                | Protocol::MaxWebsocket
         ) && endpoint.host.as_deref().is_none_or(|it| it == host)
             && endpoint.path == path
             && it.status.is_none()
@@ -72,7 +83,10 @@ async fn speak(upgrade: OnUpgrade, protocol: Protocol) -> io::Result<()> {
     let socket = WebSocketStream::from_raw_socket(stream, Role::Server, Some(config)).await;
     match protocol {
         Protocol::WhatsappWebsocket => whatsapp::serve_messages(socket).await,
-        _ => listen(socket).await,
+        protocol => match talk::server(protocol) {
+            Some(server) => talk::serve_messages(socket, server).await,
+            None => listen(socket).await,
+        },
     }
 }
 

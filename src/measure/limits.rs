@@ -40,6 +40,10 @@ pub struct Limits {
     /// The app's own first message and its answer: a round trip or two, the server's work and the retransmissions at 0.2,
     /// 0.6, 1.4 and 3 s. An upgrade to a WebSocket is one more round trip.
     pub exchange: Duration,
+    /// When a request over UDP is sent again, after the first sending: relays answer at once or not at all.
+    pub datagram_resend: Vec<Duration>,
+    /// A request over UDP without an answer is given up.
+    pub datagram_give_up: Duration,
     /// Of an answer that is not the protocol, bytes read on for what it says: a block page's head.
     pub exchange_text: usize,
     /// One message of a WebSocket, bytes: first answers have some hundred.
@@ -87,6 +91,8 @@ impl Default for Limits {
             quic: Duration::from_secs(4),
             http: Duration::from_secs(6),
             exchange: Duration::from_secs(6),
+            datagram_resend: vec![Duration::from_millis(400), Duration::from_millis(1000)],
+            datagram_give_up: Duration::from_millis(2000),
             exchange_text: 4 << 10,
             websocket_message: 64 << 10,
             dns_stream: Duration::from_millis(3500),

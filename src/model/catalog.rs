@@ -35,7 +35,7 @@ pub struct Definitions {
 }
 
 /// What may be blocked: WhatsApp.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Target {
     /// Short, stable, `[a-z0-9_-]`: what the command line and the reports say.
     pub id: String,
@@ -46,60 +46,80 @@ pub struct Target {
 }
 
 /// What a target does for a person: chat, web, registration, media, calls, push.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Service {
     /// Short, stable, unique in its target.
     pub id: String,
     /// Without it the target is of no use: a target is blocked when every essential service is.
     pub essential: bool,
     /// Its endpoints stand in for one another: one that works is enough.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub pool: bool,
     /// Others do the same over another transport: its failure is told and does not lower the target.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub alternative: bool,
     /// Where it is served.
     pub endpoints: Vec<Endpoint>,
 }
 
 /// A host or fixed addresses, with a port and a protocol.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Endpoint {
     /// Like a URL, unique in its target: `https://web.whatsapp.com/`, `mtproto_abridged://149.154.167.51:443`.
     pub id: String,
     /// The name asked of the resolvers, in lower case; `None` where only addresses are known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host: Option<String>,
     /// Fixed addresses, measured besides what the resolvers say.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub addresses: Vec<IpAddr>,
     /// TCP or UDP port.
     pub port: u16,
     /// What is spoken there.
     pub protocol: Protocol,
     /// The TLS server name, where it is not the host.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub server_name: Option<String>,
     /// Path of the HTTP request; `/` by default.
     pub path: String,
     /// ALPN identifiers to offer in TLS; empty means the protocol's own (`h2`, `http/1.1` for `https`).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub alpn: Vec<String>,
     /// What an honest answer looks like.
+    #[serde(default, skip_serializing_if = "Expect::is_anything")]
     pub expect: Expect,
 }
 
 /// What an honest answer looks like. An empty list or `None` means that anything is honest.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Expect {
     /// HTTP statuses.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub status: Vec<u16>,
     /// A part of the HTML title.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,
     /// Text that the body contains.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub contains: Option<String>,
     /// The whole body, byte for byte.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body: Option<String>,
     /// Id of the private root (`Catalog::private_roots`) under which the chain may end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub private_root: Option<String>,
     /// The selected ALPN identifier begins so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub alpn: Option<String>,
     /// Public key that vouches for a Noise server, 64 hex digits.
     pub noise_root: Option<String>,
+}
+
+impl Expect {
+    /// Whether any answer is honest.
+    pub fn is_anything(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// What is spoken at an endpoint: a closed set, so the compiler names every place a new one needs.
@@ -251,6 +271,11 @@ impl Protocol {
         }
     }
 
+    /// Whether it is spoken over UDP.
+    pub fn is_udp(self) -> bool {
+        self.ladder().first() != Some(&Operation::TcpConnect)
+    }
+
     /// Whether TLS is part of the ladder.
     pub fn is_tls(self) -> bool {
         self.ladder().contains(&Operation::TlsHandshake)
@@ -260,27 +285,10 @@ impl Protocol {
     pub fn has_server_name(self) -> bool {
         self.is_tls() || self == Self::Quic
     }
-
-    /// Whether the first thing sent is a SYN.
-    pub fn is_tcp(self) -> bool {
-        self.ladder().first() == Some(&Operation::TcpConnect)
-    }
-
-    /// The lowest step this version does not climb yet, if any: it is reported as `not_run`, never guessed.
-    pub fn first_unspoken(self) -> Option<Operation> {
-        let speaks_itself = matches!(
-            self,
-            Self::WhatsappNoise | Self::WhatsappWebsocket | Self::Websocket
-        );
-        self.ladder().iter().copied().find(|step| match step {
-            Operation::Exchange => !speaks_itself,
-            _ => false,
-        })
-    }
 }
 
 /// What should work if only a target is filtered.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Control {
     /// Short and stable.
     pub id: String,
@@ -303,7 +311,7 @@ pub enum Region {
 }
 
 /// One resolver at one address by one transport.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Resolver {
     /// `google/udp/8.8.8.8`; `system/udp/192.168.1.1` for the system's own.
     pub id: String,
@@ -320,10 +328,12 @@ pub struct Resolver {
     /// Where it is asked.
     pub address: SocketAddr,
     /// Name in its certificate (DoT, DoH).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub server_name: Option<String>,
     /// Path of DoH; `/dns-query` by default.
     pub path: String,
     /// It stands on this machine or in a network that this machine is directly connected to.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_local: bool,
 }
 
@@ -384,15 +394,18 @@ pub struct PrivateRoot {
 }
 
 /// What somebody's block page is known by.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct BlockPage {
     /// Whose page it is.
     pub operator: String,
     /// Exact addresses.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub addresses: Vec<IpAddr>,
     /// Hosts that redirects to it lead to, in lower case.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hosts: Vec<String>,
     /// Texts on it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub texts: Vec<String>,
 }
 

@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::catalog::Protocol;
 
+/// The subject of checks of the line itself.
+pub const GROUND: &str = "ground";
+
 /// One planned measurement. Two checks with the same id are the same measurement.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Check {
@@ -181,9 +184,34 @@ pub struct Climb {
     /// How the ClientHello (or, in clear, the request) is sent.
     #[serde(default, skip_serializing_if = "Hello::is_plain")]
     pub hello: Hello,
+    /// What is sent as the app's first message.
+    #[serde(default, skip_serializing_if = "Payload::is_own")]
+    pub payload: Payload,
     /// Hops that the packets of the connection may live; the system's own number if nothing is said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hops: Option<u8>,
+}
+
+/// What is sent as the first message of an app's own protocol.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Payload {
+    /// The protocol's own.
+    #[default]
+    Own,
+    /// Random bytes: nobody can know them.
+    Random,
+    /// STUN as it was before it had a magic cookie (RFC 3489).
+    WithoutCookie,
+}
+
+impl Payload {
+    /// Whether nothing is changed.
+    pub const fn is_own(&self) -> bool {
+        matches!(self, Self::Own)
+    }
 }
 
 /// How a ClientHello (or a request in clear) is made and sent.
@@ -214,10 +242,6 @@ pub fn parent_of(name: &str) -> &str {
 
 impl Hello {
     /// Whether nothing is changed.
-    #[expect(
-        clippy::trivially_copy_pass_by_ref,
-        reason = "serde asks for a reference"
-    )]
     pub const fn is_plain(&self) -> bool {
         matches!(self, Self::Plain)
     }

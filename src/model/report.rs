@@ -3,7 +3,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::model::catalog::{Definitions, Transport};
+use crate::model::catalog::{
+    BlockPage, Catalog, Control, Definitions, Resolver, Target, Transport,
+};
 use crate::model::failure::Failure;
 use crate::model::observation::Observation;
 use crate::model::technique::{Interference, Technique, Trigger};
@@ -24,6 +26,8 @@ pub struct Report {
     pub vantage: Vantage,
     /// One for each target.
     pub verdicts: Vec<Verdict>,
+    /// What was measured: with it anybody can judge the report again.
+    pub measured: Measured,
     /// Everything that was seen.
     pub observations: Vec<Observation>,
 }
@@ -50,6 +54,49 @@ pub struct Run {
     pub interrupted: bool,
     /// The definitions that were measured.
     pub definitions: Definitions,
+}
+
+/// What was measured, as far as judgement asks for it: a report needs no definitions beside it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Measured {
+    /// What may be blocked.
+    pub targets: Vec<Target>,
+    /// What should work if only a target is filtered.
+    pub controls: Vec<Control>,
+    /// Everybody who was asked for names.
+    pub resolvers: Vec<Resolver>,
+    /// Addresses known to serve block pages.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub block_pages: Vec<BlockPage>,
+    /// What this machine told of its line before anything was measured.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub line_notes: Vec<String>,
+}
+
+impl Measured {
+    /// What a run with this catalog measures, on a line with these notes.
+    pub fn of(catalog: &Catalog, line_notes: &[String]) -> Self {
+        Self {
+            targets: catalog.targets.clone(),
+            controls: catalog.controls.clone(),
+            resolvers: catalog.resolvers.clone(),
+            block_pages: catalog.block_pages.clone(),
+            line_notes: line_notes.to_vec(),
+        }
+    }
+
+    /// The catalog as judgement needs it, and the notes of the line.
+    pub fn into_catalog(self, definitions: Definitions) -> (Catalog, Vec<String>) {
+        let catalog = Catalog {
+            definitions,
+            targets: self.targets,
+            controls: self.controls,
+            resolvers: self.resolvers,
+            private_roots: Vec::new(),
+            block_pages: self.block_pages,
+        };
+        (catalog, self.line_notes)
+    }
 }
 
 /// Where we stand.
@@ -292,6 +339,8 @@ pub enum Line {
         software: Software,
         /// The run; its duration is 0 so far.
         run: Run,
+        /// What is measured.
+        measured: Box<Measured>,
     },
     /// One observation, as soon as it is complete.
     Observation(Box<Observation>),

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::io;
 
 use crate::model::observation::Observation;
-use crate::model::report::{Regime, Run, Status, Vantage, Verdict};
+use crate::model::report::{Measured, Regime, Report, Run, Status, Vantage, Verdict};
 use crate::output::Sink;
 use crate::output::destination::Destination;
 use crate::output::human::layout::Page;
@@ -85,7 +85,7 @@ impl Human {
 }
 
 impl Sink for Human {
-    fn started(&mut self, _: &Run) -> io::Result<()> {
+    fn started(&mut self, _: &Run, _: &Measured) -> io::Result<()> {
         Ok(())
     }
 
@@ -107,9 +107,7 @@ impl Sink for Human {
     }
 
     fn finished(&mut self, run: &Run, vantage: &Vantage) -> io::Result<()> {
-        // Targets are judged in the order in which they come in; a person looks for trouble first.
-        self.verdicts
-            .sort_by(|left, right| order(left).cmp(&order(right)));
+        put_in_order(&mut self.verdicts);
         let text = render(
             &Told {
                 run,
@@ -123,6 +121,25 @@ impl Sink for Human {
         self.destination.write(text.into_bytes())?;
         self.destination.finish()
     }
+}
+
+/// Targets are judged in the order in which they come in; a person looks for trouble first.
+fn put_in_order(verdicts: &mut [Verdict]) {
+    verdicts.sort_by(|left, right| order(left).cmp(&order(right)));
+}
+
+/// The whole text of a report that was saved.
+pub fn render_report(report: &mut Report, manner: Manner) -> String {
+    put_in_order(&mut report.verdicts);
+    let run = report.observations.iter().filter(|it| !it.is_not_run());
+    let told = Told {
+        run: &report.run,
+        vantage: &report.vantage,
+        verdicts: &report.verdicts,
+        observations: &report.observations,
+        measured: run.count(),
+    };
+    render(&told, manner)
 }
 
 /// Trouble first, then by name.

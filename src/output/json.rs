@@ -3,22 +3,24 @@
 use std::io;
 
 use crate::model::observation::Observation;
-use crate::model::report::{FORMAT, Report, Run, Vantage, Verdict};
+use crate::model::report::{FORMAT, Measured, Report, Run, Vantage, Verdict};
 use crate::output::destination::Destination;
 use crate::output::{Sink, software};
 
 /// Gathers the run and writes one `Report`.
 pub struct Json {
     destination: Destination,
+    measured: Measured,
     verdicts: Vec<Verdict>,
     observations: Vec<Observation>,
 }
 
 impl Json {
     /// Writes to that destination.
-    pub const fn new(destination: Destination) -> Self {
+    pub fn new(destination: Destination) -> Self {
         Self {
             destination,
+            measured: Measured::default(),
             verdicts: Vec::new(),
             observations: Vec::new(),
         }
@@ -26,7 +28,8 @@ impl Json {
 }
 
 impl Sink for Json {
-    fn started(&mut self, _: &Run) -> io::Result<()> {
+    fn started(&mut self, _: &Run, measured: &Measured) -> io::Result<()> {
+        self.measured = measured.clone();
         Ok(())
     }
 
@@ -45,22 +48,29 @@ impl Sink for Json {
     }
 
     fn finished(&mut self, run: &Run, vantage: &Vantage) -> io::Result<()> {
-        // Two reports of one vantage are compared line by line: what came first says nothing there.
-        self.verdicts
-            .sort_by(|one, other| one.target.cmp(&other.target));
-        self.observations
-            .sort_by(|one, other| (one.id.len(), &one.id).cmp(&(other.id.len(), &other.id)));
-        let report = Report {
+        let mut report = Report {
             format: FORMAT.to_owned(),
             software: software(),
             run: run.clone(),
             vantage: vantage.clone(),
             verdicts: std::mem::take(&mut self.verdicts),
+            measured: std::mem::take(&mut self.measured),
             observations: std::mem::take(&mut self.observations),
         };
+        put_in_order(&mut report);
         self.destination.write(to_bytes(&report)?)?;
         self.destination.finish()
     }
+}
+
+/// Two reports of one vantage are compared line by line: what came first says nothing there.
+pub fn put_in_order(report: &mut Report) {
+    report
+        .verdicts
+        .sort_by(|one, other| one.target.cmp(&other.target));
+    report
+        .observations
+        .sort_by(|one, other| (one.id.len(), &one.id).cmp(&(other.id.len(), &other.id)));
 }
 
 /// One document, indented for people, with a line feed at the end.

@@ -3,7 +3,7 @@
 use std::io;
 
 use crate::model::observation::Observation;
-use crate::model::report::{FORMAT, Line, Run, Vantage, Verdict};
+use crate::model::report::{FORMAT, Line, Measured, Report, Run, Vantage, Verdict};
 use crate::output::destination::Destination;
 use crate::output::{Sink, software};
 
@@ -24,11 +24,12 @@ impl Ndjson {
 }
 
 impl Sink for Ndjson {
-    fn started(&mut self, run: &Run) -> io::Result<()> {
+    fn started(&mut self, run: &Run, measured: &Measured) -> io::Result<()> {
         self.tell(&Line::Started {
             format: FORMAT.to_owned(),
             software: software(),
             run: run.clone(),
+            measured: Box::new(measured.clone()),
         })
     }
 
@@ -51,6 +52,31 @@ impl Sink for Ndjson {
         })?;
         self.destination.finish()
     }
+}
+
+/// A whole report as the stream that its run would have written.
+pub fn whole(report: Report) -> io::Result<Vec<u8>> {
+    let started = Line::Started {
+        format: report.format,
+        software: report.software,
+        run: Run {
+            duration_s: 0.0,
+            ..report.run.clone()
+        },
+        measured: Box::new(report.measured),
+    };
+    let mut bytes = to_bytes(&started)?;
+    for observation in report.observations {
+        bytes.extend(to_bytes(&Line::Observation(Box::new(observation)))?);
+    }
+    for verdict in report.verdicts {
+        bytes.extend(to_bytes(&Line::Verdict(Box::new(verdict)))?);
+    }
+    bytes.extend(to_bytes(&Line::Finished {
+        run: report.run,
+        vantage: report.vantage,
+    })?);
+    Ok(bytes)
 }
 
 /// One line, its line feed included. JSON escapes every control character, so there is no other.

@@ -55,6 +55,7 @@ mod tests {
                 format: FORMAT.to_owned(),
                 software: report.software.clone(),
                 run: report.run.clone(),
+                measured: Box::new(report.measured.clone()),
             },
             Line::Observation(Box::new(report.observations[0].clone())),
             Line::Verdict(Box::new(report.verdicts[0].clone())),

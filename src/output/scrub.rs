@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::model::observation::Observation;
-use crate::model::report::{Run, Vantage, Verdict};
+use crate::model::report::{Measured, Run, Vantage, Verdict};
 use crate::output::Sink;
 use crate::output::scrub::spelling::{Found, places};
 
@@ -125,13 +125,16 @@ impl Scrubber {
     ) -> bool {
         let asked = fields.get("check").and_then(destination).or(asked);
         let is_check = fields.contains_key("ask");
+        // A resolver of `measured`; those of `vantage` are told in words and have no operator.
+        let is_resolver = fields.contains_key("operator") && fields.contains_key("transport");
         let is_text_record = fields.get("record").is_some_and(|record| record == "TXT")
             && fields.contains_key("ttl");
         let mut changed = false;
         for (key, value) in fields.iter_mut() {
             let key = key.as_str();
             changed |= match key {
-                "address" if is_check => self.unspecify(value),
+                "address" if is_check || is_resolver => self.unspecify(value),
+                "addresses" => self.unspecify_all(value),
                 "first_received" => self.drop_hex(value),
                 _ => {
                     let free =
@@ -165,13 +168,28 @@ impl Scrubber {
         if !self.is_own(&Found::Address(address.ip())) {
             return false;
         }
-        let nowhere: IpAddr = if address.is_ipv4() {
-            Ipv4Addr::UNSPECIFIED.into()
-        } else {
-            Ipv6Addr::UNSPECIFIED.into()
-        };
-        *value = SocketAddr::new(nowhere, address.port()).to_string().into();
+        *value = SocketAddr::new(nowhere(address.ip()), address.port())
+            .to_string()
+            .into();
         true
+    }
+
+    /// Fixed addresses of the definitions have to stay addresses too.
+    fn unspecify_all(&self, value: &mut Value) -> bool {
+        let Value::Array(items) = value else {
+            return self.walk(value, None, false);
+        };
+        items.iter_mut().fold(false, |changed, item| {
+            let own = item
+                .as_str()
+                .and_then(|text| text.parse::<IpAddr>().ok())
+                .filter(|address| self.is_own(&Found::Address(*address)));
+            let Some(own) = own else {
+                return self.walk(item, None, false) | changed;
+            };
+            *item = nowhere(own).to_string().into();
+            true
+        })
     }
 
     /// Raw bytes in hex may hold an address as text or as its own octets.
@@ -248,8 +266,9 @@ impl Scrubbed {
 }
 
 impl Sink for Scrubbed {
-    fn started(&mut self, run: &Run) -> io::Result<()> {
-        self.inner.started(&*self.scrubber.clean(run)?)
+    fn started(&mut self, run: &Run, measured: &Measured) -> io::Result<()> {
+        let measured = self.scrubber.clean(measured)?;
+        self.inner.started(&*self.scrubber.clean(run)?, &measured)
     }
 
     fn progress(&mut self, complete: usize, planned: usize) -> io::Result<()> {
@@ -267,6 +286,15 @@ impl Sink for Scrubbed {
     fn finished(&mut self, run: &Run, vantage: &Vantage) -> io::Result<()> {
         let vantage = self.scrubber.clean(vantage)?;
         self.inner.finished(&*self.scrubber.clean(run)?, &vantage)
+    }
+}
+
+/// The unspecified address of the same family.
+fn nowhere(address: IpAddr) -> IpAddr {
+    if address.is_ipv4() {
+        Ipv4Addr::UNSPECIFIED.into()
+    } else {
+        Ipv6Addr::UNSPECIFIED.into()
     }
 }
 

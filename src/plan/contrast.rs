@@ -1,6 +1,7 @@
 //! Round 4: what failed, again, with one thing changed. On an open line it is empty.
 
 pub mod address;
+pub mod exchange;
 pub mod handshake;
 pub mod names;
 pub mod quic;
@@ -25,6 +26,8 @@ pub struct Controls {
     pub http: Vec<SocketAddr>,
     /// Those that answered over QUIC as they should.
     pub quic: Vec<SocketAddr>,
+    /// Those that answered STUN.
+    pub stun: Vec<SocketAddr>,
 }
 
 /// Everything the contrast round calls for, given what was seen so far. `controls` are there once the ground is known and
@@ -42,6 +45,7 @@ pub fn checks<'a, I: Iterator<Item = &'a Endpoint>>(
     if let Some(controls) = controls {
         checks.extend(handshake::checks(&controls.tls, subject, seen));
         checks.extend(quic::checks(&controls.quic, subject, seen));
+        checks.extend(exchange::checks(controls, subject, seen));
         let pages = &catalog.block_pages;
         checks.extend(request::checks(
             &controls.http,

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
 use crate::model::catalog::{Catalog, Endpoint, Protocol, Resolver, ResolverRole, Transport};
-use crate::model::check::{Ask, Check, RecordType, Role, Round};
+use crate::model::check::{Ask, Check, GROUND, RecordType, Role, Round};
 use crate::model::line::Line;
 use crate::model::observation::{Observation, Operation};
 use crate::plan::contrast::{Controls, transport};
@@ -13,7 +13,7 @@ use crate::plan::{Patience, Seen, reach, resolve};
 
 /// What the ground's checks are made on behalf of.
 pub const SUBJECT: Subject = Subject {
-    id: "ground",
+    id: GROUND,
     role: Role::Control,
     round: Round::Ground,
 };
@@ -38,10 +38,15 @@ pub fn working_controls(catalog: &Catalog, seen: &Seen) -> Controls {
     };
     let over_quic =
         |observation: &Observation, _: &Endpoint| observation.reached(Operation::QuicHandshake);
+    // Where STUN as such is filtered no control answers: then its address serves all the same.
+    let by_stun = |observation: &Observation, endpoint: &Endpoint| {
+        endpoint.protocol == Protocol::Stun && !observation.is_not_run()
+    };
     Controls {
         quic: addresses(catalog, seen, over_quic),
         tls: addresses(catalog, seen, in_tls),
         http: addresses(catalog, seen, in_clear),
+        stun: addresses(catalog, seen, by_stun),
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
 use crate::model::catalog::{Catalog, Endpoint, Protocol};
-use crate::model::check::{Ask, Check, Climb, Hello};
+use crate::model::check::{Ask, Check, Climb, Hello, Payload};
 use crate::model::failure::Failure;
 use crate::model::line::Line;
 use crate::model::observation::Operation;
@@ -128,6 +128,7 @@ pub fn climb(subject: Subject, endpoint: &Endpoint, address: IpAddr, trial: u32)
             private_root: endpoint.expect.private_root.clone(),
             noise_root: endpoint.expect.noise_root.clone(),
             hello: Hello::Plain,
+            payload: Payload::Own,
             hops: None,
         }),
     }
@@ -179,7 +180,7 @@ fn leads_nowhere(host: &str, addresses: &[IpAddr], seen: &Seen, patience: Patien
         }
         // A closed UDP port is told before TCP can have answered, and says nothing of the address.
         failed |=
-            climb.protocol.is_tcp() || observation.failure() == Some(&Failure::GenericTimeout);
+            !climb.protocol.is_udp() || observation.failure() == Some(&Failure::GenericTimeout);
     }
     failed
 }

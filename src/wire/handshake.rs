@@ -12,6 +12,48 @@ pub trait Handshake {
 
     /// What is known so far.
     fn told(&self) -> Told;
+
+    /// Whether any answer at all is what was wanted.
+    fn takes_anything(&self) -> bool {
+        false
+    }
+}
+
+/// Bytes that mean nothing, for contrast: any answer is one.
+pub struct Anything {
+    bytes: Vec<u8>,
+    told: Told,
+}
+
+impl Anything {
+    /// Sends these bytes.
+    pub fn new(bytes: impl Into<Vec<u8>>) -> Self {
+        Self {
+            bytes: bytes.into(),
+            told: Told::default(),
+        }
+    }
+}
+
+impl Handshake for Anything {
+    fn send(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.bytes)
+    }
+
+    fn receive(&mut self, bytes: &[u8]) -> Progress {
+        if !bytes.is_empty() {
+            self.told.stage = Stage::Answered;
+        }
+        Progress::Done
+    }
+
+    fn told(&self) -> Told {
+        self.told.clone()
+    }
+
+    fn takes_anything(&self) -> bool {
+        true
+    }
 }
 
 /// Whether the conversation goes on.

@@ -213,7 +213,9 @@ fn write(value: &Value, to: &mut Vec<u8>) {
                 [None, Some(0xdc), Some(0xdd)],
                 to,
             );
-            values.iter().for_each(|value| write(value, to));
+            for value in values {
+                write(value, to);
+            }
         }
         Value::Map(pairs) => {
             head(
@@ -242,10 +244,10 @@ fn write_int(number: i128, to: &mut Vec<u8>) {
         0x100..=0xffff => (0xcd, 2),
         0x1_0000..=0xffff_ffff => (0xce, 4),
         0x1_0000_0000..=0xffff_ffff_ffff_ffff => (0xcf, 8),
-        -0x80..0 => (0xd0, 1),
-        -0x8000..0 => (0xd1, 2),
-        -0x8000_0000..0 => (0xd2, 4),
-        -0x8000_0000_0000_0000..0 => (0xd3, 8),
+        -0x80..-0x20 => (0xd0, 1),
+        -0x8000..-0x80 => (0xd1, 2),
+        -0x8000_0000..-0x8000 => (0xd2, 4),
+        -0x8000_0000_0000_0000..-0x8000_0000 => (0xd3, 8),
         _ => return to.push(0xc0),
     };
     to.push(form);
@@ -319,7 +321,7 @@ mod tests {
         assert!(Value::decode(&[0x91; 4000]).is_err());
         assert!(Value::decode(&[0xdd, 0xff, 0xff, 0xff, 0xff]).is_err());
         assert!(Value::decode(&[0xc6, 0xff, 0xff, 0xff, 0xff]).is_err());
-        let many = [&[0xdc, 0xff, 0xff][..], &[0xc0; 0xffff]].concat();
+        let many = [&[0xdc, 0xff, 0xff][..], &vec![0xc0; 0xffff]].concat();
         assert_eq!(Value::decode(&many), Err("too many values"));
     }
 }

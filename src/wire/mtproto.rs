@@ -15,6 +15,7 @@ use transport::{Cut, Framing};
 
 pub mod message;
 mod obfuscation;
+pub mod post;
 pub mod server;
 mod transport;
 

@@ -9,7 +9,7 @@ use blockprobe::model::catalog::{
     Service, Target, Transport,
 };
 use blockprobe::model::check::{
-    Ask, Check, Climb, Contrast, Hello, RecordType, Role, Round, Variation,
+    Ask, Check, Climb, Contrast, Hello, Payload, RecordType, Role, Round, Variation,
 };
 use blockprobe::model::failure::Failure;
 use blockprobe::model::observation::{
@@ -470,6 +470,7 @@ pub fn climb_check(subject: &str, endpoint: &Endpoint, address: &str, role: Role
             private_root: None,
             noise_root: None,
             hello: Hello::Plain,
+            payload: Payload::Own,
             hops: None,
         }),
     }

@@ -216,26 +216,3 @@ async fn without_a_server_name_none_is_sent_and_none_is_checked() {
     assert!(seen.is_success(), "{seen:?}");
     assert_eq!(tls(&seen).name_matches, None);
 }
-
-#[tokio::test]
-async fn what_is_not_spoken_is_not_run_and_no_failure() {
-    let authority = Authority::new();
-    let address = serve_tls(authority.honest(&["chat"]), |mut stream| async move {
-        let _ = stream.read(&mut [0; 64]).await;
-    })
-    .await;
-    let mut binary = climb(Protocol::MaxBinary, address);
-    binary.alpn = vec!["chat".to_owned()];
-    let site = Site::new(&[&authority]);
-    let seen = site.observe(Ask::Climb(binary)).await;
-    assert!(seen.is_success() && seen.steps.len() == 2);
-    assert_eq!(tls(&seen).alpn.as_deref(), Some("chat"));
-    assert_eq!(
-        seen.not_run.as_deref(),
-        Some("max_binary is not spoken by this version")
-    );
-    let stun = site
-        .observe(Ask::Climb(climb(Protocol::Stun, address)))
-        .await;
-    assert!(stun.is_not_run() && stun.not_run.is_some());
-}

@@ -10,7 +10,7 @@ use blockprobe::measure::{Engine, Event};
 use blockprobe::model::catalog::{
     Catalog, PrivateRoot, Protocol, Region, Resolver, ResolverRole, Transport,
 };
-use blockprobe::model::check::{Ask, Check, Climb, Hello, RecordType, Role, Round};
+use blockprobe::model::check::{Ask, Check, Climb, Hello, Payload, RecordType, Role, Round};
 use blockprobe::model::line::Line;
 use blockprobe::model::observation::Observation;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
@@ -242,6 +242,7 @@ pub fn climb(protocol: Protocol, address: SocketAddr) -> Climb {
         private_root: None,
         noise_root: None,
         hello: Hello::Plain,
+        payload: Payload::Own,
         hops: None,
     }
 }

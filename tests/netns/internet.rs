@@ -14,11 +14,11 @@ use blockprobe::lab::life::Life;
 use blockprobe::lab::resolver::{Speaker, serve_http, serve_stream};
 use blockprobe::lab::server::Server;
 use blockprobe::lab::zone::{Answer, Zone};
-use blockprobe::lab::{web, websocket, whatsapp};
-use blockprobe::model::catalog::{Catalog, Endpoint, Transport};
+use blockprobe::lab::{talk, web, websocket, whatsapp};
+use blockprobe::model::catalog::{Catalog, Endpoint, Protocol, Transport};
 use bytes::Bytes;
 use http::{Request, Response};
-use http_body_util::Full;
+use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -161,6 +161,15 @@ impl World {
                 life.clone(),
             ));
         }
+        for endpoint in endpoints.iter().filter(|it| is_udp(it.protocol)) {
+            let host = endpoint.host.as_deref();
+            let host = host.map(|name| IpAddr::V4(names::address_of(&self.catalog, name)));
+            for address in endpoint.addresses.iter().copied().chain(host) {
+                let socket = bind(Type::DGRAM, (address, endpoint.port).into())?;
+                let socket = UdpSocket::from_std(socket.into())?;
+                life.spawn_for_ever(talk::serve_datagrams(socket, endpoint.protocol));
+            }
+        }
         let shared = Arc::new(Shared {
             tls: TlsAcceptor::from(Arc::new(tls(&endpoints))),
             door: Door {
@@ -214,6 +223,8 @@ impl Shared {
             whatsapp::serve(stream).await
         } else if is_http(first) {
             self.serve_http1(stream, here, false).await
+        } else if let Some(server) = talk::server(Protocol::MtprotoAbridged) {
+            talk::serve_stream(stream, server).await
         } else {
             discard(stream).await
         }
@@ -240,6 +251,8 @@ impl Shared {
         }
         if is_http(stream.fill_buf().await?) {
             self.serve_http1(stream, here, true).await
+        } else if let Some(server) = talk::server(Protocol::MaxBinary) {
+            talk::serve_stream(stream, server).await
         } else {
             discard(stream).await
         }
@@ -270,6 +283,15 @@ impl Shared {
         Ok(match speaker {
             Some(speaker) if is_tls && speaker.voice.speaker.path == request.uri().path() => {
                 serve_http(request, speaker).await
+            }
+            _ if !is_tls && request.method() == http::Method::POST => {
+                let body = http_body_util::Limited::new(request.into_body(), 1024);
+                let body = body
+                    .collect()
+                    .await
+                    .map(http_body_util::Collected::to_bytes);
+                let answer = talk::answer_post(&body.unwrap_or_default());
+                Response::new(Full::new(Bytes::from(answer)))
             }
             _ => {
                 let upgraded = is_tls

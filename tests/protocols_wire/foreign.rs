@@ -5,6 +5,8 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
+use blockprobe::wire::text::hex;
+
 /// Where `.ci/run` puts Python packages.
 pub fn packages() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target/foreign/python")
@@ -28,11 +30,9 @@ impl Script {
     /// Starts it, if Python and these modules are here.
     pub fn start(modules: &[&str], text: &str, arguments: &[&str]) -> Option<Self> {
         for module in modules {
-            let import = format!("import {module}");
-            let tried = python()
-                .args(["-c", &import])
-                .stderr(Stdio::null())
-                .status();
+            // Looked for and not imported: that takes a second.
+            let look = format!("import importlib.util as u; exit(not u.find_spec('{module}'))");
+            let tried = python().args(["-c", &look]).stderr(Stdio::null()).status();
             if !tried.is_ok_and(|status| status.success()) {
                 miss(&format!("Python's {module}"));
                 return None;
@@ -52,8 +52,7 @@ impl Script {
 
     /// Gives it bytes.
     pub fn give(&mut self, bytes: &[u8]) {
-        let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-        writeln!(self.to, "{digits}").unwrap();
+        writeln!(self.to, "{}", hex(bytes)).unwrap();
         self.to.flush().unwrap();
     }
 

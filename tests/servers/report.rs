@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use blockprobe::model::check::{Ask, Climb};
 use blockprobe::model::observation::{Observation, Operation};
-use blockprobe::model::report::{EndpointReport, FORMAT, Report, Run, Status, Vantage, Verdict};
+use blockprobe::model::report::{
+    EndpointReport, FORMAT, Measured, Report, Run, Status, Vantage, Verdict,
+};
 use blockprobe::output::{Sink, schema, software};
 use blockprobe::session::{self, Setup};
 use jsonschema::Validator;
@@ -28,6 +30,7 @@ pub async fn measure(site: &Site) -> Report {
         catalog: site.catalog.clone(),
         line: site.line.clone(),
         label: None,
+        control: None,
         timeout: Some(TIMEOUT),
         concurrency: CONCURRENCY,
         cancel: CancellationToken::new(),
@@ -99,11 +102,13 @@ pub fn made(observation: &Observation, operation: Operation) -> bool {
 struct Collected {
     observations: Vec<Observation>,
     verdicts: Vec<Verdict>,
+    measured: Measured,
     report: Option<Report>,
 }
 
 impl Sink for Collected {
-    fn started(&mut self, _: &Run) -> io::Result<()> {
+    fn started(&mut self, _: &Run, measured: &Measured) -> io::Result<()> {
+        self.measured = measured.clone();
         Ok(())
     }
 
@@ -128,6 +133,7 @@ impl Sink for Collected {
             run: run.clone(),
             vantage: vantage.clone(),
             verdicts: std::mem::take(&mut self.verdicts),
+            measured: std::mem::take(&mut self.measured),
             observations: std::mem::take(&mut self.observations),
         });
         Ok(())

@@ -1,4 +1,4 @@
-//! One address, up a protocol's ladder: TCP, TLS or QUIC, HTTP and the app's own protocol, as far as this version speaks.
+//! One address, up a protocol's ladder: TCP, TLS or QUIC, HTTP and the app's own protocol.
 
 use crate::measure::bogon;
 use crate::measure::checks::{Context, exchange, http, quic, tcp, tls};
@@ -7,7 +7,7 @@ use crate::model::catalog::Protocol;
 use crate::model::check::Climb;
 use crate::model::observation::Operation;
 
-/// Climbs until a step fails, the top is reached, or the next step is not spoken.
+/// Climbs until a step fails or the top is reached.
 pub async fn run(context: &Context, climb: &Climb) -> Result<(), Stopped> {
     let room = &context.room;
     if let Some(reason) = bogon::refusal(&room.line, climb.address.ip()) {
@@ -15,16 +15,13 @@ pub async fn run(context: &Context, climb: &Climb) -> Result<(), Stopped> {
         return Ok(());
     }
     let ladder = climb.protocol.ladder();
-    let unspoken = climb.protocol.first_unspoken();
-    let is_spoken = |step| ladder.contains(&step) && unspoken.is_none_or(|limit| step < limit);
-    if ladder.first().copied() == unspoken {
-        context.trace.not_run(silent_about(climb.protocol));
-        return Ok(());
+    if climb.protocol == Protocol::Quic {
+        return quic::run(context, climb).await;
+    }
+    if climb.protocol.is_udp() {
+        return exchange::datagrams::run(context, climb).await;
     }
     let place = room.climbs.at(climb.address.ip()).await;
-    if climb.protocol == Protocol::Quic {
-        return quic::run(context, &place, climb).await;
-    }
     let stream = tcp::connect(context, climb.address, &place).await?;
     if ladder.contains(&Operation::TlsHandshake) {
         let Some(wish) = tls::Wish::of(climb) else {
@@ -37,22 +34,14 @@ pub async fn run(context: &Context, climb: &Climb) -> Result<(), Stopped> {
         if ladder.contains(&Operation::HttpRoundTrip) {
             let connection = http::Connection::over_tls(stream);
             http::round_trip(context, &place, connection, climb).await?;
-        } else if is_spoken(Operation::Exchange) {
+        } else if ladder.contains(&Operation::Exchange) {
             exchange::run(context, &place, stream, climb).await?;
         }
     } else if ladder.contains(&Operation::HttpRoundTrip) {
         let connection = http::Connection::in_clear(stream, climb);
         http::round_trip(context, &place, connection, climb).await?;
-    } else if is_spoken(Operation::Exchange) {
+    } else if ladder.contains(&Operation::Exchange) {
         exchange::run(context, &place, stream, climb).await?;
     }
-    if unspoken.is_some() {
-        context.trace.not_run(silent_about(climb.protocol));
-    }
     Ok(())
-}
-
-/// Why a climb ends below the top.
-pub fn silent_about(protocol: Protocol) -> String {
-    format!("{} is not spoken by this version", protocol.word())
 }

@@ -5,20 +5,21 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use crate::measure::checks::Context;
-use crate::measure::checks::climb::silent_about;
 use crate::measure::checks::tls::{MAX_FIRST, clear_text};
 use crate::measure::limits::Limits;
 use crate::measure::places::Place;
 use crate::measure::tee::{Passed, Tee};
 use crate::measure::trace::Stopped;
 use crate::model::catalog::Protocol;
-use crate::model::check::Climb;
+use crate::model::check::{Climb, Payload};
 use crate::model::failure::Failure;
 use crate::model::observation::{ExchangeFacts, Operation, Stage, Step};
-use crate::wire::handshake::{Handshake, Progress, Told};
-use crate::wire::text;
+use crate::wire::handshake::{Anything, Handshake, Progress, Told};
+use crate::wire::{max, text};
 
+pub mod datagrams;
 pub mod messages;
+pub mod telegram;
 pub mod websocket;
 pub mod whatsapp;
 
@@ -53,7 +54,21 @@ impl Talk {
             handshake: Some(Box::new(whatsapp::initiator(context, climb))),
             not_ours: "the answer is not WhatsApp's",
         };
-        match climb.protocol {
+        let talk = match climb.protocol {
+            Protocol::MtprotoAbridged
+            | Protocol::MtprotoIntermediate
+            | Protocol::MtprotoObfuscated
+            | Protocol::MtprotoHttp
+            | Protocol::MtprotoWebsocket => Some(Self {
+                is_in_websocket: climb.protocol == Protocol::MtprotoWebsocket,
+                handshake: Some(telegram::client(context, climb)?),
+                not_ours: "the answer is not Telegram's",
+            }),
+            Protocol::MaxBinary | Protocol::MaxWebsocket => Some(Self {
+                is_in_websocket: climb.protocol == Protocol::MaxWebsocket,
+                handshake: Some(Box::new(max::Client::new(random(context)))),
+                not_ours: "the answer is not MAX's",
+            }),
             Protocol::WhatsappNoise => Some(whatsapp(false)),
             Protocol::WhatsappWebsocket => Some(whatsapp(true)),
             Protocol::Websocket => Some(Self {
@@ -62,6 +77,24 @@ impl Talk {
                 not_ours: "the answer is not a WebSocket's",
             }),
             _ => None,
+        };
+        match climb.payload {
+            Payload::Random => talk.map(|talk| talk.with_noise(context)),
+            Payload::Own | Payload::WithoutCookie => talk,
+        }
+    }
+}
+
+impl Talk {
+    /// Random bytes, as many as the protocol's own first message has.
+    fn with_noise(self, context: &Context) -> Self {
+        let length = self.handshake.map_or(0, |mut own| own.send().len());
+        let noise: [u8; 256] = random(context);
+        let noise = noise.get(..length).unwrap_or(&noise).to_vec();
+        Self {
+            is_in_websocket: false,
+            handshake: Some(Box::new(Anything::new(noise))),
+            not_ours: "nothing came back",
         }
     }
 }
@@ -78,7 +111,9 @@ where
 {
     let limits = &context.room.limits;
     let Some(talk) = Talk::of(context, climb) else {
-        context.trace.not_run(silent_about(climb.protocol));
+        context
+            .trace
+            .not_run(format!("nothing is said in {}", climb.protocol.word()));
         return Ok(());
     };
     let stream = Tee::new(stream);
@@ -86,7 +121,8 @@ where
     let seen = Arc::new(Mutex::new(Seen::default()));
     context.trace.sample(sampler(&passed, &seen));
     place.take().await;
-    let talking = converse(stream, talk, climb, limits, &seen);
+    // Boxed: the buffers of a WebSocket are large, and most climbs have none.
+    let talking = Box::pin(converse(stream, talk, climb, limits, &seen));
     let patient = place.patiently(limits.patience_talk, || passed.received(), talking);
     context
         .trace
@@ -152,7 +188,17 @@ where
         lock(seen).told = handshake.told();
         match progress {
             Progress::More => {}
-            Progress::Done => return Ok(()),
+            // A message of the protocol that answers somebody else's question proves nobody here; a transport error is a
+            // server's own word, although it echoes nothing.
+            Progress::Done => {
+                let told = handshake.told();
+                let is_answer = told.stage >= Stage::Bound || told.said("error").is_some();
+                return if is_answer || handshake.takes_anything() {
+                    Ok(())
+                } else {
+                    Err(Failure::Unknown(not_ours.to_owned()))
+                };
+            }
             Progress::Failed(_) => {
                 // Somebody else's text may come in pieces, and what it says is evidence.
                 let rest = read_on(&mut stream, &mut buffer, limits.exchange_text);
@@ -212,6 +258,11 @@ pub fn random<const LENGTH: usize>(context: &Context) -> [u8; LENGTH] {
         .fill(&mut bytes)
         .expect("the system has random bytes");
     bytes
+}
+
+/// A lock that a panic elsewhere does not take away.
+pub fn lock_any<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn lock(seen: &Mutex<Seen>) -> std::sync::MutexGuard<'_, Seen> {

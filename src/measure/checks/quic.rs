@@ -37,7 +37,8 @@ pub struct Seen {
 }
 
 /// Shakes hands, or asks for the versions, and lets go of the connection.
-pub async fn run(context: &Context, place: &Place, climb: &Climb) -> Result<(), Stopped> {
+pub async fn run(context: &Context, climb: &Climb) -> Result<(), Stopped> {
+    let place = &context.room.climbs.at(climb.address.ip()).await;
     if climb.hello == Hello::Greased {
         return ask(context, place, climb).await;
     }

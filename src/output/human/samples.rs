@@ -3,21 +3,21 @@
 use std::io;
 
 use crate::model::catalog::{Definitions, Protocol, Transport};
-use crate::model::check::{Ask, Check, Climb, Hello, RecordType, Role, Round};
+use crate::model::check::{Ask, Check, Climb, Hello, Payload, RecordType, Role, Round};
 use crate::model::failure::Failure;
 use crate::model::observation::{
     DnsAnswer, DnsFacts, DnsReply, HttpFacts, Observation, Operation, Step, TlsFacts,
 };
 use crate::model::report::{
-    Confidence, EndpointReport, EndpointStatus, FORMAT, Regime, Report, ResolverReport, Run,
-    ServiceReport, Status, TechniqueReport, Vantage, Verdict,
+    Confidence, EndpointReport, EndpointStatus, FORMAT, Measured, Regime, Report, ResolverReport,
+    Run, ServiceReport, Status, TechniqueReport, Vantage, Verdict,
 };
 use crate::model::technique::{Interference, Technique, Trigger};
 use crate::output::{Sink, software};
 
 /// Tells a report to a sink, as a run would.
 pub fn play(report: &Report, sink: &mut dyn Sink) -> io::Result<()> {
-    sink.started(&report.run)?;
+    sink.started(&report.run, &report.measured)?;
     for (complete, observation) in report.observations.iter().enumerate() {
         sink.observation(observation)?;
         sink.progress(complete + 1, report.observations.len())?;
@@ -242,6 +242,7 @@ fn report(regime: Regime, verdicts: Vec<Verdict>, observations: Vec<Observation>
             notes: Vec::new(),
         },
         verdicts,
+        measured: Measured::default(),
         observations,
     }
 }
@@ -413,6 +414,7 @@ fn climb(title: &str) -> Observation {
                 private_root: None,
                 noise_root: None,
                 hello: Hello::Plain,
+                payload: Payload::Own,
                 hops: None,
             }),
         ),

@@ -252,3 +252,34 @@ fn an_own_address_written_as_one_number_is_taken_and_other_numbers_are_left() {
         assert_eq!(scrubber.free_text(text, None), text);
     }
 }
+
+#[test]
+fn what_was_measured_still_reads_back_where_an_address_of_it_is_own() {
+    use crate::model::report::Measured;
+    let own = "198.51.100.7";
+    let measured: Measured = serde_json::from_value(json!({
+        "targets": [{"id": "t", "name": "T", "services": [{"id": "s", "essential": true, "endpoints": [
+            {"id": "tcp://198.51.100.7:1", "addresses": [own, "192.0.2.1"], "port": 1, "protocol": "tcp", "path": "/"},
+        ]}]}],
+        "controls": [],
+        "resolvers": [{
+            "id": "system/udp/198.51.100.7", "name": "system", "operator": "system", "role": "system",
+            "region": "domestic", "transport": "udp", "address": "198.51.100.7:53", "path": "/dns-query",
+        }],
+        "block_pages": [{"operator": "o", "addresses": [own]}],
+        "line_notes": ["from 198.51.100.7"],
+    }))
+    .expect("it is what a report holds");
+    let clean = knowing(&["198.51.100.7/24"])
+        .clean(&measured)
+        .expect("it reads back")
+        .into_owned();
+    let told = serde_json::to_string(&clean).unwrap();
+    assert!(!told.contains(own), "{told}");
+    assert_eq!(clean.resolvers[0].address.to_string(), "0.0.0.0:53");
+    assert_eq!(clean.resolvers[0].id, "system/udp/[scrubbed]");
+    let endpoint = &clean.targets[0].services[0].endpoints[0];
+    assert_eq!(endpoint.addresses[1].to_string(), "192.0.2.1");
+    assert!(endpoint.addresses[0].is_unspecified());
+    assert_eq!(clean.line_notes, ["from [scrubbed]"]);
+}

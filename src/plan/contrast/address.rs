@@ -25,7 +25,7 @@ pub fn checks<'a>(
     seen: &Seen,
 ) -> Vec<Check> {
     let ports: BTreeSet<u16> = endpoints
-        .filter(|endpoint| endpoint.protocol.is_tcp())
+        .filter(|endpoint| !endpoint.protocol.is_udp())
         .map(|endpoint| endpoint.port)
         .collect();
     let mut tried: BTreeMap<IpAddr, BTreeSet<u16>> = BTreeMap::new();

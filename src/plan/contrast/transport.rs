@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use crate::model::catalog::{Catalog, Protocol, Resolver, ResolverRole};
-use crate::model::check::{Check, Climb, Hello, RecordType, Role, Round, Variation};
+use crate::model::check::{Check, Climb, Hello, Payload, RecordType, Role, Round, Variation};
 use crate::model::failure::Failure;
 use crate::model::observation::{Observation, Operation};
 use crate::plan::Seen;
@@ -109,6 +109,7 @@ fn climb(resolver: &Resolver, protocol: Protocol) -> Climb {
         private_root: None,
         noise_root: None,
         hello: Hello::Plain,
+        payload: Payload::Own,
         hops: None,
     }
 }

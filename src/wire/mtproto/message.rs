@@ -235,14 +235,14 @@ mod tests {
 
     #[test]
     fn the_question_has_the_documented_bytes() {
-        let question = req_pq_multi(&[0xab; 16], Duration::from_millis(0x0102_0304_500));
+        let question = req_pq_multi(&[0xab; 16], Duration::from_millis(1_764_000_000_500));
         assert_eq!(question.len(), 40);
         assert_eq!(question[..8], [0; 8]);
         assert_eq!(question[8] & 3, 0);
         assert_eq!(question[16..24], [0x14, 0, 0, 0, 0xf1, 0x8e, 0x7e, 0xbe]);
         assert_eq!(question[24..], [0xab; 16]);
         let id = u64::from_le_bytes(question[8..16].try_into().unwrap());
-        assert_eq!(id >> 32, 0x0102_0304_500 / 1000);
+        assert_eq!(id >> 32, 1_764_000_000);
     }
 
     #[test]

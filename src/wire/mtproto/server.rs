@@ -17,7 +17,7 @@ const OTHERS: [&[u8]; 5] = [b"GET ", b"POST", b"HEAD", b"OPTI", &[0x16, 0x03, 0x
 
 /// The server's half of one connection.
 pub struct Server {
-    server_nonce: [u8; 16],
+    nonce: [u8; 16],
     fingerprints: Vec<u64>,
     spoken: Option<(Framing, Option<Ciphers>)>,
     buffer: Vec<u8>,
@@ -26,9 +26,9 @@ pub struct Server {
 
 impl Server {
     /// A server that has the keys with these fingerprints; the nonce is random.
-    pub fn new(server_nonce: [u8; 16], fingerprints: Vec<u64>) -> Self {
+    pub fn new(nonce: [u8; 16], fingerprints: Vec<u64>) -> Self {
         Self {
-            server_nonce,
+            nonce,
             fingerprints,
             spoken: None,
             buffer: Vec::new(),
@@ -68,7 +68,7 @@ impl Server {
             Some(nonce) => message::res_pq(
                 &ResPq {
                     nonce,
-                    server_nonce: self.server_nonce,
+                    server_nonce: self.nonce,
                     pq: PQ.to_vec(),
                     fingerprints: self.fingerprints.clone(),
                 },
@@ -91,7 +91,7 @@ impl Server {
                 Cut::Whole { payload, taken } => {
                     self.buffer.drain(..taken);
                     let answer = self.answer(&payload, unix);
-                    let padding = transport::padding(&self.server_nonce);
+                    let padding = transport::padding(&self.nonce);
                     packets.extend(framing.pack(&answer, self.sequence, padding));
                     self.sequence = self.sequence.wrapping_add(1);
                 }

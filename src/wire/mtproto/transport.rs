@@ -128,12 +128,11 @@ fn words(count: usize) -> Vec<u8> {
 
 fn abridged_head(bytes: &[u8]) -> Result<Option<(usize, usize)>, &'static str> {
     match bytes {
-        [] => Ok(None),
         [0x7f, a, b, c, ..] => {
             let count = u32::from_le_bytes([*a, *b, *c, 0]);
             Ok(usize::try_from(count).ok().map(|count| (4, count * 4)))
         }
-        [0x7f, ..] => Ok(None),
+        [] | [0x7f, ..] => Ok(None),
         // The upper bit is of a quick acknowledgement, which nobody asked for.
         [0x80..=0xff, ..] => Err("no length of the abridged transport"),
         [short, ..] => Ok(Some((1, usize::from(*short) * 4))),

@@ -76,7 +76,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Messages<S> {
 
 /// Whether the peer broke the rules of WebSockets, or those of this reader: an endless message, say.
 pub fn is_broken_rule(error: &io::Error) -> bool {
-    error.get_ref().is_some_and(|inner| inner.is::<Error>())
+    let inner = error.get_ref();
+    inner.is_some_and(<dyn std::error::Error + Send + Sync>::is::<Error>)
 }
 
 /// What the library says, as an error of the stream under it.

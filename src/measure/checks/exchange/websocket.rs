@@ -11,7 +11,7 @@ use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 
 use crate::measure::checks::exchange::messages::Messages;
-use crate::measure::checks::exchange::{Seen, lock};
+use crate::measure::checks::exchange::{READING, Seen, lock};
 use crate::measure::checks::http::USER_AGENT;
 use crate::measure::limits::Limits;
 use crate::model::catalog::Protocol;
@@ -35,6 +35,9 @@ where
     let mut config = WebSocketConfig::default();
     config.max_message_size = Some(limits.websocket_message);
     config.max_frame_size = Some(limits.websocket_message);
+    // The library's own 128 KiB are for those who stay.
+    config.read_buffer_size = READING;
+    config.write_buffer_size = 0;
     match client_async_with_config(request, stream, Some(config)).await {
         Ok((socket, response)) => {
             note(seen, climb, response.status().as_u16(), Stage::Bound);

@@ -1,0 +1,136 @@
+//! One way to judge, for a run that goes on and for a report that was saved: the same observations, the same verdict.
+//!
+//! Both judge what is written: a run scrubs its observations first, so that nothing is known to it that its report hides.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::analysis;
+use crate::analysis::control::OtherVantage;
+use crate::analysis::ground::Ground;
+use crate::model::catalog::{Catalog, Definitions};
+use crate::model::check::GROUND;
+use crate::model::observation::Observation;
+use crate::model::report::{Measured, Report, Vantage, Verdict};
+
+/// Whoever judges one run: by what was measured, when, and what another vantage saw.
+pub struct Judge {
+    catalog: Catalog,
+    line_notes: Vec<String>,
+    started_at: Timestamp,
+    other: Option<Arc<OtherVantage>>,
+    /// Where in the catalog each target stands.
+    places: BTreeMap<String, usize>,
+}
+
+impl Judge {
+    /// `measured` as it stands in the report; `started_at` is the vantage's clock at second 0 of the run.
+    pub fn new(measured: Measured, started_at: Timestamp, other: Option<OtherVantage>) -> Self {
+        let (catalog, line_notes) = measured.into_catalog(Definitions::default());
+        let places = catalog
+            .targets
+            .iter()
+            .enumerate()
+            .map(|(place, target)| (target.id.clone(), place))
+            .collect();
+        Self {
+            catalog,
+            line_notes,
+            started_at,
+            other: other.map(Arc::new),
+            places,
+        }
+    }
+
+    /// Judges the line by the observations of the ground.
+    pub fn ground(&self, observations: &[Observation]) -> Ground {
+        let ground = Ground::new(
+            &self.catalog,
+            &self.line_notes,
+            self.started_at,
+            observations,
+        );
+        match &self.other {
+            Some(other) => ground.beside(Arc::clone(other)),
+            None => ground,
+        }
+    }
+
+    /// Judges one target by the ground and its own observations; `None` if it was not among what was measured.
+    pub fn target(
+        &self,
+        id: &str,
+        ground: &Ground,
+        observations: &[Observation],
+    ) -> Option<Verdict> {
+        let target = &self.catalog.targets[*self.places.get(id)?];
+        Some(analysis::judge(&self.catalog, target, ground, observations))
+    }
+}
+
+/// Where we stand, as the ground shows it.
+pub fn vantage(label: Option<String>, ground: Ground) -> Vantage {
+    Vantage {
+        label,
+        regime: ground.regime,
+        address_families: ground.families,
+        asn: None,
+        country: None,
+        resolvers: ground.resolvers,
+        techniques: ground.techniques,
+        notes: ground.notes,
+    }
+}
+
+/// Judges a saved report again. Verdicts come in the report's own order; targets that had none yet come after.
+///
+/// # Errors
+/// Where the report does not tell when its run began.
+pub fn judge_report(report: &mut Report, control: Option<Report>) -> Result<(), jiff::Error> {
+    let started_at: Timestamp = report.run.started_at.parse()?;
+    let other = match control {
+        Some(control) => Some(OtherVantage::new(control, &report.run.id, started_at)?),
+        None => None,
+    };
+    let judge = Judge::new(report.measured.clone(), started_at, other);
+    let seen = by_subject(&report.observations);
+    let of = |subject: &str| seen.get(subject).map_or(&[] as &[_], Vec::as_slice);
+    let ground = judge.ground(of(GROUND));
+    let told = report.verdicts.iter().map(|verdict| &verdict.target);
+    let measured = report.measured.targets.iter().map(|target| &target.id);
+    let mut verdicts: Vec<Verdict> = Vec::new();
+    for id in told.chain(measured) {
+        if verdicts.iter().all(|verdict| verdict.target != *id) {
+            verdicts.extend(judge.target(id, &ground, of(id)));
+        }
+    }
+    report.verdicts = verdicts;
+    report.vantage = Vantage {
+        asn: report.vantage.asn.take(),
+        country: report.vantage.country.take(),
+        ..vantage(report.vantage.label.take(), ground)
+    };
+    Ok(())
+}
+
+/// Observations by whom they were made for, each in the order in which the checks began, as a run judges them.
+pub fn by_subject(observations: &[Observation]) -> BTreeMap<String, Vec<Observation>> {
+    let mut subjects: BTreeMap<String, Vec<Observation>> = BTreeMap::new();
+    for observation in observations {
+        subjects
+            .entry(observation.check.subject.clone())
+            .or_default()
+            .push(observation.clone());
+    }
+    for observations in subjects.values_mut() {
+        observations.sort_by_key(|observation| number(&observation.id));
+    }
+    subjects
+}
+
+/// The number in `o17`.
+fn number(id: &str) -> u64 {
+    id.trim_start_matches('o').parse().unwrap_or(u64::MAX)
+}

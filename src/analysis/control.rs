@@ -1,0 +1,259 @@
+//! What another vantage saw (`--control`), asked in the words of the rules.
+//!
+//! Its report is judged again like any other, so that both are judged by the same rules. It speaks only where its own line
+//! was open and where it is not too far away in time: what failed or worked long ago says nothing of now.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, SocketAddr};
+
+use jiff::Timestamp;
+
+use crate::analysis::again::{Judge, by_subject};
+use crate::analysis::evidence::{Evidence, Honest, Honesty, is_proof};
+use crate::analysis::ground::Ground;
+use crate::model::catalog::Catalog;
+use crate::model::check::{Ask, GROUND, Role};
+use crate::model::failure::Failure;
+use crate::model::observation::{Observation, Operation};
+use crate::model::report::{
+    Confidence, EndpointReport, EndpointStatus, Regime, Report, TechniqueReport, Verdict,
+};
+use crate::model::resolution::Answer;
+use crate::model::technique::{Interference, Trigger};
+
+/// Within a day services move little; a contrast may then be confirmed.
+const FRESH_S: u64 = 86_400;
+/// After a week addresses and servers have been given up and replaced.
+const OLDEST_S: u64 = 7 * 86_400;
+
+/// Another vantage's report of the same targets, judged.
+#[derive(Debug)]
+pub struct OtherVantage {
+    name: String,
+    /// Seconds from its run to ours; negative if it looked after us.
+    before_s: i64,
+    is_itself: bool,
+    catalog: Catalog,
+    ground: Ground,
+    verdicts: BTreeMap<String, Verdict>,
+    observations: BTreeMap<String, Vec<Observation>>,
+}
+
+impl OtherVantage {
+    /// Judges the other report; `run` and `started_at` are those of the run that is settled by it.
+    ///
+    /// # Errors
+    /// Where the report does not tell when its run began.
+    pub fn new(report: Report, run: &str, started_at: Timestamp) -> Result<Self, jiff::Error> {
+        let theirs: Timestamp = report.run.started_at.parse()?;
+        let observations = by_subject(&report.observations);
+        let judge = Judge::new(report.measured.clone(), theirs, None);
+        let of = |subject: &str| observations.get(subject).map_or(&[] as &[_], Vec::as_slice);
+        let ground = judge.ground(of(GROUND));
+        let verdicts = report
+            .measured
+            .targets
+            .iter()
+            .filter_map(|target| judge.target(&target.id, &ground, of(&target.id)))
+            .map(|verdict| (verdict.target.clone(), verdict))
+            .collect();
+        let label = report.vantage.label.as_deref();
+        let name = label.map_or_else(
+            || "the control vantage".to_owned(),
+            |label| format!("the control vantage ({label})"),
+        );
+        let (catalog, _) = report.measured.into_catalog(report.run.definitions);
+        Ok(Self {
+            name,
+            before_s: started_at.as_second().saturating_sub(theirs.as_second()),
+            is_itself: report.run.id == run,
+            catalog,
+            ground,
+            verdicts,
+            observations,
+        })
+    }
+
+    /// What to call it in a sentence.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Whether it says anything of this run.
+    pub fn speaks(&self) -> bool {
+        self.ground.regime == Regime::Open
+            && self.before_s.unsigned_abs() <= OLDEST_S
+            && !self.is_itself
+    }
+
+    /// Whether it looked within a day of this run: what is left of a doubt is then not its age.
+    pub fn is_fresh(&self) -> bool {
+        self.before_s.unsigned_abs() <= FRESH_S
+    }
+
+    /// `3 hours before this run`.
+    pub fn when(&self) -> String {
+        let side = if self.before_s < 0 { "after" } else { "before" };
+        let minutes = self.before_s.unsigned_abs() / 60;
+        let (count, unit) = match minutes {
+            0 => return "within a minute of this run".to_owned(),
+            1..=119 => (minutes, "minute"),
+            120..=2879 => (minutes / 60, "hour"),
+            _ => (minutes / 1440, "day"),
+        };
+        let plural = if count == 1 { "" } else { "s" };
+        format!("{count} {unit}{plural} {side} this run")
+    }
+
+    /// What the user is told of it.
+    pub fn note(&self) -> String {
+        let when = self.when();
+        if self.is_itself {
+            "The control report is of this very run and says nothing".to_owned()
+        } else if self.ground.regime != Regime::Open {
+            let regime = self.ground.regime.word();
+            format!("The control report says nothing: its own line was not open ({regime})")
+        } else if self.before_s.unsigned_abs() > OLDEST_S {
+            format!(
+                "The control report says nothing: it was measured {when}, and 7 days are the most"
+            )
+        } else if self.is_fresh() {
+            format!("Settled by {}, measured {when}", self.name)
+        } else {
+            format!(
+                "Settled by {}, measured {when}: what changed since is not known",
+                self.name
+            )
+        }
+    }
+
+    /// Whether that very endpoint works there.
+    pub fn works(&self, target: &str, endpoint: &str) -> bool {
+        self.endpoint(target, endpoint)
+            .is_some_and(|endpoint| endpoint.status == EndpointStatus::Accessible)
+    }
+
+    /// Why that endpoint fails there, if it does and nobody there is known to block it. That a whole range is dead there is
+    /// blamed on somebody only for want of another vantage, which we are: it counts as a failure.
+    pub fn failure(&self, target: &str, endpoint: &str) -> Option<&Failure> {
+        let verdict = self.verdicts.get(target)?;
+        let is_blamed = |id: &String| {
+            let mut techniques = verdict.techniques.iter();
+            techniques.any(|technique| technique.id == *id && !is_for_want_of_us(technique))
+        };
+        self.endpoint(target, endpoint)
+            .filter(|endpoint| {
+                matches!(
+                    endpoint.status,
+                    EndpointStatus::Inconclusive | EndpointStatus::Blocked
+                )
+            })
+            .filter(|endpoint| !endpoint.techniques.iter().any(is_blamed))
+            .and_then(|endpoint| endpoint.failure.as_ref())
+            // A name that nobody knows is retired, or stale in the definitions: nothing is down.
+            .filter(|failure| is_of_the_way(failure) && **failure != Failure::DnsNxdomain)
+    }
+
+    /// Whether a climb of that endpoint got past that step there, at this address.
+    pub fn reached(
+        &self,
+        target: &str,
+        endpoint: &str,
+        address: SocketAddr,
+        operation: Operation,
+    ) -> bool {
+        self.observations(target).iter().any(|observation| {
+            observation.check.role == Role::Target
+                && observation.check.endpoints.iter().any(|id| id == endpoint)
+                && matches!(&observation.check.ask, Ask::Climb(climb) if climb.address == address)
+                && observation.reached(operation)
+        })
+    }
+
+    /// Whether a server at that address proved there, by TLS, to be who it is asked to be.
+    pub fn proved(&self, target: &str, endpoint: &str, address: SocketAddr) -> bool {
+        self.observations(target).iter().any(|observation| {
+            observation.check.role == Role::Target
+                && observation.check.endpoints.iter().any(|id| id == endpoint)
+                && matches!(&observation.check.ask, Ask::Climb(climb) if climb.address == address)
+                && is_proof(observation)
+        })
+    }
+
+    /// The honest answer about a name there, unless one operator alone and in clear tells it.
+    pub fn knows(&self, target: &str, host: &str) -> Option<Honest> {
+        self.evidence(target)?
+            .honest(host)
+            .filter(|honest| honest.honesty > Honesty::Single)
+    }
+
+    /// The addresses that honest resolvers tell there.
+    pub fn addresses(&self, target: &str, host: &str) -> BTreeSet<IpAddr> {
+        let Some(evidence) = self.evidence(target) else {
+            return BTreeSet::new();
+        };
+        evidence
+            .resolution(host)
+            .into_iter()
+            .flat_map(|resolution| &resolution.answers)
+            .filter(|answer| answer.is_public())
+            .filter(|answer| {
+                !answer
+                    .resolver
+                    .is_some_and(|resolver| self.ground.is_hijacked(&resolver.id))
+            })
+            .flat_map(Answer::addresses)
+            .collect()
+    }
+
+    fn endpoint(&self, target: &str, endpoint: &str) -> Option<&EndpointReport> {
+        self.verdicts
+            .get(target)?
+            .services
+            .iter()
+            .flat_map(|service| &service.endpoints)
+            .find(|known| known.endpoint == endpoint)
+    }
+
+    fn evidence(&self, target: &str) -> Option<Evidence<'_>> {
+        let known = self.catalog.targets.iter().find(|it| it.id == target)?;
+        let observations = self.observations(target);
+        Some(Evidence::new(
+            &self.catalog,
+            known,
+            &self.ground,
+            observations,
+        ))
+    }
+
+    fn observations(&self, target: &str) -> &[Observation] {
+        self.observations.get(target).map_or(&[], Vec::as_slice)
+    }
+}
+
+/// Whether a technique was named with the doubt that only another vantage can take: dead addresses or ports.
+fn is_for_want_of_us(technique: &TechniqueReport) -> bool {
+    matches!(technique.trigger, Trigger::Address | Trigger::AddressPort)
+        && matches!(
+            technique.interference,
+            Interference::Drop | Interference::Refuse
+        )
+        && technique.confidence < Confidence::Confirmed
+}
+
+/// Whether a failure is of the way or of the server: not of the machine that measured, nor of a run that was cut short.
+pub fn is_of_the_way(failure: &Failure) -> bool {
+    !matches!(
+        failure,
+        Failure::Interrupted
+            | Failure::NetworkDown
+            | Failure::NetworkUnreachable
+            | Failure::PermissionDenied
+            | Failure::AddressNotAvailable
+            | Failure::AddressFamilyNotSupported
+            | Failure::NoProtocolOption
+            | Failure::MessageSize
+            | Failure::NoBufferSpace
+            | Failure::InvalidArgument
+    )
+}

@@ -1,0 +1,246 @@
+//! Connections stand, and an app's first message meets nothing: `protocol/{drop,reset,close}`.
+//!
+//! What it infers: the bytes of an app's own protocol (WhatsApp's Noise, MTProto, STUN) are looked at.
+//! Evidence: the first message met the same in every trial and not a byte came back; random bytes of the same length get a
+//! reaction at controls' addresses where the first message gets none (on any address), or at the target's own addresses
+//! (there only). For STUN: the same request without its magic cookie is answered, by the relay or by controls, and the
+//! one with it is not.
+//! What else could explain it: a server that is dead behind its front (then random bytes meet nothing either: no finding); a
+//! server that stays silent to this message of its own will (doubt, where it was seen at its own addresses only); a relay that does
+//! not answer strangers (its silence is no evidence: only a contrast that is answered names anything).
+//! References: facts 2.6 `stun.block`, `proto.mtproto`, `proto.noise`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, SocketAddr};
+
+use crate::analysis::evidence::{Evidence, endpoints, is_interrupted};
+use crate::analysis::matrix::TRIALS;
+use crate::analysis::rules::Finding;
+use crate::model::catalog::Protocol;
+use crate::model::check::{Ask, Climb, Variation};
+use crate::model::failure::Failure;
+use crate::model::observation::{Observation, Operation};
+use crate::model::report::Confidence;
+use crate::model::technique::{Interference, Technique, Trigger};
+
+/// Addresses at which the target's own servers must have met the same, where nothing is seen elsewhere.
+const ADDRESSES: usize = 2;
+
+/// One finding for each protocol and manner.
+pub fn infer(evidence: &Evidence) -> Vec<Finding> {
+    let mut told: BTreeMap<(Protocol, Manner), Vec<Cells>> = BTreeMap::new();
+    for (climb, failed) in evidence.all_climbs() {
+        if failed.check.contrast.is_none()
+            && let Some(cells) = Cells::of(evidence, climb, failed)
+        {
+            let key = (climb.protocol, cells.manner);
+            told.entry(key).or_default().push(cells);
+        }
+    }
+    told.into_iter()
+        .filter_map(|((protocol, manner), cells)| finding(evidence, protocol, manner, &cells))
+        .collect()
+}
+
+/// How the first message met nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Manner {
+    Silence,
+    Reset,
+    Close,
+}
+
+impl Manner {
+    /// `None` if a byte came back, or the exchange was not reached.
+    fn of(observation: &Observation) -> Option<Self> {
+        let step = observation.step(Operation::Exchange)?;
+        let exchange = step.exchange.as_deref();
+        if exchange.is_some_and(|it| it.received_bytes > 0 || !it.icmp.is_empty()) {
+            return None;
+        }
+        match step.failure.as_ref()? {
+            Failure::GenericTimeout | Failure::TimedOut => Some(Self::Silence),
+            Failure::ConnectionReset => Some(Self::Reset),
+            Failure::Eof => Some(Self::Close),
+            _ => None,
+        }
+    }
+
+    const fn interference(self) -> Interference {
+        match self {
+            Self::Silence => Interference::Drop,
+            Self::Reset => Interference::Reset,
+            Self::Close => Interference::Close,
+        }
+    }
+}
+
+/// Whether the peer did anything else with the bytes.
+fn reacted(observation: &Observation, manner: Manner) -> Option<bool> {
+    observation.step(Operation::Exchange)?;
+    Some(Manner::of(observation) != Some(manner))
+}
+
+/// What was seen around one address.
+struct Cells<'a> {
+    manner: Manner,
+    address: SocketAddr,
+    trials: Vec<&'a Observation>,
+    /// Other bytes at the same address: whether they got a reaction.
+    here: Vec<(bool, &'a Observation)>,
+    /// Controls that reacted to other bytes: whether the first message met there what it met at home.
+    columns: Vec<(bool, [String; 2])>,
+}
+
+impl<'a> Cells<'a> {
+    fn of(evidence: &Evidence<'a>, climb: &Climb, failed: &'a Observation) -> Option<Self> {
+        if climb.protocol.is_tls() {
+            return None;
+        }
+        let manner = Manner::of(failed)?;
+        let trials: Vec<&Observation> = evidence
+            .all_climbs()
+            .filter(|(other, it)| *other == climb && !it.is_not_run() && !is_interrupted(it))
+            .map(|(_, it)| it)
+            .collect();
+        if trials.iter().any(|it| Manner::of(it) != Some(manner)) {
+            return None;
+        }
+        let id = &failed.check.id;
+        let here = evidence.contrasts(id, Variation::Payload);
+        let both = evidence.contrasts(id, Variation::Both);
+        let columns = evidence
+            .contrasts(id, Variation::Address)
+            .into_iter()
+            .filter_map(|(there, own)| {
+                let (_, other) = both.iter().find(|(climb, it)| {
+                    climb.address == there.address && it.check.trial == own.check.trial
+                })?;
+                let is_hit = !reacted(own, manner)?;
+                reacted(other, manner)?.then(|| (is_hit, [own.id.clone(), other.id.clone()]))
+            })
+            .collect();
+        Some(Self {
+            manner,
+            address: climb.address,
+            trials,
+            here: here
+                .into_iter()
+                .filter_map(|(_, it)| Some((reacted(it, manner)?, it)))
+                .collect(),
+            columns,
+        })
+    }
+
+    /// Other bytes got a reaction at this very address, each time.
+    fn is_seen_here(&self) -> bool {
+        self.trials.len() >= TRIALS
+            && self.here.len() >= TRIALS
+            && self.here.iter().all(|(reacted, _)| *reacted)
+    }
+}
+
+fn finding(
+    evidence: &Evidence,
+    protocol: Protocol,
+    manner: Manner,
+    cells: &[Cells],
+) -> Option<Finding> {
+    let columns = || cells.iter().flat_map(|it| &it.columns);
+    let hits = columns().filter(|(is_hit, _)| *is_hit).count();
+    let free = columns().count() - hits;
+    let trials: usize = cells.iter().map(|it| it.trials.len()).sum();
+    let here: BTreeSet<SocketAddr> = cells
+        .iter()
+        .filter(|it| it.is_seen_here())
+        .map(|it| it.address)
+        .collect();
+    // A relay that answers the same question in its older form answers strangers: what it does not hear is taken away.
+    let is_stun = protocol.is_udp();
+    let (confidence, doubt) = if hits > 0 && free == 0 {
+        if hits >= TRIALS && trials >= TRIALS {
+            (Confidence::Confirmed, None)
+        } else {
+            let doubt = "Fewer than three trials or controls: chance is not excluded";
+            (Confidence::Likely, Some(doubt))
+        }
+    } else if is_stun && !here.is_empty() {
+        (Confidence::Confirmed, None)
+    } else if here.len() >= ADDRESSES && hits == 0 {
+        let doubt =
+            "The servers themselves may stay silent to this message; only another vantage can tell";
+        (Confidence::Likely, Some(doubt))
+    } else {
+        return None;
+    };
+    let mut ids: Vec<String> = Vec::new();
+    for it in cells {
+        ids.extend(it.trials.iter().map(|it| it.id.clone()).take(TRIALS));
+        ids.extend(it.here.iter().map(|(_, it)| it.id.clone()).take(1));
+        ids.extend(it.columns.iter().flat_map(|(_, ids)| ids.clone()).take(2));
+    }
+    Some(Finding {
+        technique: Technique::new(Trigger::Protocol, manner.interference()),
+        confidence,
+        endpoints: hit(evidence, protocol, manner),
+        evidence: ids,
+        doubt: doubt.map(str::to_owned),
+        seen: seen(protocol, manner, trials, cells, hits, columns().count()),
+    })
+}
+
+/// Endpoints of the protocol of which every exchange met the same, and there was one.
+fn hit(evidence: &Evidence, protocol: Protocol, manner: Manner) -> BTreeSet<String> {
+    endpoints(evidence.target)
+        .filter(|endpoint| endpoint.protocol == protocol)
+        .filter(|endpoint| {
+            let mut any = false;
+            evidence
+                .climbs(endpoint)
+                .iter()
+                .filter(|(_, it)| it.step(Operation::Exchange).is_some() && !is_interrupted(it))
+                .all(|(_, it)| {
+                    any = true;
+                    Manner::of(it) == Some(manner)
+                })
+                && any
+        })
+        .map(|endpoint| endpoint.id.clone())
+        .collect()
+}
+
+fn seen(
+    protocol: Protocol,
+    manner: Manner,
+    trials: usize,
+    cells: &[Cells],
+    hits: usize,
+    columns: usize,
+) -> String {
+    let what = match manner {
+        Manner::Silence => "gets no answer",
+        Manner::Reset => "is reset",
+        Manner::Close => "is closed without an answer",
+    };
+    let other = if protocol.is_udp() {
+        "the same request without its magic cookie"
+    } else {
+        "random bytes of the same length"
+    };
+    let addresses: BTreeSet<IpAddr> = cells.iter().map(|it| it.address.ip()).collect();
+    let here = cells.iter().flat_map(|it| &it.here);
+    let reacted = here.clone().filter(|(reacted, _)| *reacted).count();
+    format!(
+        "The first message of {} {what}, in {trials} of {trials} trials at {} addresses, where {other} got a reaction in {reacted} of \
+         {}. At controls' addresses the message met the same in {hits} of {columns} trials, {other} never",
+        protocol.word(),
+        addresses.len(),
+        here.count()
+    )
+}
+
+/// Whether a check is one of an app's own protocol over UDP, whose silence says nothing.
+pub fn is_silent_relay(observation: &Observation) -> bool {
+    matches!(&observation.check.ask, Ask::Climb(climb) if climb.protocol.is_udp())
+        && Manner::of(observation) == Some(Manner::Silence)
+}

@@ -1,0 +1,388 @@
+//! Saved reports: found in a file, a pipe or at an address, unpacked, and read; every error says where and what to do.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::{ClientConfig, RootCertStore};
+use serde::Deserialize;
+
+use crate::cli::trouble::Trouble;
+use crate::model::observation::Observation;
+use crate::model::report::{
+    FORMAT, Line, Measured, Regime, Report, Run, Software, Vantage, Verdict,
+};
+
+/// A run of four messengers writes some two megabytes; far beyond that it is no report of ours, or a bomb.
+const MOST_BYTES: u64 = 256 << 20;
+/// Over the network a report comes from somebody else.
+const MOST_FETCHED: usize = 64 << 20;
+/// For the whole fetch: who waits for a measurement waits no longer than that for a control.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What standard input is called on the command line.
+pub const STDIN: &str = "-";
+
+/// Every report of one file, or of standard input.
+///
+/// # Errors
+/// Where it cannot be read, or is no report of this format.
+pub fn read(source: &str) -> Result<Vec<Report>, Trouble> {
+    let mut bytes = Vec::new();
+    let taken = if source == STDIN {
+        io::stdin()
+            .lock()
+            .take(MOST_BYTES + 1)
+            .read_to_end(&mut bytes)
+    } else {
+        File::open(source).and_then(|file| file.take(MOST_BYTES + 1).read_to_end(&mut bytes))
+    };
+    taken.map_err(|error| {
+        Trouble::new(format!("cannot read {}: {error}", called(source)))
+            .hint("give the file of a report, written with `-f json` or `-f ndjson`, or `-` for standard input")
+    })?;
+    parse(&called(source), &bytes)
+}
+
+/// The one report of a file, of standard input or of an address, to settle others with.
+///
+/// # Errors
+/// Where it cannot be read or fetched, is no report, or is more than one.
+pub async fn control(source: &str) -> Result<Report, Trouble> {
+    let mut reports = if source.starts_with("http://") || source.starts_with("https://") {
+        parse(source, &fetch(source).await?)?
+    } else {
+        read(source)?
+    };
+    match (reports.pop(), reports.len()) {
+        (Some(report), 0) => Ok(report),
+        (_, more) => Err(Trouble::new(format!(
+            "{} holds {} reports, and one is needed as control",
+            called(source),
+            more + 1
+        ))
+        .hint("give the latest of them alone")),
+    }
+}
+
+async fn fetch(url: &str) -> Result<Vec<u8>, Trouble> {
+    let gathered = async {
+        let client = reqwest::Client::builder()
+            .tls_backend_preconfigured(tls())
+            .user_agent(concat!(
+                env!("CARGO_PKG_NAME"),
+                "/",
+                env!("CARGO_PKG_VERSION")
+            ))
+            .timeout(PATIENCE)
+            .build()?;
+        let mut response = client.get(url).send().await?.error_for_status()?;
+        let mut bytes = Vec::new();
+        while let Some(chunk) = response.chunk().await? {
+            bytes.extend_from_slice(&chunk);
+            if bytes.len() > MOST_FETCHED {
+                break;
+            }
+        }
+        Ok::<_, reqwest::Error>(bytes)
+    };
+    let bytes = gathered.await.map_err(|error| {
+        Trouble::new(format!("cannot fetch {url}: {}", reasons(&error)))
+            .hint("nothing was measured; fetch it where that works and give the file")
+    })?;
+    if bytes.len() > MOST_FETCHED {
+        let most = MOST_FETCHED >> 20;
+        return Err(Trouble::new(format!("{url} is larger than {most} MiB"))
+            .hint("a control report has a few: give the address of one report"));
+    }
+    Ok(bytes)
+}
+
+/// The roots that measurements trust, and no others of this machine: the same answer everywhere.
+fn tls() -> ClientConfig {
+    let roots = RootCertStore {
+        roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
+    };
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("the provider speaks TLS 1.2 and 1.3")
+        .with_root_certificates(roots)
+        .with_no_client_auth()
+}
+
+/// An error and what caused it: the outermost one alone says only that a request failed.
+fn reasons(error: &dyn std::error::Error) -> String {
+    let mut words = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        let inner_words = inner.to_string();
+        if !words.contains(&inner_words) {
+            words.push_str(": ");
+            words.push_str(&inner_words);
+        }
+        cause = inner.source();
+    }
+    words
+}
+
+fn called(source: &str) -> String {
+    if source == STDIN {
+        "standard input".to_owned()
+    } else {
+        source.to_owned()
+    }
+}
+
+/// Every report in these bytes, unpacked first where they are packed. `name` is what errors call them.
+///
+/// # Errors
+/// Where the bytes are no report of this format, with line and column.
+pub fn parse(name: &str, bytes: &[u8]) -> Result<Vec<Report>, Trouble> {
+    let unpacked = unpacked(name, bytes)?;
+    let bytes = unpacked.as_deref().unwrap_or(bytes);
+    if bytes.len() as u64 > MOST_BYTES {
+        return Err(too_large(name));
+    }
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let bytes = bytes.trim_ascii_start();
+    if bytes.is_empty() {
+        return Err(Trouble::new(format!("{name} is empty")).hint(WHAT_TO_GIVE));
+    }
+    let first = bytes.split(|byte| *byte == b'\n').next().unwrap_or(bytes);
+    if serde_json::from_slice::<Head>(first).is_ok_and(|head| head.kind.is_some()) {
+        return stream(name, bytes);
+    }
+    if bytes[0] == b'[' {
+        let reports: Vec<Report> =
+            serde_json::from_slice(bytes).map_err(|error| unreadable(name, &error))?;
+        return reports
+            .into_iter()
+            .map(|report| known(name, report))
+            .collect();
+    }
+    // Another format has another shape: it is told before what is missing of this one.
+    let head: Head = serde_json::from_slice(bytes).map_err(|error| unreadable(name, &error))?;
+    check_format(name, head.format.as_deref())?;
+    let report = serde_json::from_slice(bytes).map_err(|error| unreadable(name, &error))?;
+    Ok(vec![known(name, report)?])
+}
+
+const WHAT_TO_GIVE: &str = "a report is what `blockprobe -f json` or `-f ndjson` writes";
+
+/// What every report and every line of one tells first.
+#[derive(Deserialize)]
+struct Head {
+    #[serde(default)]
+    format: Option<String>,
+    #[serde(rename = "type", default)]
+    kind: Option<String>,
+}
+
+/// gzip (RFC 1952) or zstd (RFC 8878), told by their magic numbers; `None` where the bytes are neither.
+fn unpacked(name: &str, bytes: &[u8]) -> Result<Option<Vec<u8>>, Trouble> {
+    let broken = |kind: &str, error: io::Error| {
+        Trouble::new(format!("{name}: broken {kind}: {error}"))
+            .hint("the file was cut or damaged on its way: copy it again")
+    };
+    let mut unpacked = Vec::new();
+    if bytes.starts_with(b"\x1f\x8b") {
+        let mut decoder = flate2::read::MultiGzDecoder::new(bytes).take(MOST_BYTES + 1);
+        match decoder.read_to_end(&mut unpacked) {
+            // A run that was killed leaves whole lines in what came before.
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof && !unpacked.is_empty() => {}
+            read => drop(read.map_err(|error| broken("gzip", error))?),
+        }
+    } else if bytes.starts_with(b"\x28\xb5\x2f\xfd") {
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let decoder = ruzstd::decoding::StreamingDecoder::new(&mut rest)
+                .map_err(|error| broken("zstd", io::Error::other(error)))?;
+            let room = (MOST_BYTES + 1).saturating_sub(unpacked.len() as u64);
+            decoder
+                .take(room)
+                .read_to_end(&mut unpacked)
+                .map_err(|error| broken("zstd", error))?;
+            if unpacked.len() as u64 > MOST_BYTES {
+                break;
+            }
+        }
+    } else {
+        return Ok(None);
+    }
+    if unpacked.len() as u64 > MOST_BYTES {
+        return Err(too_large(name));
+    }
+    Ok(Some(unpacked))
+}
+
+fn too_large(name: &str) -> Trouble {
+    Trouble::new(format!("{name} is larger than {} MiB", MOST_BYTES >> 20))
+        .hint("a report has a few: is this one?")
+}
+
+/// The lines of one run or of several, one after the other. The last line may be cut: a run may be killed at any moment.
+fn stream(name: &str, bytes: &[u8]) -> Result<Vec<Report>, Trouble> {
+    let mut reports = Vec::new();
+    let mut open: Option<Unfinished> = None;
+    for (number, text) in bytes.split_inclusive(|byte| *byte == b'\n').enumerate() {
+        if text.trim_ascii().is_empty() {
+            continue;
+        }
+        let is_cut = text.last() != Some(&b'\n');
+        let line = match serde_json::from_slice(text) {
+            Ok(line) => line,
+            Err(error) if is_cut && error.is_eof() => break,
+            Err(error) => return Err(unreadable_line(name, number + 1, text, &error)),
+        };
+        match (line, &mut open) {
+            (
+                Line::Started {
+                    format,
+                    software,
+                    run,
+                    measured,
+                },
+                _,
+            ) => {
+                check_format(name, Some(&format))?;
+                reports.extend(open.take().map(Unfinished::cut_short));
+                open = Some(Unfinished::new(format, software, run, *measured));
+            }
+            (Line::Observation(observation), Some(open)) => open.observations.push(*observation),
+            (Line::Verdict(verdict), Some(open)) => open.verdicts.push(*verdict),
+            (Line::Finished { run, vantage }, Some(_)) => {
+                let done = open.take().map(|open| open.finished(run, vantage));
+                reports.extend(done);
+            }
+            (_, None) => {
+                return Err(Trouble::located(format!(
+                    "{name}:{}:1: a line of a run that has not started",
+                    number + 1
+                ))
+                .hint(
+                    "the stream has to begin with its line `started`: it tells what was measured",
+                ));
+            }
+        }
+    }
+    reports.extend(open.map(Unfinished::cut_short));
+    Ok(reports)
+}
+
+/// A stream whose last line has not come yet.
+struct Unfinished {
+    format: String,
+    software: Software,
+    run: Run,
+    measured: Measured,
+    observations: Vec<Observation>,
+    verdicts: Vec<Verdict>,
+}
+
+impl Unfinished {
+    const fn new(format: String, software: Software, run: Run, measured: Measured) -> Self {
+        Self {
+            format,
+            software,
+            run,
+            measured,
+            observations: Vec::new(),
+            verdicts: Vec::new(),
+        }
+    }
+
+    fn finished(self, run: Run, vantage: Vantage) -> Report {
+        Report {
+            format: self.format,
+            software: self.software,
+            run,
+            vantage,
+            verdicts: self.verdicts,
+            measured: self.measured,
+            observations: self.observations,
+        }
+    }
+
+    /// The run was killed: it lasted at least until its last observation.
+    fn cut_short(self) -> Report {
+        let steps = self
+            .observations
+            .iter()
+            .flat_map(|observation| &observation.steps);
+        let run = Run {
+            duration_s: steps.map(|step| step.t).fold(self.run.duration_s, f64::max),
+            interrupted: true,
+            ..self.run.clone()
+        };
+        let vantage = Vantage {
+            label: None,
+            regime: Regime::Offline,
+            address_families: Vec::new(),
+            asn: None,
+            country: None,
+            resolvers: Vec::new(),
+            techniques: Vec::new(),
+            notes: Vec::new(),
+        };
+        self.finished(run, vantage)
+    }
+}
+
+fn known(name: &str, report: Report) -> Result<Report, Trouble> {
+    check_format(name, Some(&report.format))?;
+    Ok(report)
+}
+
+fn check_format(name: &str, format: Option<&str>) -> Result<(), Trouble> {
+    match format {
+        Some(FORMAT) => Ok(()),
+        Some(other) => Err(Trouble::new(format!(
+            "{name} is written as {}, and this version reads {FORMAT}",
+            other.escape_debug()
+        ))
+        .hint("judge it with the version that wrote it, or measure again")),
+        None => Err(Trouble::new(format!("{name} is no report of blockprobe")).hint(WHAT_TO_GIVE)),
+    }
+}
+
+fn unreadable(name: &str, error: &serde_json::Error) -> Trouble {
+    told(name, error.line(), error.column(), error)
+}
+
+/// The place in the file, not in the line.
+fn unreadable_line(name: &str, number: usize, text: &[u8], error: &serde_json::Error) -> Trouble {
+    if let Ok(Head {
+        format: Some(format),
+        ..
+    }) = serde_json::from_slice(text)
+        && let Err(trouble) = check_format(name, Some(&format))
+    {
+        return trouble;
+    }
+    told(name, number, error.column(), error)
+}
+
+fn told(name: &str, line: usize, column: usize, error: &serde_json::Error) -> Trouble {
+    let words = error.to_string();
+    let words = words
+        .split(" at line ")
+        .next()
+        .unwrap_or(&words)
+        .escape_debug();
+    let (what, hint) = if error.is_data() {
+        (
+            "not a report of this version",
+            "an older or newer version may have written it, or somebody changed it: measure again with this one",
+        )
+    } else if error.is_eof() {
+        (
+            "the report is cut",
+            "copy it again; of an ndjson stream the whole lines would count",
+        )
+    } else {
+        ("not JSON", WHAT_TO_GIVE)
+    };
+    Trouble::located(format!("{name}:{line}:{column}: {what}: {words}")).hint(hint)
+}

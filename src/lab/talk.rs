@@ -1,0 +1,130 @@
+//! Servers of one question and one answer, on a stream, in the messages of a WebSocket, or in datagrams.
+
+use std::io;
+use std::time::Duration;
+
+use futures_util::{SinkExt, StreamExt};
+use jiff::Timestamp;
+use rustls::crypto::aws_lc_rs;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::UdpSocket;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message;
+
+use crate::model::catalog::Protocol;
+use crate::wire::mtproto::message::PRODUCTION;
+use crate::wire::reading::Reply;
+use crate::wire::{max, mtproto, reflector, stun};
+
+/// Where MAX's servers take their client to be.
+const COUNTRY: &str = "RU";
+
+/// Whoever answers: bytes in, a reply out.
+pub type Answerer = Box<dyn FnMut(&[u8]) -> Reply + Send>;
+
+/// The server of a protocol; `None` for those that are not of this kind.
+pub fn server(protocol: Protocol) -> Option<Answerer> {
+    match protocol {
+        Protocol::MtprotoAbridged
+        | Protocol::MtprotoIntermediate
+        | Protocol::MtprotoObfuscated
+        | Protocol::MtprotoHttp
+        | Protocol::MtprotoWebsocket => {
+            let mut server = telegram();
+            Some(Box::new(move |bytes| server.take(bytes, now())))
+        }
+        Protocol::MaxBinary | Protocol::MaxWebsocket => {
+            let mut server = max::server::Server::new(COUNTRY);
+            Some(Box::new(move |bytes| server.take(bytes)))
+        }
+        _ => None,
+    }
+}
+
+/// What is answered to the body of a POST.
+pub fn answer_post(body: &[u8]) -> Vec<u8> {
+    telegram().answer(body, now())
+}
+
+/// Answers on a stream, until the peer closes or speaks something else.
+pub async fn serve_stream<S>(mut stream: S, mut answerer: Answerer) -> io::Result<()>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let mut bytes = [0; 1024];
+    loop {
+        let length = stream.read(&mut bytes).await?;
+        let bytes = bytes.get(..length).unwrap_or_default();
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        match answerer(bytes) {
+            Reply::NeedMore => {}
+            Reply::NotOurs => return Ok(()),
+            Reply::Answer(answer) => {
+                stream.write_all(&answer).await?;
+                stream.flush().await?;
+            }
+        }
+    }
+}
+
+/// The same in the messages of a WebSocket.
+pub async fn serve_messages<S>(
+    mut socket: WebSocketStream<S>,
+    mut answerer: Answerer,
+) -> io::Result<()>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    while let Some(message) = socket.next().await {
+        let Message::Binary(bytes) = message.map_err(io::Error::other)? else {
+            continue;
+        };
+        match answerer(&bytes) {
+            Reply::NeedMore => {}
+            Reply::NotOurs => return Ok(()),
+            Reply::Answer(answer) => {
+                let sent = socket.send(Message::Binary(answer.into())).await;
+                sent.map_err(io::Error::other)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Answers datagrams for as long as the site lives.
+pub async fn serve_datagrams(socket: UdpSocket, protocol: Protocol) {
+    let mut bytes = [0; 2048];
+    loop {
+        // An ICMP error for an earlier reply ends nothing.
+        let Ok((length, peer)) = socket.recv_from(&mut bytes).await else {
+            tokio::task::yield_now().await;
+            continue;
+        };
+        let request = bytes.get(..length).unwrap_or_default();
+        let answer = match protocol {
+            Protocol::TelegramReflector => reflector::answer(request, peer, now()),
+            Protocol::Stun | Protocol::Turn | Protocol::Commnat => {
+                stun::server::answer(request, peer)
+            }
+            _ => None,
+        };
+        if let Some(answer) = answer {
+            drop(socket.send_to(&answer, peer).await);
+        }
+    }
+}
+
+fn telegram() -> mtproto::server::Server {
+    let mut nonce = [0; 16];
+    let source = aws_lc_rs::default_provider().secure_random;
+    source
+        .fill(&mut nonce)
+        .expect("the system has random bytes");
+    mtproto::server::Server::new(nonce, vec![PRODUCTION])
+}
+
+fn now() -> Duration {
+    Duration::try_from(Timestamp::now().as_duration()).unwrap_or_default()
+}

@@ -1,0 +1,286 @@
+//! A report and another vantage's: what is down, what is blocked, what is geography.
+
+use blockprobe::analysis::again::judge_report;
+use blockprobe::model::catalog::Definitions;
+use blockprobe::model::failure::Failure;
+use blockprobe::model::observation::Operation;
+use blockprobe::model::report::{
+    Confidence, EndpointStatus, FORMAT, Measured, Regime, Report, Run, Software, Status, Vantage,
+    Verdict,
+};
+use jiff::{SignedDuration, Timestamp};
+
+use crate::world::{Cell, HONEST, Last, OTHER, World, ids, impostor, proven, silent, step};
+
+const HOUR: i64 = 3600;
+const DAY: i64 = 24 * HOUR;
+
+/// The report of a run that began so many seconds after the first day of 2026.
+pub fn report(world: &World, id: &str, began: i64) -> Report {
+    let start: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
+    let began = start + SignedDuration::from_secs(began);
+    Report {
+        format: FORMAT.to_owned(),
+        software: Software {
+            name: "blockprobe".to_owned(),
+            version: "0".to_owned(),
+        },
+        run: Run {
+            id: id.to_owned(),
+            started_at: began.to_string(),
+            duration_s: 1.0,
+            interrupted: false,
+            definitions: Definitions::default(),
+        },
+        vantage: Vantage {
+            label: Some(id.to_owned()),
+            regime: Regime::Open,
+            address_families: Vec::new(),
+            asn: None,
+            country: None,
+            resolvers: Vec::new(),
+            techniques: Vec::new(),
+            notes: Vec::new(),
+        },
+        verdicts: Vec::new(),
+        measured: Measured::of(&world.catalog, &[]),
+        observations: [&world.ground[..], &world.observations].concat(),
+    }
+}
+
+/// What is said here with a control that looked so many seconds earlier, and the notes of the line.
+fn settled(here: &World, there: &World, earlier: i64) -> (Verdict, Vec<String>) {
+    let mut judged = report(here, "here", 30 * DAY);
+    judge_report(
+        &mut judged,
+        Some(report(there, "there", 30 * DAY - earlier)),
+    )
+    .unwrap();
+    (judged.verdicts.remove(0), judged.vantage.notes)
+}
+
+fn not_standing(failure: &Failure) -> Last {
+    step(Operation::TcpConnect, Some(failure.clone())).into()
+}
+
+/// A world in which connections to these addresses, and to the host's own, fail so in three trials each.
+fn failing(addresses: &[&str], failure: &Failure) -> World {
+    let mut world = World::reachable();
+    world.fixed(addresses);
+    for address in [&[HONEST], addresses].concat() {
+        for trial in 1..=3 {
+            world.climb_again(address, trial, not_standing(failure));
+        }
+    }
+    world
+}
+
+fn working(addresses: &[&str]) -> World {
+    let mut world = World::reachable();
+    world.fixed(addresses);
+    for address in [&[HONEST], addresses].concat() {
+        world.climb(address, proven());
+    }
+    world
+}
+
+#[test]
+fn what_fails_at_both_vantages_is_down() {
+    for (here, there) in [
+        (Failure::GenericTimeout, Failure::GenericTimeout),
+        (Failure::ConnectionRefused, Failure::GenericTimeout),
+    ] {
+        let (verdict, notes) = settled(&failing(&[], &here), &failing(&[], &there), HOUR);
+        silent(&verdict, Status::Down);
+        assert_eq!(verdict.confidence, Confidence::Likely);
+        let endpoint = &verdict.services[0].endpoints[0];
+        assert_eq!(endpoint.status, EndpointStatus::Down);
+        assert!(endpoint.reason.as_deref().unwrap().contains("there"));
+        assert!(
+            notes.iter().any(|note| note.contains("60 minutes before")),
+            "{notes:?}"
+        );
+    }
+}
+
+#[test]
+fn a_silent_range_is_down_where_it_is_silent_from_elsewhere_too() {
+    let range = ["93.184.216.1", "93.184.216.2", "93.184.216.3"];
+    let here = failing(&range, &Failure::GenericTimeout);
+    assert_eq!(ids(&here.judge()), ["address/drop"]);
+    silent(&settled(&here, &here, HOUR).0, Status::Down);
+}
+
+#[test]
+fn what_works_there_at_the_same_addresses_is_blocked_here() {
+    for (failure, technique) in [
+        (Failure::GenericTimeout, "address/drop"),
+        (Failure::ConnectionRefused, "address/refuse"),
+        (Failure::HostUnreachable, "address/unreachable"),
+    ] {
+        let here = failing(&[OTHER], &failure);
+        silent(&here.judge(), Status::Inconclusive);
+        let (verdict, _) = settled(&here, &working(&[OTHER]), HOUR);
+        assert_eq!(ids(&verdict), [technique]);
+        assert_eq!(verdict.status, Status::Blocked);
+        assert_eq!(verdict.confidence, Confidence::Confirmed, "{technique}");
+        assert_eq!(verdict.techniques[0].doubt, None);
+        assert_eq!(verdict.techniques[0].evidence.len(), 6);
+    }
+}
+
+#[test]
+fn one_address_alone_is_likely_for_it_may_have_failed_since() {
+    let here = failing(&[], &Failure::GenericTimeout);
+    let (verdict, _) = settled(&here, &working(&[]), HOUR);
+    assert_eq!(ids(&verdict), ["address/drop"]);
+    assert_eq!(verdict.confidence, Confidence::Likely);
+    assert!(
+        verdict.techniques[0]
+            .doubt
+            .as_deref()
+            .unwrap()
+            .contains("One server")
+    );
+}
+
+#[test]
+fn an_address_that_the_other_vantage_was_not_led_to_is_no_contrast() {
+    let mut there = World::new();
+    there.answer("google", 1, &[OTHER]);
+    there.answer("isp", 1, &[OTHER]);
+    there.climb(OTHER, proven());
+    let here = failing(&[], &Failure::GenericTimeout);
+    silent(&settled(&here, &there, HOUR).0, Status::Inconclusive);
+}
+
+#[test]
+fn an_older_control_leaves_a_doubt_and_an_old_one_says_nothing() {
+    let here = failing(&[OTHER], &Failure::GenericTimeout);
+    for earlier in [3 * DAY, -3 * DAY] {
+        let (verdict, notes) = settled(&here, &working(&[OTHER]), earlier);
+        assert_eq!(verdict.confidence, Confidence::Likely);
+        assert!(
+            verdict.techniques[0]
+                .doubt
+                .as_deref()
+                .unwrap()
+                .contains("3 days")
+        );
+        assert!(
+            notes.iter().any(|note| note.contains("3 days")),
+            "{notes:?}"
+        );
+    }
+    for earlier in [8 * DAY, -8 * DAY] {
+        let (verdict, notes) = settled(&here, &working(&[OTHER]), earlier);
+        silent(&verdict, Status::Inconclusive);
+        silent(&settled(&here, &here, earlier).0, Status::Inconclusive);
+        assert!(
+            notes.iter().any(|note| note.contains("says nothing")),
+            "{notes:?}"
+        );
+    }
+}
+
+#[test]
+fn a_control_whose_own_line_is_not_open_says_nothing() {
+    let mut there = failing(&[], &Failure::GenericTimeout);
+    there.portal();
+    let here = failing(&[], &Failure::GenericTimeout);
+    let (verdict, notes) = settled(&here, &there, HOUR);
+    silent(&verdict, Status::Inconclusive);
+    assert!(
+        notes.iter().any(|note| note.contains("captive_portal")),
+        "{notes:?}"
+    );
+}
+
+#[test]
+fn a_report_is_no_control_of_itself() {
+    let here = failing(&[], &Failure::GenericTimeout);
+    let mut judged = report(&here, "here", 0);
+    judge_report(&mut judged, Some(report(&here, "here", 0))).unwrap();
+    silent(&judged.verdicts[0], Status::Inconclusive);
+}
+
+#[test]
+fn failures_of_the_other_machine_itself_show_nothing_down() {
+    let here = failing(&[], &Failure::GenericTimeout);
+    for failure in [
+        Failure::PermissionDenied,
+        Failure::NetworkUnreachable,
+        Failure::Interrupted,
+    ] {
+        let there = failing(&[], &failure);
+        silent(&settled(&here, &there, HOUR).0, Status::Inconclusive);
+    }
+}
+
+#[test]
+fn a_name_that_nobody_here_knows_is_denied_if_it_is_known_elsewhere() {
+    let mut here = World::new();
+    for resolver in ["isp", "quad9"] {
+        for trial in 1..=3 {
+            here.denial(resolver, trial, &Failure::DnsNxdomain, 3);
+        }
+    }
+    silent(&here.judge(), Status::Inconclusive);
+    let (verdict, _) = settled(&here, &working(&[]), HOUR);
+    assert_eq!(ids(&verdict), ["domain_name/nxdomain"]);
+    assert_eq!(verdict.confidence, Confidence::Likely);
+    assert!(verdict.techniques[0].doubt.is_some());
+
+    // Nobody on the way can speak for a protected resolver: the name has gone, here at least.
+    here.denial("google", 1, &Failure::DnsNxdomain, 3);
+    silent(&settled(&here, &working(&[]), HOUR).0, Status::Inconclusive);
+}
+
+#[test]
+fn an_answer_that_honest_resolvers_give_elsewhere_is_geography() {
+    let mut here = World::new();
+    here.honest_resolvers();
+    for trial in 1..=3 {
+        here.answer("isp", trial, &[OTHER]);
+    }
+    here.climb(OTHER, impostor());
+    here.climb(HONEST, proven());
+    assert_eq!(ids(&here.judge()), ["domain_name/false_answer"]);
+    let mut there = World::new();
+    there.answer("google", 1, &[OTHER]);
+    assert!(ids(&settled(&here, &there, HOUR).0).is_empty());
+    // One that nobody gives elsewhere is not.
+    let kept = settled(&here, &working(&[]), HOUR).0;
+    assert_eq!(ids(&kept), ["domain_name/false_answer"]);
+}
+
+#[test]
+fn a_name_that_fails_at_its_own_address_alone_is_confirmed_where_it_is_proved_elsewhere() {
+    for (cell, technique) in [
+        (Cell::Reset, "server_name_at_address/reset"),
+        (Cell::Silence, "server_name_at_address/drop"),
+        (Cell::Alert(112), "server_name_at_address/alert"),
+        (Cell::Impostor("censor"), "server_name_at_address/intercept"),
+    ] {
+        let mut here = World::reachable();
+        here.matrix(cell, Cell::Answer, Cell::Answer, Cell::Answer, 3);
+        let (verdict, _) = settled(&here, &working(&[]), HOUR);
+        assert_eq!(ids(&verdict), [technique]);
+        assert_eq!(verdict.status, Status::Blocked, "{technique}");
+        assert_eq!(verdict.confidence, Confidence::Confirmed, "{technique}");
+        assert_eq!(verdict.techniques[0].doubt, None);
+    }
+}
+
+#[test]
+fn a_server_that_sends_its_alert_everywhere_is_down_and_not_blocked() {
+    let mut world = World::reachable();
+    world.matrix(
+        Cell::Alert(112),
+        Cell::Answer,
+        Cell::Answer,
+        Cell::Answer,
+        3,
+    );
+    silent(&settled(&world, &world, HOUR).0, Status::Down);
+}
