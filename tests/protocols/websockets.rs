@@ -7,7 +7,7 @@ use std::process::Stdio;
 use blockprobe::lab::whatsapp;
 use blockprobe::measure::{Engine, Event};
 use blockprobe::model::catalog::{Catalog, Protocol};
-use blockprobe::model::check::{Ask, Check, Climb, Hello, Role, Round};
+use blockprobe::model::check::{Ask, Check, Climb, Hello, Payload, Role, Round};
 use blockprobe::model::line::Line;
 use blockprobe::model::observation::{ExchangeFacts, Observation, Operation, Stage};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
@@ -107,6 +107,7 @@ impl Server {
                 private_root: None,
                 noise_root: Some(whatsapp::noise_root()),
                 hello: Hello::Plain,
+                payload: Payload::Own,
                 hops: None,
             }),
         };
