@@ -45,7 +45,7 @@ const BACKLOG: i32 = 64;
 
 /// Every scenario, in the order in which `selftest` plays them.
 pub fn scenarios() -> &'static [Scenario] {
-    SCENARIOS
+    &SCENARIOS
 }
 
 /// The scenario of that name.

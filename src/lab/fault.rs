@@ -32,6 +32,8 @@ pub enum Fault {
     Offline,
     /// The system's resolver is silent, for every name.
     DeadResolver,
+    /// The servers do not offer QUIC: nobody listens to its datagrams.
+    NoQuic(Aim),
     /// A firewall lets no datagram to a QUIC server pass, for everybody, as in many companies.
     QuicFirewall,
     /// The system's resolver is a household filter: advertisers and these names are at 0.0.0.0 and `::`.

@@ -179,6 +179,13 @@ impl Town {
                 self.doors_of(aim, catalog, atlas, |it| it.delay = delay);
             }
             Fault::BrokenIpv6 => self.break_ipv6(atlas),
+            Fault::NoQuic(aim) => {
+                for endpoint in aim.endpoints(catalog) {
+                    for address in atlas.addresses(endpoint) {
+                        self.quic.remove(&(address, endpoint.port));
+                    }
+                }
+            }
             Fault::SilentTls(aim) => {
                 self.doors_of(aim, catalog, atlas, |it| it.face = Face::Silent);
             }
@@ -388,6 +395,7 @@ fn zone(scenario: &Scenario, catalog: &Catalog, atlas: &Atlas) -> Zone {
             | Fault::GenuineAlert(_)
             | Fault::WrongCertificate(_)
             | Fault::Status(..)
+            | Fault::NoQuic(_)
             | Fault::QuicFirewall
             | Fault::CaptivePortal => {}
         }
