@@ -6,6 +6,8 @@ mod connections;
 mod contrasts;
 #[path = "judgement/lines.rs"]
 mod lines;
+#[path = "judgement/quic.rs"]
+mod quic;
 #[path = "judgement/transports.rs"]
 mod transports;
 #[path = "judgement/world.rs"]

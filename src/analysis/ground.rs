@@ -129,7 +129,7 @@ impl Ground {
         }
         if self.regime == Regime::Open && matches!(self.quic, Quic::Silent { .. }) {
             self.notes.push(
-                "QUIC does not pass on this line at all: every control over it is silent and answers over TCP, as behind \
+                "QUIC does not pass on this line: every control over it is silent, and answers over TCP, as behind \
                  many firewalls"
                     .to_owned(),
             );
