@@ -52,9 +52,8 @@ pub fn judge(evidence: &Evidence, endpoint: &Endpoint, findings: &[Finding]) -> 
         .iter()
         .any(|finding| finding.confidence >= Confidence::Likely);
     let status = match met.status {
-        EndpointStatus::Inconclusive if named => EndpointStatus::Blocked,
         // An answer that leads where nobody may connect to was never climbed, and is no less false for it.
-        EndpointStatus::NotRun if named => EndpointStatus::Blocked,
+        EndpointStatus::Inconclusive | EndpointStatus::NotRun if named => EndpointStatus::Blocked,
         other => other,
     };
     let status = match down(evidence, endpoint, &met) {

@@ -51,16 +51,23 @@ fn id(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
         .flatten()
 }
 
-/// A datagram like a client's first one, of a version that is reserved so that nobody ever speaks it (RFC 9000, 15):
-/// random bytes, with a header in front.
+/// A datagram like a client's first one, of a version that is reserved so that nobody ever speaks it (RFC 9000, 15): random
+/// bytes behind a header. Other versions need not have what follows the connection ids, but servers read it before they
+/// answer: no token, and the length of the rest.
 pub fn greased(mut draw: [u8; SHORTEST]) -> [u8; SHORTEST] {
     const LENGTH: u8 = 8;
-    draw[0] |= 0xc0;
+    const BEFORE: usize = 7 + 2 * ID;
+    draw[0] = 0xc0 | (draw[0] & 0x0f);
     for byte in &mut draw[1..5] {
         *byte = (*byte & 0xf0) | 0x0a;
     }
     draw[5] = LENGTH;
     draw[6 + ID] = LENGTH;
+    draw[BEFORE] = 0;
+    // Two bytes, as the bits in front say, hold the length of what follows them.
+    let [.., high, low] = (SHORTEST - BEFORE - 3).to_be_bytes();
+    draw[BEFORE + 1] = 0x40 | high;
+    draw[BEFORE + 2] = low;
     draw
 }
 
@@ -104,7 +111,11 @@ mod tests {
         let header = LongHeader::of(&question).unwrap();
         assert_eq!(header.version, 0x3a3a_3a3a);
         assert_eq!((header.to.len(), header.from.len()), (ID, ID));
-        assert_eq!(header.rest.len(), SHORTEST - 7 - 2 * ID);
+        // No token, and as many bytes as there are.
+        let (before, after) = header.rest.split_at(3);
+        let length = u16::from_be_bytes([before[1] & 0x3f, before[2]]);
+        assert_eq!((before[0], before[1] >> 6), (0, 1));
+        assert_eq!(usize::from(length), after.len());
     }
 
     #[test]

@@ -199,8 +199,11 @@ fn dead_port(evidence: &Evidence, places: &BTreeMap<IpAddr, Tried>) -> Option<Fi
     let (port, addresses) = silent
         .into_iter()
         .find(|(port, addresses)| addresses.len() >= PORTS_AT && !stands.contains(port))?;
-    let is_hit =
-        |climb: &Climb| climb.address.port() == port && addresses.contains(&climb.address.ip());
+    let is_hit = |climb: &Climb| {
+        !climb.protocol.is_udp()
+            && climb.address.port() == port
+            && addresses.contains(&climb.address.ip())
+    };
     let ids = addresses
         .iter()
         .flat_map(|address| all(&places[address]))

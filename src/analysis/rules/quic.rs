@@ -19,7 +19,7 @@ use crate::analysis::matrix::{Matrix, TRIALS};
 use crate::analysis::rules::{Finding, server_name};
 use crate::model::catalog::Protocol;
 use crate::model::check::{Climb, Variation};
-use crate::model::observation::{Observation, Operation};
+use crate::model::observation::{Observation, Operation, QuicFacts};
 use crate::model::report::Confidence;
 use crate::model::technique::{Interference, Technique, Trigger};
 
@@ -172,7 +172,7 @@ fn offers_v1(observation: &Observation) -> bool {
     observation
         .step(Operation::QuicHandshake)
         .and_then(|step| step.quic.as_deref())
-        .is_some_and(|quic| quic.offers_v1())
+        .is_some_and(QuicFacts::offers_v1)
 }
 
 /// Whether a TCP connection to the same address stood.

@@ -50,7 +50,8 @@ pub async fn run(context: &Context, climb: &Climb) -> Result<(), Stopped> {
     };
     let recorder = Arc::new(tls::recorder(context, &wish));
     let seen = begin(context, V1, Some(&recorder));
-    let shaking = async {
+    // quinn's state is large: on the heap it is moved no more.
+    let shaking = Box::pin(async {
         let datagrams = Datagrams::new(context, climb.address, &seen)?;
         let config = tls::config(context, &wish, &recorder)?;
         let name = match wish.server_name() {
@@ -62,7 +63,7 @@ pub async fn run(context: &Context, climb: &Climb) -> Result<(), Stopped> {
             Some(failure) => Err(failure),
             None => Ok(()),
         }
-    };
+    });
     step(context, place, &seen, shaking).await
 }
 

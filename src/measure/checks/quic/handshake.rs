@@ -42,14 +42,14 @@ pub async fn run(
     server_name: &str,
     seen: &Mutex<Seen>,
 ) -> Result<(), Failure> {
-    let crypto = QuicClientConfig::try_from(config).map_err(unknown)?;
+    let crypto = QuicClientConfig::try_from(config).map_err(|error| unknown(&error))?;
     let mut config = ClientConfig::new(Arc::new(crypto));
     config.transport_config(Arc::new(transport()));
     let endpoint_config = Arc::new(EndpointConfig::default());
     let mut endpoint = Endpoint::new(endpoint_config, None, false, None);
     let (handle, connection) = endpoint
         .connect(Instant::now().into_std(), config, remote, server_name)
-        .map_err(unknown)?;
+        .map_err(|error| unknown(&error))?;
     let mut talk = Talk {
         endpoint,
         handle,
@@ -87,7 +87,7 @@ fn transport() -> TransportConfig {
         .max_concurrent_uni_streams(STREAMS)
         .stream_receive_window(WINDOW)
         .receive_window(WINDOW)
-        .send_window(u64::from(WINDOW.into_inner() as u32))
+        .send_window(WINDOW.into_inner())
         .datagram_receive_buffer_size(None)
         .mtu_discovery_config(None)
         .max_idle_timeout(None)
@@ -194,6 +194,6 @@ fn note_close(reason: &ConnectionError, seen: &mut Seen) {
 }
 
 /// What our own side refuses before a datagram is sent.
-fn unknown(error: impl ToString) -> Failure {
+fn unknown(error: &impl ToString) -> Failure {
     Failure::Unknown(error.to_string())
 }
