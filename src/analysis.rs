@@ -3,11 +3,13 @@
 //! The order is the ladder of the field: local trouble, captive portal, outage, DNS, and what comes above it.
 
 pub mod again;
+pub mod connections;
 pub mod control;
 pub mod endpoint;
 pub mod everything;
 pub mod evidence;
 pub mod ground;
+pub mod hops;
 pub mod matrix;
 pub mod resolvers;
 pub mod rules;

@@ -5,16 +5,21 @@ pub mod authority;
 pub mod censor;
 pub mod door;
 pub mod fault;
+pub mod health;
+pub mod hostile;
 pub mod inspector;
 pub mod life;
+pub mod misfortune;
 pub mod ports;
 pub mod quic;
 pub mod resolver;
+pub mod rewound;
 pub mod rewrite;
 pub mod scenarios;
 pub mod server;
 pub mod talk;
 pub mod town;
+pub mod weather;
 pub mod web;
 pub mod websocket;
 pub mod whatsapp;
@@ -34,14 +39,12 @@ use crate::lab::authority::Signer;
 use crate::lab::door::Face;
 use crate::lab::life::Life;
 use crate::lab::ports::{Place, PortMap};
-use crate::lab::scenarios::{SCENARIOS, Scenario};
-use crate::lab::server::Server;
+use crate::lab::scenarios::{HOSTILE, SCENARIOS, Scenario};
+use crate::lab::server::{BACKLOG, Server};
+use crate::lab::talk::Way;
 use crate::lab::town::{Seat, Town};
 use crate::model::catalog::{Catalog, Protocol};
 use crate::model::line::Line;
-
-/// Connections that may wait for `accept`.
-const BACKLOG: i32 = 64;
 
 /// Every scenario, in the order in which `selftest` plays them.
 pub fn scenarios() -> &'static [Scenario] {
@@ -50,7 +53,8 @@ pub fn scenarios() -> &'static [Scenario] {
 
 /// The scenario of that name.
 pub fn find(name: &str) -> Option<&'static Scenario> {
-    SCENARIOS.iter().find(|it| it.name == name)
+    let mut all = SCENARIOS.iter().chain(HOSTILE);
+    all.find(|it| it.name == name)
 }
 
 /// An internet that is open: its servers live as long as it does, and are gone when the runtime next turns.
@@ -191,7 +195,8 @@ fn start_tcp(town: &Town, sockets: Vec<(Place, Socket)>, life: &Life) -> io::Res
             Arc::clone(&town.speakers),
             Arc::clone(&town.inspector),
             life.clone(),
-        );
+        )
+        .on(&town.weather);
         life.spawn_for_ever(server.serve(listener));
     }
     Ok(held)
@@ -217,7 +222,8 @@ fn start_udp(town: &Town, sockets: Vec<(Place, Socket)>, life: &Life) -> io::Res
         match (seat, speaker) {
             (_, Some(speaker)) => {
                 let socket = UdpSocket::from_std(socket.into())?;
-                life.spawn_for_ever(resolver::serve_udp(socket, speaker.clone(), life.clone()));
+                let (speaker, weather) = (speaker.clone(), Arc::clone(&town.weather));
+                life.spawn_for_ever(resolver::serve_udp(socket, speaker, weather, life.clone()));
             }
             (Seat::Relay(Protocol::Quic), None) => {
                 let door = town.quic.get(&place);
@@ -231,7 +237,11 @@ fn start_udp(town: &Town, sockets: Vec<(Place, Socket)>, life: &Life) -> io::Res
             }
             (Seat::Relay(protocol), None) => {
                 let socket = UdpSocket::from_std(socket.into())?;
-                life.spawn_for_ever(talk::serve_datagrams(socket, protocol));
+                let way = Way {
+                    weather: Arc::clone(&town.weather),
+                    knows_stun: town.inspector.knows_stun(),
+                };
+                life.spawn_for_ever(talk::serve_datagrams(socket, protocol, way));
             }
             _ => held.push(socket),
         }

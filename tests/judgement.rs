@@ -8,6 +8,8 @@ mod contrasts;
 mod lines;
 #[path = "judgement/quic.rs"]
 mod quic;
+#[path = "judgement/roads.rs"]
+mod roads;
 #[path = "judgement/transports.rs"]
 mod transports;
 #[path = "judgement/world.rs"]

@@ -1,5 +1,7 @@
 //! The lab's servers, asked by clients that we did not write: curl, openssl, kdig and the operating system.
 
+#[path = "lab_servers/ailing.rs"]
+mod ailing;
 #[path = "lab_servers/clients.rs"]
 mod clients;
 #[path = "lab_servers/exchanges.rs"]

@@ -1,6 +1,6 @@
 //! Real packets: the built command with its own definitions, a router that censors, and an internet behind it.
 //!
-//! Three network namespaces for each scenario, `client - router - server`, all gone when it is over. The server owns
+//! Network namespaces for each scenario, `client - router - server` or with four routers, all gone when it is over. The server owns
 //! every address there is; what interferes are rules of nftables and iptables on the router, as in the field. Nothing
 //! of the machine's own network is touched and no packet leaves it.
 //!
@@ -28,5 +28,7 @@ mod positives;
 mod quic;
 #[path = "netns/road.rs"]
 mod road;
+#[path = "netns/roads.rs"]
+mod roads;
 #[path = "netns/scene.rs"]
 mod scene;

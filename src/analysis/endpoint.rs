@@ -5,14 +5,14 @@ use std::net::IpAddr;
 
 use crate::analysis::control::is_of_the_way;
 use crate::analysis::evidence::{Evidence, is_interrupted, is_proof};
-use crate::analysis::rules::Finding;
 use crate::analysis::rules::protocol::is_silent_relay;
+use crate::analysis::rules::{Finding, address};
 use crate::model::catalog::Endpoint;
 use crate::model::check::Climb;
 use crate::model::failure::Failure;
 use crate::model::observation::{Observation, Operation};
 use crate::model::report::{Confidence, EndpointReport, EndpointStatus, Regime};
-use crate::model::resolution::{Ordinary, Resolution};
+use crate::model::resolution::Ordinary;
 use crate::model::technique::{Interference, Trigger};
 
 /// Why nothing follows from a relay's silence.
@@ -192,11 +192,10 @@ fn climbed(
     paged: bool,
 ) -> Met {
     let open = evidence.ground.regime == Regime::Open;
-    let honest = endpoint
+    let honest: Vec<IpAddr> = endpoint
         .host
         .as_deref()
-        .and_then(|host| evidence.resolution(host))
-        .map(Resolution::contrast_addresses)
+        .map(|host| evidence.honest_addresses(host))
         .unwrap_or_default();
     let is_honest = |climb: &Climb| {
         let address = climb.address.ip();
@@ -255,7 +254,13 @@ fn reason(evidence: &Evidence, endpoint: &Endpoint, observation: &Observation) -
     if is_silent_relay(observation) {
         return RELAY.to_owned();
     }
-    match observation.steps.last().map(|step| step.operation) {
+    let operation = observation.steps.last().map(|step| step.operation);
+    if operation == Some(Operation::TcpConnect)
+        && let Some(words) = address::reason(evidence, observation)
+    {
+        return words;
+    }
+    match operation {
         Some(Operation::TlsHandshake) if observation.failure() == Some(&Failure::SslInvalidCertificate) => {
             "The certificate is expired or not yet valid: the server's own fault, or this machine's clock".to_owned()
         }

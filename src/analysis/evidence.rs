@@ -288,6 +288,18 @@ impl<'a> Evidence<'a> {
         })
     }
 
+    /// Addresses told by public resolvers at whose place nobody else answers.
+    pub fn honest_addresses(&self, host: &str) -> Vec<IpAddr> {
+        let Some(resolution) = self.resolution(host) else {
+            return Vec::new();
+        };
+        let answers = resolution.answers.iter();
+        answers
+            .filter(|answer| answer.is_public() && !self.is_hijacked(answer))
+            .flat_map(Answer::addresses)
+            .collect()
+    }
+
     fn is_hijacked(&self, answer: &Answer) -> bool {
         answer
             .resolver

@@ -401,7 +401,8 @@ fn state_of(control: &Control, observation: &Observation) -> State {
     let http = observation
         .step(Operation::HttpRoundTrip)
         .and_then(|step| step.http.as_deref());
-    if let Some(http) = http {
+    // An answer that broke off is nobody's yet.
+    if let Some(http) = http.filter(|_| observation.failure().is_none()) {
         // A proven server may answer what it likes; in clear the whole answer must be the expected one.
         let honest = is_proof(observation) || control.endpoint.expect.is_met(http);
         return if honest {
@@ -413,9 +414,16 @@ fn state_of(control: &Control, observation: &Observation) -> State {
     let tls = observation
         .step(Operation::TlsHandshake)
         .and_then(|step| step.tls.as_deref());
-    if tls.is_some_and(|tls| !tls.chain.is_empty() || tls.clear_text.is_some())
-        && observation.failure().is_some()
-    {
+    // The control's own certificate out of its time: its operator's fault or this machine's clock, and no word on the line.
+    if observation.failure() == Some(&Failure::SslInvalidCertificate) {
+        return State::NotMeasured;
+    }
+    // A handshake that ran out of time after the chain says nothing of whose chain it is.
+    let is_unfinished = matches!(
+        observation.failure(),
+        None | Some(Failure::GenericTimeout | Failure::TimedOut)
+    );
+    if tls.is_some_and(|tls| !tls.chain.is_empty() || tls.clear_text.is_some()) && !is_unfinished {
         return State::SomebodyElse;
     }
     if observation.is_success()

@@ -1,6 +1,7 @@
 //! The rules: one inference per file, listed once, in the order of the ladder of the field.
 
 pub mod address;
+pub mod address_port;
 pub mod false_answer;
 pub mod http_host;
 pub mod injected_answer;
@@ -72,6 +73,7 @@ const RULES: &[Rule] = &[
     false_answer::infer,
     lying_resolver::infer,
     address::infer,
+    address_port::infer,
     server_name::infer,
     tls_fingerprint::infer,
     quic::infer,

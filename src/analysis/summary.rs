@@ -158,12 +158,13 @@ fn words_of(id: &str) -> &'static str {
         "domain_name/false_answer" => "the resolver here sends its names elsewhere",
         "domain_name/injected_answer" => "somebody on the way forges the answers to its names",
         "address/drop" => "its addresses are left without an answer",
-        "address/refuse" => "its addresses refuse every connection from here",
-        "address_port/refuse" | "address_port/unreachable" => {
-            "one port of its addresses cannot be reached from here"
-        }
+        "address/refuse" => "connections to its addresses are refused on the way",
         "address/unreachable" => "a router on the way says that its addresses cannot be reached",
         "address_port/drop" => "one port of its addresses is left without an answer",
+        "address_port/refuse" => "connections to one port of its addresses are refused on the way",
+        "address_port/unreachable" => {
+            "a router on the way says that one port of its addresses cannot be reached"
+        }
         "server_name/drop" | "server_name_at_address/drop" => {
             "connections that name it in TLS are left without an answer"
         }

@@ -115,13 +115,14 @@ fn control_protocol(fields: &Fields<'_>) -> Option<Protocol> {
         Protocol::Http,
         Protocol::Https,
         Protocol::Quic,
+        Protocol::Stun,
     ];
     let protocol = protocol(fields)?;
     if spoken.contains(&protocol) {
         return Some(protocol);
     }
     let message = format!("a control cannot speak `{}`", protocol.word());
-    let hint = "take `http`, `https`, `tls`, `tcp` or `quic`".to_owned();
+    let hint = "take `http`, `https`, `tls`, `tcp`, `quic` or `stun`".to_owned();
     fields
         .problems()
         .add(&fields.place("protocol"), message, Some(hint));

@@ -71,6 +71,11 @@ impl Atlas {
         self.hosts.get(name).copied()
     }
 
+    /// Another place of the same servers: far behind all that are given out.
+    pub fn second(&self, address: Ipv4Addr) -> Ipv4Addr {
+        Ipv4Addr::from(u32::from(address) | (1 << 21))
+    }
+
     /// Place of a fixed address; `None` for IPv6 where the lab has none.
     pub fn address(&self, address: IpAddr) -> Option<IpAddr> {
         match address {

@@ -30,8 +30,20 @@ pub struct Leaf {
     pub signer: Signer,
     /// The DNS name, or the address, it is for.
     pub name: String,
+    /// When it is good.
+    pub validity: Validity,
+}
+
+/// When a certificate is good.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Validity {
+    /// Now and for a long time.
+    #[default]
+    Lasting,
     /// It ended in 2024.
-    pub is_expired: bool,
+    Past,
+    /// It begins in 2100.
+    Future,
 }
 
 /// The root of a signer that has one, in DER.
@@ -125,8 +137,12 @@ fn leaf_params(leaf: &Leaf) -> Result<CertificateParams, rcgen::Error> {
     params
         .distinguished_name
         .push(DnType::CommonName, leaf.name.clone());
-    params.not_before = date_time_ymd(2020, 1, 1);
-    let end = if leaf.is_expired { 2024 } else { 2120 };
+    let (begin, end) = match leaf.validity {
+        Validity::Lasting => (2020, 2120),
+        Validity::Past => (2020, 2024),
+        Validity::Future => (2100, 2120),
+    };
+    params.not_before = date_time_ymd(begin, 1, 1);
     params.not_after = date_time_ymd(end, 1, 1);
     // Command-line clients refuse a chain whose leaf does not name its issuer's key.
     params.use_authority_key_identifier_extension = leaf.signer != Signer::Itself;
@@ -142,12 +158,12 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 mod tests {
     use super::*;
 
-    fn leaf(signer: Signer, is_expired: bool) -> Leaf {
+    fn leaf(signer: Signer, validity: Validity) -> Leaf {
         let name = "web.whatsapp.com".to_owned();
         Leaf {
             signer,
             name,
-            is_expired,
+            validity,
         }
     }
 
@@ -158,15 +174,15 @@ mod tests {
 
     #[test]
     fn a_leaf_is_made_once_for_each_process() {
-        let first = certify(&leaf(Signer::Public, false)).unwrap();
-        let second = certify(&leaf(Signer::Public, false)).unwrap();
+        let first = certify(&leaf(Signer::Public, Validity::Lasting)).unwrap();
+        let second = certify(&leaf(Signer::Public, Validity::Lasting)).unwrap();
         assert!(Arc::ptr_eq(&first, &second));
     }
 
     #[test]
     fn an_expired_leaf_has_ended_and_an_ordinary_one_has_not() {
-        let ended = certify(&leaf(Signer::Public, true)).unwrap();
-        let lasting = certify(&leaf(Signer::Public, false)).unwrap();
+        let ended = certify(&leaf(Signer::Public, Validity::Past)).unwrap();
+        let lasting = certify(&leaf(Signer::Public, Validity::Lasting)).unwrap();
         assert_eq!(not_after(&ended), 1_704_067_200);
         assert!(not_after(&lasting) > 4_000_000_000);
     }

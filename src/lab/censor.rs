@@ -7,7 +7,7 @@ use hickory_proto::op::ResponseCode;
 use crate::lab::door::Face;
 use crate::lab::fault::Aim;
 use crate::lab::quic::gate::{NAME_FILTER, VERSION_FILTER};
-use crate::model::catalog::{Catalog, Resolver, ResolverRole, Transport};
+use crate::model::catalog::{Catalog, Region, Resolver, ResolverRole, Transport};
 use crate::model::technique::{Interference, Technique, Trigger};
 
 /// The address that Iran's resolvers gave for blocked names for years; no such host is reachable from anywhere.
@@ -22,8 +22,20 @@ pub struct Censor {
     pub at: Resolvers,
     /// The names it looks for, with everything below them.
     pub names: Aim,
-    /// What false and injected answers say.
+    /// What false and injected answers say, and block pages.
     pub lie: Lie,
+    /// How it reads connections.
+    pub sight: Sight,
+}
+
+/// How much of a ClientHello or request a box on the path reads.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Sight {
+    /// All of it: it puts segments together.
+    #[default]
+    Whole,
+    /// What its first segment holds, and nothing if that is not all.
+    FirstSegment,
 }
 
 /// Which resolvers are hit.
@@ -37,6 +49,18 @@ pub enum Resolvers {
     Udp,
     /// Those of one operator.
     Operator(&'static str),
+    /// Those of one operator by one transport.
+    Door(&'static str, Transport),
+    /// Everybody's by one transport.
+    Transport(Transport),
+    /// Those in the country, the system's included.
+    Domestic,
+    /// Those abroad.
+    Foreign,
+    /// Those that are reached over a protected transport.
+    Protected,
+    /// Everybody's but the system's.
+    AllButSystem,
     /// Every resolver.
     All,
 }
@@ -52,6 +76,14 @@ impl Resolvers {
             }
             Self::Udp => is_udp,
             Self::Operator(operator) => resolver.operator == operator,
+            Self::Door(operator, transport) => {
+                resolver.operator == operator && resolver.transport == transport
+            }
+            Self::Transport(transport) => resolver.transport == transport,
+            Self::Domestic => resolver.region == Region::Domestic,
+            Self::Foreign => resolver.region == Region::Foreign,
+            Self::Protected => resolver.transport.is_authenticated(),
+            Self::AllButSystem => resolver.role != ResolverRole::System,
             Self::All => true,
         }
     }
@@ -62,8 +94,31 @@ impl Resolvers {
 pub enum Lie {
     /// An address that is nowhere (`BOGON`).
     Bogon,
-    /// The address of the lab's block page.
+    /// The address of the lab's block page; in clear HTTP the page itself, with status 200.
     BlockPage,
+    /// In clear HTTP the block page with status 403.
+    Forbidden,
+    /// In clear HTTP a redirect to the block page.
+    Redirect,
+    /// An address of the range that local bypass programs use (fake-IP mode).
+    FakeIp,
+    /// An address of a home's own network.
+    Private,
+    /// This machine itself.
+    OwnMachine,
+}
+
+impl Lie {
+    /// The address that is told; `None` where it is the block page's.
+    pub const fn address(self) -> Option<Ipv4Addr> {
+        match self {
+            Self::Bogon => Some(BOGON),
+            Self::FakeIp => Some(Ipv4Addr::new(198, 18, 0, 77)),
+            Self::Private => Some(Ipv4Addr::new(192, 168, 1, 1)),
+            Self::OwnMachine => Some(Ipv4Addr::LOCALHOST),
+            Self::BlockPage | Self::Forbidden | Self::Redirect => None,
+        }
+    }
 }
 
 /// What becomes of one query.
@@ -141,31 +196,53 @@ impl Censor {
         self.technique == hijack
             || self.technique == VERSION_FILTER
             || self.technique == NAME_FILTER
-            || self.looks_at_server_names()
+            || self.reads_connections()
             || self.face().is_some()
             || self.spoil().is_some()
     }
 
     /// What becomes of connections, for censors that look at where they lead.
-    pub const fn face(self) -> Option<Face> {
-        if !matches!(
+    pub fn face(self) -> Option<Face> {
+        let is_by_address = matches!(
             self.technique.trigger,
             Trigger::Address | Trigger::AddressPort
-        ) {
-            return None;
+        );
+        match (self.technique.trigger, self.technique.interference) {
+            (Trigger::Resolver, _) if self.is_at_resolvers() => {}
+            _ if is_by_address => {}
+            _ => return None,
         }
         match self.technique.interference {
             Interference::Drop => Some(Face::Dropped),
             Interference::Refuse => Some(Face::Closed),
+            met if self.is_at_resolvers() => Some(Face::Curt(met)),
             _ => None,
         }
     }
 
-    /// Whether it reads ClientHellos.
-    pub const fn looks_at_server_names(self) -> bool {
+    /// Whether it stands at the doors of resolvers.
+    pub fn is_at_resolvers(self) -> bool {
+        self.technique.trigger == Trigger::Resolver
+            && matches!(
+                self.technique.interference,
+                Interference::Drop
+                    | Interference::Refuse
+                    | Interference::Reset
+                    | Interference::Close
+                    | Interference::Alert
+                    | Interference::Intercept
+            )
+    }
+
+    /// Whether it reads ClientHellos or requests.
+    pub const fn reads_connections(self) -> bool {
         matches!(
             self.technique.trigger,
-            Trigger::ServerName | Trigger::ServerNameAtAddress
+            Trigger::ServerName
+                | Trigger::ServerNameAtAddress
+                | Trigger::TlsFingerprint
+                | Trigger::HttpHost
+                | Trigger::Protocol
         )
     }
 }

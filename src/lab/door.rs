@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
-use crate::lab::authority::{Leaf, Signer};
+use crate::lab::authority::{Leaf, Signer, Validity};
+use crate::lab::fault::Cut;
+use crate::lab::hostile::Hostility;
 use crate::model::catalog::{Endpoint, Protocol, Resolver, Transport};
+use crate::model::technique::Interference;
 
 /// Everything that is served at one address and TCP port, or over QUIC at a UDP port.
 #[derive(Clone, Debug, Default)]
@@ -16,6 +19,10 @@ pub struct Door {
     pub face: Face,
     /// How long it takes before the first byte.
     pub delay: Duration,
+    /// When it is out of order for a while.
+    pub restarts: Option<Cut>,
+    /// How far this machine's clock is ahead of the server's, in days.
+    pub ahead_days: i64,
 }
 
 /// One endpoint behind a door.
@@ -25,8 +32,8 @@ pub struct Tenant {
     pub endpoint: Endpoint,
     /// Status of every HTTP answer, instead of the expected one.
     pub status: Option<u16>,
-    /// Its certificate has ended.
-    pub is_expired: bool,
+    /// When its certificate is good.
+    pub validity: Validity,
 }
 
 /// Who opens a door.
@@ -47,8 +54,29 @@ pub enum Face {
     Silent,
     /// The real server, which knows no name.
     Strict,
+    /// The real server, which knows its own names and no other.
+    Choosy,
     /// The real server with a certificate of its own making.
     Misconfigured,
+    /// The real server with somebody else's good certificate.
+    Misplaced,
+    /// Somebody who reads what comes first, and then does this whatever it was.
+    Curt(Interference),
+    /// Somebody who answers one byte a second.
+    Tarpit,
+    /// Somebody who speaks no known protocol.
+    Garbage,
+    /// The real server, which answers no ClientHello of more than one segment.
+    Narrow,
+    /// Somebody who means harm.
+    Hostile(Hostility),
+}
+
+impl Face {
+    /// Whether those who live there answer, if only some.
+    pub const fn is_at_home(self) -> bool {
+        matches!(self, Self::Honest | Self::Choosy | Self::Narrow)
+    }
 }
 
 impl Tenant {
@@ -66,7 +94,7 @@ impl Tenant {
         self.name().map(|name| Leaf {
             signer,
             name: name.to_owned(),
-            is_expired: self.is_expired,
+            validity: self.validity,
         })
     }
 }
@@ -174,21 +202,38 @@ impl Door {
         alpn
     }
 
+    /// When certificates are good, by this machine's clock.
+    pub fn validity(&self) -> Validity {
+        match self.ahead_days {
+            0 => Validity::Lasting,
+            1.. => Validity::Past,
+            _ => Validity::Future,
+        }
+    }
+
     /// The certificates behind the door; the first is for those who ask without a name or for a stranger.
     pub fn leaves(&self, address: &str) -> Vec<Leaf> {
         let public = |name: &str| Leaf {
             signer: Signer::Public,
             name: name.to_owned(),
-            is_expired: false,
+            validity: self.validity(),
         };
-        let tenants = self.endpoints.iter().filter_map(Tenant::leaf);
+        let tenants = self.endpoints.iter().filter_map(Tenant::leaf).map(|leaf| {
+            let validity = match leaf.validity {
+                Validity::Lasting => self.validity(),
+                ended => ended,
+            };
+            Leaf { validity, ..leaf }
+        });
         let resolvers = self.resolvers.iter();
         let named = resolvers.filter_map(|(_, it)| it.server_name.as_deref().map(public));
         let mut leaves: Vec<Leaf> = Vec::new();
         for leaf in tenants.chain(named) {
             match leaves.iter_mut().find(|it| it.name == leaf.name) {
                 Some(made) => {
-                    made.is_expired |= leaf.is_expired;
+                    if made.validity == Validity::Lasting {
+                        made.validity = leaf.validity;
+                    }
                     if made.signer == Signer::Public {
                         made.signer = leaf.signer;
                     }

@@ -1,6 +1,11 @@
 //! What goes wrong in a scenario without any censor, and what it is aimed at.
 
-use crate::model::catalog::{Catalog, Endpoint, Service, Target};
+use hickory_proto::op::ResponseCode;
+
+use crate::lab::censor::{Lie, Resolvers, is_at_or_below};
+use crate::lab::door::is_udp;
+use crate::lab::hostile::{Hostility, Malice};
+use crate::model::catalog::{Catalog, Endpoint, Region, Service, Target};
 use crate::model::technique::{Interference, Technique, Trigger};
 
 /// What goes wrong without any censor: none of it may ever be called blocking.
@@ -8,22 +13,46 @@ use crate::model::technique::{Interference, Technique, Trigger};
 pub enum Fault {
     /// The ports are closed: bound, so nobody else takes them, and not listening.
     ServerDown(Aim),
+    /// The machines are off: SYNs vanish.
+    ServerGone(Aim),
     /// The certificates ended years ago, for everybody.
     ExpiredCertificate(Aim),
     /// The servers wait so many milliseconds before they read or write the first byte.
     SlowServer(Aim, u64),
     /// The servers accept connections and answer no ClientHello, whatever its name.
     SilentTls(Aim),
+    /// The servers read what comes first and then reset or close the connection, whatever it was.
+    Maintenance(Aim, Interference),
+    /// The servers answer one byte a second.
+    Tarpit(Aim),
+    /// The servers answer in no known protocol.
+    Garbage(Aim),
+    /// The servers leave every ClientHello of more than one segment unanswered.
+    NoLargeHello(Aim),
+    /// The servers are started again after their second connection: for so many milliseconds SYNs vanish.
+    Restart(Aim, u64),
     /// The real servers know none of their names any more and send `unrecognized_name`.
     GenuineAlert(Aim),
+    /// The real servers send `unrecognized_name` for names that are not theirs.
+    StrictNames(Aim),
     /// The real servers show a certificate that nobody vouches for, whatever the name.
     WrongCertificate(Aim),
-    /// The real servers answer every HTTP request with this status.
+    /// The real servers show a good certificate for another name.
+    OtherName(Aim),
+    /// The real servers answer every HTTP request with this status; 3xx leads to the same host over TLS.
     Status(Aim, u16),
     /// Every resolver says that the name does not exist, because it does not.
     RetiredName(Aim),
+    /// The names lead to one of two addresses, each answer to the other one.
+    ManyAddresses(Aim),
     /// Every name has an IPv6 address and none of them can be reached, on a line that claims to have IPv6.
     BrokenIpv6,
+    /// The same for these names only; the others have no IPv6 address.
+    BrokenIpv6Of(Aim),
+    /// This machine's clock is ahead by so many days (negative: behind).
+    Clock(i64),
+    /// A program of this machine's owner meets every TLS handshake with certificates of its own making.
+    Interception,
     /// A portal answers every HTTP request and every TLS handshake; DNS is honest and other ports are closed.
     CaptivePortal,
     /// Every plain resolver answers every name with the portal's address; everything else is closed.
@@ -38,6 +67,61 @@ pub enum Fault {
     QuicFirewall,
     /// The system's resolver is a household filter: advertisers and these names are at 0.0.0.0 and `::`.
     Pihole(Aim),
+    /// Something ails these resolvers, for every name.
+    Resolvers(Resolvers, Ailment),
+    /// These resolvers answer these names with this code, for everybody.
+    Unresolvable(Aim, ResponseCode),
+    /// Of a hundred datagrams so many are lost, queries and answers alike; the second number is the seed.
+    Loss(u64, u64),
+    /// The whole line is cut, once or again and again.
+    Cut(Cut),
+    /// The line ends at the border.
+    Border(Border),
+    /// A server that means harm to whoever measures it.
+    Hostile(Aim, Hostility),
+    /// A resolver that means harm to whoever asks it.
+    HostileResolver(Resolvers, Malice),
+}
+
+/// What ails a resolver.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ailment {
+    /// It does not answer.
+    Silent,
+    /// It answers after so many milliseconds.
+    Late(u64),
+    /// Every answer over UDP is truncated.
+    Truncates,
+    /// After so many queries in one second it says this code.
+    Limits(u32, ResponseCode),
+    /// Of every sixteen queries the last four get this code.
+    Bursts(ResponseCode),
+    /// Every name has this address.
+    Says(Lie),
+    /// It knows no IPv6 address.
+    KeepsIpv6,
+}
+
+/// When the line is cut, counted in connections and queries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cut {
+    /// It begins with this connection or query.
+    pub after: usize,
+    /// How long it lasts, milliseconds.
+    pub lasting: u64,
+    /// It comes again after as many more.
+    pub again: bool,
+}
+
+/// How a line ends at the border.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Border {
+    /// Connections abroad stand, and nothing that is said on them is answered.
+    Silent,
+    /// Connections abroad do not stand.
+    Closed,
+    /// Whoever names a foreign host, in TLS or HTTP, meets this.
+    Names(Interference),
 }
 
 impl Fault {
@@ -59,37 +143,95 @@ pub enum Aim {
     Essential(&'static str),
     /// The first endpoint of the target's first essential service.
     First(&'static str),
+    /// Every endpoint of the target's essential services but the first.
+    AllButFirst(&'static str),
+    /// The last endpoint over TCP of each of the target's pools.
+    OneOfEachPool(&'static str),
     /// One name that the target can do without: where one exists, of a service that is not essential.
     Spare(&'static str),
+    /// The target's endpoints at a domain or below it.
+    Below(&'static str, &'static str),
+    /// The endpoints of one of the target's services.
+    Service(&'static str, &'static str),
+    /// Controls, by id.
+    Controls(&'static [&'static str]),
+    /// Every control.
+    EveryControl,
+    /// Every target and every control.
+    Everybody,
+    /// Every foreign control, and every target but the domestic one, MAX.
+    Foreign,
 }
 
+/// The one target that stays at home.
+const DOMESTIC: &str = "max";
+
 impl Aim {
-    /// Id of the target aimed at.
-    pub const fn target(self) -> &'static str {
+    /// Whether it is aimed at this target.
+    pub fn includes(self, id: &str) -> bool {
         match self {
-            Self::Target(id) | Self::Essential(id) | Self::First(id) | Self::Spare(id) => id,
+            Self::Target(target)
+            | Self::Essential(target)
+            | Self::First(target)
+            | Self::AllButFirst(target)
+            | Self::OneOfEachPool(target)
+            | Self::Spare(target)
+            | Self::Service(target, _)
+            | Self::Below(target, _) => target == id,
+            Self::Controls(_) | Self::EveryControl => false,
+            Self::Everybody => true,
+            Self::Foreign => id != DOMESTIC,
         }
     }
 
     /// The endpoints aimed at; empty if the catalog has no such target.
     pub fn endpoints(self, catalog: &Catalog) -> Vec<&Endpoint> {
-        let Some(target) = catalog.targets.iter().find(|it| it.id == self.target()) else {
-            return Vec::new();
-        };
+        let targets = catalog.targets.iter().filter(|it| self.includes(&it.id));
+        let controls = catalog.controls.iter().filter(|control| match self {
+            Self::Controls(ids) => ids.contains(&control.id.as_str()),
+            Self::EveryControl | Self::Everybody => true,
+            Self::Foreign => control.region == Region::Foreign,
+            _ => false,
+        });
+        targets
+            .flat_map(|target| self.endpoints_of(target))
+            .chain(controls.map(|control| &control.endpoint))
+            .collect()
+    }
+
+    fn endpoints_of(self, target: &Target) -> Vec<&Endpoint> {
+        let essential = || endpoints_of(target, |service| service.essential);
+        let all = || endpoints_of(target, |_| true);
         match self {
-            Self::Target(_) => endpoints_of(target, |_| true),
-            Self::Essential(_) => endpoints_of(target, |service| service.essential),
-            Self::First(_) => {
-                let mut endpoints = endpoints_of(target, |service| service.essential);
-                endpoints.truncate(1);
-                endpoints
+            Self::Essential(_) => essential(),
+            Self::First(_) => essential().into_iter().take(1).collect(),
+            Self::AllButFirst(_) => essential().into_iter().skip(1).collect(),
+            Self::OneOfEachPool(_) => {
+                let pools = target.services.iter().filter(|service| service.pool);
+                pools
+                    .filter(|service| service.endpoints.len() > 1)
+                    .filter_map(|service| {
+                        let mut endpoints = service.endpoints.iter().rev();
+                        endpoints.find(|endpoint| !is_udp(endpoint.protocol))
+                    })
+                    .collect()
             }
             Self::Spare(_) => {
                 let spare = spare_host(target);
-                let mut endpoints = endpoints_of(target, |_| true);
+                let mut endpoints = all();
                 endpoints.retain(|endpoint| spare.is_some() && endpoint.host.as_deref() == spare);
                 endpoints
             }
+            Self::Service(_, id) => endpoints_of(target, |service| service.id == id),
+            Self::Below(_, domain) => {
+                let mut endpoints = all();
+                endpoints.retain(|endpoint| {
+                    let host = endpoint.host.as_deref();
+                    host.is_some_and(|host| is_at_or_below(host, domain))
+                });
+                endpoints
+            }
+            _ => all(),
         }
     }
 

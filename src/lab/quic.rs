@@ -126,7 +126,9 @@ impl Server {
     /// Sends what the endpoint itself has to say.
     async fn answer(&self, peer: SocketAddr, size: usize) {
         let datagram = self.out.get(..size).unwrap_or(&self.out);
-        drop(self.socket.send_to(datagram, peer).await);
+        if !self.gate.loses() {
+            drop(self.socket.send_to(datagram, peer).await);
+        }
     }
 
     /// Lets every connection say what it has to say, and forgets those that are over.
@@ -145,7 +147,9 @@ impl Server {
                     break;
                 };
                 let datagram = self.out.get(..transmit.size).unwrap_or(&self.out);
-                drop(self.socket.send_to(datagram, transmit.destination).await);
+                if !self.gate.loses() {
+                    drop(self.socket.send_to(datagram, transmit.destination).await);
+                }
             }
         }
         self.connections

@@ -6,6 +6,7 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
+use hickory_proto::op::ResponseCode;
 use http::header::CONTENT_TYPE;
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full, Limited};
@@ -13,7 +14,10 @@ use hyper::body::Incoming;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::UdpSocket;
 
+use crate::lab::health::Health;
+use crate::lab::hostile;
 use crate::lab::life::Life;
+use crate::lab::weather::Weather;
 use crate::lab::zone::{Answer, Voice, Zone};
 
 /// How much later than a forged answer the honest one comes: the round trip from a censor to a resolver abroad.
@@ -31,25 +35,60 @@ pub struct Speaker {
     pub zone: Arc<Zone>,
     /// Who speaks.
     pub voice: Arc<Voice>,
+    /// How well it is.
+    pub health: Arc<Health>,
 }
 
 impl Speaker {
     fn answer(&self, bytes: &[u8]) -> Answer {
-        self.zone.answer(&self.voice, bytes)
+        if self.health.is_silent() {
+            return Answer::Silence;
+        }
+        match self.health.refusal() {
+            Some(code) => Zone::refusal(bytes, code, false).map_or(Answer::Silence, Answer::One),
+            None => self.zone.answer(&self.voice, bytes),
+        }
     }
 
     /// The one message sent over a transport in which nobody can get ahead.
-    fn only_answer(&self, bytes: &[u8]) -> Option<Vec<u8>> {
+    async fn only_answer(&self, bytes: &[u8]) -> Option<Vec<u8>> {
+        tokio::time::sleep(self.health.delay()).await;
+        if let Some(malice) = self.health.malice {
+            return hostile::replies(malice, bytes).into_iter().next();
+        }
         match self.answer(bytes) {
             Answer::Silence => None,
             Answer::One(reply) => Some(reply),
             Answer::Race { honest, .. } => honest,
         }
     }
+
+    /// What is sent for one datagram, each message with how long it waits.
+    fn datagrams(&self, bytes: &[u8]) -> Vec<(Duration, Vec<u8>)> {
+        let delay = self.health.delay();
+        if let Some(malice) = self.health.malice {
+            let replies = hostile::replies(malice, bytes).into_iter();
+            return replies.map(|reply| (delay, reply)).collect();
+        }
+        match self.answer(bytes) {
+            Answer::Silence => Vec::new(),
+            Answer::One(_) if self.health.truncates() => {
+                let reply = Zone::refusal(bytes, ResponseCode::NoError, true);
+                reply.map(|reply| (delay, reply)).into_iter().collect()
+            }
+            Answer::One(reply) => vec![(delay, reply)],
+            Answer::Race { forged, honest } => {
+                let honest = honest.map(|honest| (delay + HONEST_AFTER, honest));
+                std::iter::once((Duration::ZERO, forged))
+                    .chain(honest)
+                    .collect()
+            }
+        }
+    }
 }
 
 /// Answers datagrams for as long as the site lives.
-pub async fn serve_udp(socket: UdpSocket, speaker: Speaker, life: Life) {
+pub async fn serve_udp(socket: UdpSocket, speaker: Speaker, weather: Arc<Weather>, life: Life) {
     let socket = Arc::new(socket);
     let mut bytes = [0; 2048];
     loop {
@@ -58,19 +97,25 @@ pub async fn serve_udp(socket: UdpSocket, speaker: Speaker, life: Life) {
             tokio::task::yield_now().await;
             continue;
         };
-        match speaker.answer(&bytes[..length]) {
-            Answer::Silence => {}
-            Answer::One(reply) => drop(socket.send_to(&reply, peer).await),
-            Answer::Race { forged, honest } => {
-                drop(socket.send_to(&forged, peer).await);
-                if let Some(honest) = honest {
-                    let socket = Arc::clone(&socket);
-                    life.spawn(async move {
-                        tokio::time::sleep(HONEST_AFTER).await;
-                        drop(socket.send_to(&honest, peer).await);
-                    });
-                }
+        weather.note(&life);
+        if weather.is_cut() || weather.loses() {
+            continue;
+        }
+        for (delay, reply) in speaker.datagrams(&bytes[..length]) {
+            if weather.loses() {
+                continue;
             }
+            if delay.is_zero() {
+                drop(socket.send_to(&reply, peer).await);
+                continue;
+            }
+            let (socket, weather) = (Arc::clone(&socket), Arc::clone(&weather));
+            life.spawn(async move {
+                tokio::time::sleep(delay).await;
+                if !weather.is_cut() {
+                    drop(socket.send_to(&reply, peer).await);
+                }
+            });
         }
     }
 }
@@ -84,7 +129,7 @@ where
         let length = usize::from(stream.read_u16().await?);
         let mut bytes = vec![0; length];
         stream.read_exact(&mut bytes).await?;
-        let Some(reply) = speaker.only_answer(&bytes) else {
+        let Some(reply) = speaker.only_answer(&bytes).await else {
             continue;
         };
         let length = u16::try_from(reply.len()).unwrap_or(u16::MAX);
@@ -101,7 +146,7 @@ pub async fn serve_http(request: Request<Incoming>, speaker: &Speaker) -> Respon
     let Some(bytes) = query_of(request).await else {
         return plain(StatusCode::BAD_REQUEST);
     };
-    let Some(reply) = speaker.only_answer(&bytes) else {
+    let Some(reply) = speaker.only_answer(&bytes).await else {
         // The connection's own bound ends the wait.
         return std::future::pending().await;
     };

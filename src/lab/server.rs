@@ -13,16 +13,21 @@ use hyper_util::rt::TokioIo;
 use rustls::ServerConfig;
 use rustls::server::{Acceptor, ClientHello, NoServerSessionStorage, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
-use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, BufReader};
+use socket2::{SockRef, Socket, Type};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::LazyConfigAcceptor;
 
 use crate::lab::atlas::{BLOCK_PAGE, PORTAL};
 use crate::lab::authority::{Leaf, Signer, certify};
+use crate::lab::censor::Lie;
 use crate::lab::door::{Door, Face};
-use crate::lab::inspector::{self, Inspector};
+use crate::lab::hostile::{self, Hostility};
+use crate::lab::inspector::{self, Beginning, Inspector, Met};
 use crate::lab::life::Life;
 use crate::lab::resolver::{Speaker, serve_http, serve_stream};
+use crate::lab::rewound::Rewound;
+use crate::lab::weather::Weather;
 use crate::lab::{talk, web, websocket, whatsapp};
 use crate::model::catalog::{Resolver, Transport};
 use crate::model::technique::Interference;
@@ -30,8 +35,14 @@ use crate::model::technique::Interference;
 /// First byte of a TLS handshake record.
 const HANDSHAKE: u8 = 0x16;
 
-/// Enough to look at the first bytes; larger reads pass the buffer by.
-const BUFFER: usize = 1024;
+/// Enough to look at a ClientHello of a browser of 2026; larger reads pass the buffer by.
+const BUFFER: usize = 2048;
+
+/// Connections that may wait for `accept`.
+pub const BACKLOG: i32 = 64;
+
+/// Whose certificate a box in the middle shows to those who name nobody.
+const STRANGER: &str = "nobody.example";
 
 /// Between an `accept` that failed and the next.
 const PAUSE: Duration = Duration::from_millis(10);
@@ -42,6 +53,7 @@ pub struct Server {
     speakers: Arc<[Speaker]>,
     inspector: Arc<Inspector>,
     tls: Option<Arc<ServerConfig>>,
+    weather: Arc<Weather>,
     life: Life,
 }
 
@@ -57,27 +69,52 @@ impl Server {
         // A portal and a block page meet whatever comes.
         let is_tls = door.is_tls() || matches!(door.face, Face::Portal | Face::BlockPage);
         let tls = is_tls.then(|| server_config(&door, address));
+        let weather = Weather::new((0, 0), door.restarts);
         Self {
             door,
             speakers,
             inspector,
             tls,
+            weather: Arc::new(weather),
             life,
         }
+    }
+
+    /// The same on this line, unless it has trouble of its own.
+    #[must_use]
+    pub fn on(mut self, weather: &Arc<Weather>) -> Self {
+        if self.door.restarts.is_none() {
+            self.weather = Arc::clone(weather);
+        }
+        self
     }
 
     /// Accepts for as long as the site lives.
     pub async fn serve(self, listener: TcpListener) {
         let server = Arc::new(self);
         loop {
+            let accepted = tokio::select! {
+                accepted = listener.accept() => accepted,
+                () = server.weather.cut() => {
+                    // The parked connections and what else came meanwhile is gone with the cut.
+                    let _parked = swallow(&listener);
+                    server.weather.restored().await;
+                    drop(SockRef::from(&listener).listen(BACKLOG));
+                    continue;
+                }
+            };
             // Out of descriptors or an aborted connection: the next one may do better.
-            let Ok((stream, _)) = listener.accept().await else {
+            let Ok((stream, _)) = accepted else {
                 tokio::time::sleep(PAUSE).await;
                 continue;
             };
+            server.weather.note(&server.life);
             let life = server.life.clone();
             let server = Arc::clone(&server);
-            life.spawn(async move { server.serve_connection(stream).await });
+            life.spawn(async move {
+                let weather = Arc::clone(&server.weather);
+                weather.expose(server.serve_connection(stream)).await
+            });
         }
     }
 
@@ -88,31 +125,56 @@ impl Server {
         }
         let mut stream = BufReader::with_capacity(BUFFER, stream);
         let first = stream.fill_buf().await?.first().copied();
+        if let Some(met) = self.inspector.signature(stream.buffer()) {
+            return inspector::end(met, stream.into_inner()).await;
+        }
         let is_honest = !matches!(self.door.face, Face::Portal | Face::BlockPage);
         let is_clear_http = self.door.is_clear_http() || !is_honest;
+        let is_tls = first == Some(HANDSHAKE) || (is_honest && !self.door.is_clear());
+        match self.door.face {
+            Face::Tarpit => {
+                let answer = if is_tls {
+                    hostile::SERVER_HELLO
+                } else {
+                    hostile::ANSWER
+                };
+                return hostile::drip(stream.into_inner(), answer).await;
+            }
+            Face::Garbage => return garble(stream.into_inner()).await,
+            Face::Curt(interference) if interference != Interference::Intercept => {
+                return inspector::end(met(interference), stream.into_inner()).await;
+            }
+            Face::Silent if !is_tls => return discard(stream).await,
+            Face::Hostile(kind) if !is_tls || self.tls.is_none() || is_raw(kind) => {
+                return hostile::serve(kind, stream).await;
+            }
+            _ => {}
+        }
         if let Some(config) = &self.tls
-            && (first == Some(HANDSHAKE) || (is_honest && !self.door.is_clear()))
+            && is_tls
         {
+            let seen_at_once = stream.buffer().len();
+            let length = record_length(stream.buffer());
             let start = Box::pin(LazyConfigAcceptor::new(Acceptor::default(), stream)).await?;
             let name = start.client_hello().server_name().map(str::to_owned);
-            let verdict = match (self.door.face, name.as_deref()) {
-                (Face::Silent, _) => Some(Interference::Drop),
-                (Face::Strict, _) => Some(Interference::Alert),
-                (_, Some(name)) => self.inspector.verdict(&self.door, name),
-                (_, None) => None,
+            let begun = Beginning {
+                name: name.as_deref(),
+                length,
+                first: seen_at_once,
+                is_tls: true,
             };
-            if let Some(interference) = verdict {
-                let leaves = vec![inspector::impostor(name.as_deref().unwrap_or_default())];
-                return Box::pin(inspector::interfere(
-                    interference,
-                    start,
-                    with_leaves(leaves),
-                ))
-                .await;
+            // Who stands on the way is met before who lives here.
+            let on_the_way = self.inspector.verdict(&self.door, begun);
+            if let Some(met) = on_the_way.or_else(|| self.of_the_door(begun).map(met)) {
+                let leaves = vec![inspector::impostor(name.as_deref().unwrap_or(STRANGER))];
+                return Box::pin(inspector::interfere(met, start, with_leaves(leaves))).await;
             }
             let stream = Box::pin(start.into_stream(Arc::clone(config))).await?;
             let alpn = stream.get_ref().1.alpn_protocol().map(<[u8]>::to_vec);
             let stream = BufReader::with_capacity(BUFFER, stream);
+            if let Face::Hostile(kind) = self.door.face {
+                return Box::pin(hostile::serve(kind, stream)).await;
+            }
             return Box::pin(self.serve_tls(stream, alpn.as_deref())).await;
         }
         if is_honest && let Some(speaker) = self.speaker(Transport::Tcp) {
@@ -121,17 +183,55 @@ impl Server {
         // Faults of TLS are none of a server that speaks in clear.
         let is_there = matches!(
             self.door.face,
-            Face::Honest | Face::Strict | Face::Misconfigured
+            Face::Honest
+                | Face::Strict
+                | Face::Choosy
+                | Face::Narrow
+                | Face::Misconfigured
+                | Face::Misplaced
         );
         if is_there && self.door.is_whatsapp() && first == Some(whatsapp::FIRST) {
             return whatsapp::serve(stream).await;
         }
         if is_clear_http && looks_like_http(first) {
+            if !self.inspector.reads_requests() {
+                return Box::pin(self.serve_http1(stream, false)).await;
+            }
+            let first = stream.buffer().len();
+            let stream = Rewound::after_head(stream).await?;
+            let name = inspector::host_of(stream.begun());
+            let begun = Beginning {
+                name: name.as_deref(),
+                length: stream.begun().len(),
+                first,
+                is_tls: false,
+            };
+            if let Some(met) = self.inspector.verdict(&self.door, begun) {
+                return inspector::end(met, stream.into_rest().into_inner()).await;
+            }
             return Box::pin(self.serve_http1(stream, false)).await;
         }
         match self.door.own_protocol(false).and_then(talk::server) {
             Some(server) if is_there => talk::serve_stream(stream, server).await,
             _ => discard(stream).await,
+        }
+    }
+
+    /// What the servers behind the door themselves do to a ClientHello.
+    fn of_the_door(&self, begun: Beginning) -> Option<Interference> {
+        let knows = |name: &str| {
+            let leaves = self.door.leaves("");
+            leaves.iter().any(|leaf| leaf.name == name)
+        };
+        match self.door.face {
+            Face::Silent => Some(Interference::Drop),
+            Face::Strict => Some(Interference::Alert),
+            Face::Choosy if begun.name.is_some_and(|name| !knows(name)) => {
+                Some(Interference::Alert)
+            }
+            Face::Narrow if begun.length > inspector::SEGMENT => Some(Interference::Drop),
+            Face::Curt(interference) => Some(interference),
+            _ => None,
         }
     }
 
@@ -143,7 +243,7 @@ impl Server {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        if self.door.face == Face::Honest
+        if self.door.face.is_at_home()
             && let Some(speaker) = self.speaker(Transport::Dot)
         {
             return serve_stream(stream, speaker).await;
@@ -152,14 +252,12 @@ impl Server {
             return Box::pin(self.serve_http2(stream)).await;
         }
         let first = stream.fill_buf().await?.first().copied();
-        let is_http = self.door.is_tls_http() || self.door.face != Face::Honest;
+        let is_http = self.door.is_tls_http() || !self.door.face.is_at_home();
         if is_http && looks_like_http(first) {
             return Box::pin(self.serve_http1(stream, true)).await;
         }
         match self.door.own_protocol(true).and_then(talk::server) {
-            Some(server) if self.door.face == Face::Honest => {
-                talk::serve_stream(stream, server).await
-            }
+            Some(server) if self.door.face.is_at_home() => talk::serve_stream(stream, server).await,
             _ => discard(stream).await,
         }
     }
@@ -196,13 +294,13 @@ impl Server {
         let resolver = self.door.resolver(Transport::Doh);
         let is_dns = is_tls && resolver.is_some_and(|(_, it)| is_asked(it));
         if is_dns
-            && self.door.face == Face::Honest
+            && self.door.face.is_at_home()
             && let Some(speaker) = self.speaker(Transport::Doh)
         {
             return Ok(serve_http(request, speaker).await);
         }
         if is_tls
-            && self.door.face == Face::Honest
+            && self.door.face.is_at_home()
             && let Some(response) = websocket::accept(&self.door, &mut request, &self.life)
         {
             return Ok(response);
@@ -214,13 +312,59 @@ impl Server {
             let answer = talk::answer_post(&body.unwrap_or_default());
             return Ok(Response::new(Full::new(Bytes::from(answer))));
         }
-        Ok(web::answer(&self.door, &request, is_tls))
+        let mut response = web::answer(&self.door, &request, is_tls);
+        web::date(&mut response, self.door.ahead_days);
+        Ok(response)
     }
 
     fn speaker(&self, transport: Transport) -> Option<&Speaker> {
         let (index, _) = self.door.resolver(transport)?;
         self.speakers.get(*index)
     }
+}
+
+const fn met(interference: Interference) -> Met {
+    Met {
+        interference,
+        page: Lie::BlockPage,
+    }
+}
+
+/// Whether it goes on below TLS, before any handshake.
+const fn is_raw(kind: Hostility) -> bool {
+    matches!(kind, Hostility::DripHello | Hostility::MalformedRecords)
+}
+
+/// The length of the first record with its header, as it says itself.
+fn record_length(bytes: &[u8]) -> usize {
+    match bytes {
+        [_, _, _, high, low, ..] => 5 + usize::from(u16::from_be_bytes([*high, *low])),
+        _ => usize::MAX,
+    }
+}
+
+/// Answers bytes that are no protocol's.
+async fn garble(mut stream: TcpStream) -> io::Result<()> {
+    let bytes: Vec<u8> = (1..=u8::MAX)
+        .map(|it| it.wrapping_mul(151) | 0x80)
+        .collect();
+    stream.write_all(&bytes).await?;
+    stream.shutdown().await
+}
+
+/// Makes SYNs vanish at a listener: nobody accepts, and connections parked in its queue fill it.
+fn swallow(listener: &TcpListener) -> io::Result<Vec<Socket>> {
+    let socket = SockRef::from(listener);
+    socket.listen(0)?;
+    let address = socket.local_addr()?;
+    let mut parked = Vec::new();
+    for _ in 0..2 {
+        let guest = Socket::new(socket.domain()?, Type::STREAM, None)?;
+        guest.set_nonblocking(true)?;
+        drop(guest.connect(&address));
+        parked.push(guest);
+    }
+    Ok(parked)
 }
 
 /// Whether a first byte may begin the name of a method.
@@ -241,13 +385,18 @@ pub fn server_config(door: &Door, address: &str) -> Arc<ServerConfig> {
         vec![Leaf {
             signer: Signer::Itself,
             name: name.to_owned(),
-            is_expired: false,
+            validity: door.validity(),
         }]
     };
     let leaves = match door.face {
         Face::Portal => itself(PORTAL),
         Face::BlockPage => itself(BLOCK_PAGE),
         Face::Misconfigured => itself(address),
+        Face::Misplaced => vec![Leaf {
+            signer: Signer::Public,
+            name: "somebody.else.example".to_owned(),
+            validity: door.validity(),
+        }],
         _ => door.leaves(address),
     };
     let mut config = (*with_leaves(leaves)).clone();

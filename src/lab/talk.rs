@@ -1,6 +1,7 @@
 //! Servers of one question and one answer, on a stream, in the messages of a WebSocket, or in datagrams.
 
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
@@ -11,6 +12,7 @@ use tokio::net::UdpSocket;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 
+use crate::lab::weather::Weather;
 use crate::model::catalog::Protocol;
 use crate::wire::mtproto::message::PRODUCTION;
 use crate::wire::reading::Reply;
@@ -93,8 +95,17 @@ where
     Ok(())
 }
 
+/// What lies between a client and a server of datagrams.
+#[derive(Clone, Debug, Default)]
+pub struct Way {
+    /// What is lost.
+    pub weather: Arc<Weather>,
+    /// Somebody drops what has STUN's magic cookie.
+    pub knows_stun: bool,
+}
+
 /// Answers datagrams for as long as the site lives.
-pub async fn serve_datagrams(socket: UdpSocket, protocol: Protocol) {
+pub async fn serve_datagrams(socket: UdpSocket, protocol: Protocol, way: Way) {
     let mut bytes = [0; 2048];
     loop {
         // An ICMP error for an earlier reply ends nothing.
@@ -103,6 +114,11 @@ pub async fn serve_datagrams(socket: UdpSocket, protocol: Protocol) {
             continue;
         };
         let request = bytes.get(..length).unwrap_or_default();
+        let is_filtered = way.knows_stun && request.get(4..8) == Some(&stun::COOKIE);
+        let weather = &way.weather;
+        if is_filtered || weather.is_cut() || weather.loses() || weather.loses() {
+            continue;
+        }
         let answer = match protocol {
             Protocol::TelegramReflector => reflector::answer(request, peer, now()),
             Protocol::Stun | Protocol::Turn | Protocol::Commnat => {

@@ -3,17 +3,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::lab::atlas::{ADVERTISERS, Atlas, BLOCK_PAGE, PORTAL};
-use crate::lab::censor::{Aimed, Censor};
+use crate::lab::authority::Validity;
+use crate::lab::censor::{Aimed, Censor, Resolvers};
 use crate::lab::door::{Door, Face, Tenant, is_udp};
-use crate::lab::fault::{Aim, Fault};
+use crate::lab::fault::{Ailment, Aim, Fault};
 use crate::lab::inspector::Inspector;
+use crate::lab::misfortune;
 use crate::lab::ports::Place;
 use crate::lab::quic::gate::Gate;
 use crate::lab::resolver::Speaker;
 use crate::lab::scenarios::Scenario;
+use crate::lab::weather::Weather;
 use crate::lab::zone::{Voice, Zone};
 use crate::model::catalog::{
     Catalog, Endpoint, Protocol, Region, Resolver, ResolverRole, Transport,
@@ -53,6 +55,8 @@ pub struct Town {
     pub speakers: Arc<[Speaker]>,
     /// Who reads server names.
     pub inspector: Arc<Inspector>,
+    /// What the line loses, and when it is cut.
+    pub weather: Arc<Weather>,
     /// The line is said to have IPv6 whether it works or not.
     pub claims_ipv6: bool,
 }
@@ -60,9 +64,11 @@ pub struct Town {
 impl Town {
     /// Lays a scenario out.
     pub fn new(scenario: &Scenario, catalog: &Catalog, atlas: &Atlas) -> Self {
+        let weather = Arc::new(misfortune::weather(scenario.faults));
         let mut town = Self {
-            inspector: Arc::new(Inspector::new(scenario.censors, catalog)),
-            gate: Gate::new(scenario.censors, scenario.faults, catalog),
+            inspector: Arc::new(Inspector::new(scenario, catalog)),
+            gate: Gate::new(scenario, catalog, &weather),
+            weather,
             ..Self::default()
         };
         town.settle(catalog, atlas, scenario.faults);
@@ -74,6 +80,7 @@ impl Town {
         for censor in scenario.censors {
             town.cut_off(*censor, catalog, atlas);
         }
+        town.add_second_addresses(scenario.faults, catalog, atlas);
         town
     }
 
@@ -86,7 +93,7 @@ impl Town {
             let mut tenant = Tenant {
                 endpoint: endpoint.clone(),
                 status: None,
-                is_expired: false,
+                validity: Validity::Lasting,
             };
             for fault in faults {
                 match *fault {
@@ -94,7 +101,7 @@ impl Town {
                         tenant.status = Some(status);
                     }
                     Fault::ExpiredCertificate(aim) if is_hit(aim, catalog, endpoint) => {
-                        tenant.is_expired = true;
+                        tenant.validity = Validity::Past;
                     }
                     _ => {}
                 }
@@ -145,7 +152,9 @@ impl Town {
                 }
             }
             let speaker = who_speaks(resolver, system.as_ref(), &zone);
+            let health = misfortune::health(scenario, resolver);
             speakers.push(Speaker {
+                health: Arc::new(health),
                 zone: Arc::clone(&zone),
                 voice: Arc::new(Voice {
                     egress: egress_of(&speaker, catalog, atlas),
@@ -169,76 +178,14 @@ impl Town {
         }
     }
 
-    fn suffer(&mut self, fault: Fault, catalog: &Catalog, atlas: &Atlas) {
-        match fault {
-            Fault::ServerDown(aim) => {
-                self.doors_of(aim, catalog, atlas, |it| it.face = Face::Closed);
-            }
-            Fault::SlowServer(aim, milliseconds) => {
-                let delay = Duration::from_millis(milliseconds);
-                self.doors_of(aim, catalog, atlas, |it| it.delay = delay);
-            }
-            Fault::BrokenIpv6 => self.break_ipv6(atlas),
-            Fault::NoQuic(aim) => {
-                for endpoint in aim.endpoints(catalog) {
-                    for address in atlas.addresses(endpoint) {
-                        self.quic.remove(&(address, endpoint.port));
-                    }
-                }
-            }
-            Fault::SilentTls(aim) => {
-                self.doors_of(aim, catalog, atlas, |it| it.face = Face::Silent);
-            }
-
-            Fault::GenuineAlert(aim) => {
-                self.doors_of(aim, catalog, atlas, |it| it.face = Face::Strict);
-            }
-
-            Fault::WrongCertificate(aim) => {
-                self.doors_of(aim, catalog, atlas, |it| it.face = Face::Misconfigured);
-            }
-            Fault::CaptivePortal => {
-                self.quic.clear();
-                for door in self.doors.values_mut() {
-                    door.face = behind_portal(door);
-                }
-            }
-            Fault::CaptivePortalByDns => {
-                self.quic.clear();
-                for door in self.doors.values_mut() {
-                    let is_portal = door.face == Face::Portal;
-                    let is_dns = door.resolver(Transport::Tcp).is_some();
-                    if !is_portal && !is_dns {
-                        door.face = Face::Closed;
-                    }
-                }
-            }
-            Fault::Offline => {
-                self.quic.clear();
-                for door in self.doors.values_mut() {
-                    door.face = Face::Closed;
-                }
-                for seat in self.datagrams.values_mut() {
-                    if matches!(seat, Seat::Relay(_)) {
-                        *seat = Seat::Nobody;
-                    }
-                }
-            }
-            // These are played by the resolvers, the tenants and what looks at datagrams.
-            Fault::ExpiredCertificate(_)
-            | Fault::Status(..)
-            | Fault::RetiredName(_)
-            | Fault::DeadResolver
-            | Fault::QuicFirewall
-            | Fault::Pihole(_) => {}
-        }
-    }
-
     /// Addresses of the names aimed at, on every port of the catalog (or, for one port, on that of the first endpoint).
     fn cut_off(&mut self, censor: Censor, catalog: &Catalog, atlas: &Atlas) {
         let Some(face) = censor.face() else {
             return;
         };
+        if censor.is_at_resolvers() {
+            return self.close_resolvers(censor.at, face);
+        }
         let endpoints = censor.names.endpoints(catalog);
         let all: BTreeSet<u16> = self.doors.keys().map(|(_, port)| *port).collect();
         let ports = match censor.technique.trigger {
@@ -247,8 +194,8 @@ impl Town {
         };
         for endpoint in endpoints {
             for address in atlas.addresses(endpoint) {
-                for (_, door) in self.quic.iter_mut().filter(|((it, _), _)| *it == address) {
-                    door.face = face;
+                if censor.technique.trigger == Trigger::Address {
+                    self.quic.retain(|(it, _), _| *it != address);
                 }
                 for port in &ports {
                     self.doors.entry((address, *port)).or_default().face = face;
@@ -257,29 +204,55 @@ impl Town {
         }
     }
 
-    /// Every port is closed at `::1`, where every name's IPv6 address is.
-    fn break_ipv6(&mut self, atlas: &Atlas) {
-        self.claims_ipv6 = true;
-        if !atlas.ipv6 {
-            return;
+    /// Everything at the doors of these resolvers.
+    pub fn close_resolvers(&mut self, at: Resolvers, face: Face) {
+        for door in self.doors.values_mut() {
+            if door.resolvers.iter().any(|(_, it)| at.include(it)) {
+                door.face = face;
+            }
         }
-        let nowhere = IpAddr::V6(Ipv6Addr::LOCALHOST);
-        let ports: Vec<u16> = self.doors.keys().map(|(_, port)| *port).collect();
-        for port in ports {
-            let closed = Door {
-                face: Face::Closed,
-                ..Door::default()
+        for seat in self.datagrams.values_mut() {
+            let speaker = match *seat {
+                Seat::Resolver(index) => self.speakers.get(index),
+                Seat::Relay(_) | Seat::Nobody => None,
             };
-            self.doors.insert((nowhere, port), closed);
-        }
-        for ((address, _), seat) in &mut self.datagrams {
-            if address.is_ipv6() {
+            if speaker.is_some_and(|it| at.include(&it.voice.speaker)) {
                 *seat = Seat::Nobody;
             }
         }
     }
 
-    fn doors_of(&mut self, aim: Aim, catalog: &Catalog, atlas: &Atlas, change: impl Fn(&mut Door)) {
+    /// The same servers once more, where every other answer leads.
+    fn add_second_addresses(&mut self, faults: &[Fault], catalog: &Catalog, atlas: &Atlas) {
+        for fault in faults {
+            let Fault::ManyAddresses(aim) = *fault else {
+                continue;
+            };
+            let hosts = aim.hosts(catalog).into_iter();
+            let places: BTreeSet<Ipv4Addr> = hosts.filter_map(|host| atlas.host(&host)).collect();
+            let doors: Vec<(Place, Door)> = self
+                .doors
+                .iter()
+                .filter_map(|((address, port), door)| match address {
+                    IpAddr::V4(address) if places.contains(address) => {
+                        let second = IpAddr::V4(atlas.second(*address));
+                        Some(((second, *port), door.clone()))
+                    }
+                    _ => None,
+                })
+                .collect();
+            self.doors.extend(doors);
+        }
+    }
+
+    /// Changes every door of the endpoints aimed at.
+    pub fn doors_of(
+        &mut self,
+        aim: Aim,
+        catalog: &Catalog,
+        atlas: &Atlas,
+        change: impl Fn(&mut Door),
+    ) {
         for endpoint in aim.endpoints(catalog) {
             let doors = if endpoint.protocol == Protocol::Quic {
                 &mut self.quic
@@ -353,18 +326,6 @@ fn is_hit(aim: Aim, catalog: &Catalog, endpoint: &Endpoint) -> bool {
         .any(|it| std::ptr::eq(it, endpoint))
 }
 
-/// A portal takes the web and leaves plain DNS alone; everything else is closed.
-fn behind_portal(door: &Door) -> Face {
-    let is_web = |it: &Tenant| it.endpoint.protocol == Protocol::Http;
-    if door.resolver(Transport::Tcp).is_some() {
-        door.face
-    } else if door.face == Face::Portal || door.is_tls() || door.endpoints.iter().any(is_web) {
-        Face::Portal
-    } else {
-        Face::Closed
-    }
-}
-
 fn zone(scenario: &Scenario, catalog: &Catalog, atlas: &Atlas) -> Zone {
     let mut zone = Zone {
         hosts: atlas.hosts().clone(),
@@ -388,16 +349,24 @@ fn zone(scenario: &Scenario, catalog: &Catalog, atlas: &Atlas) -> Zone {
                 names.extend(ADVERTISERS.iter().map(ToString::to_string));
                 zone.household = Some(names);
             }
-            Fault::ServerDown(_)
-            | Fault::ExpiredCertificate(_)
-            | Fault::SlowServer(..)
-            | Fault::SilentTls(_)
-            | Fault::GenuineAlert(_)
-            | Fault::WrongCertificate(_)
-            | Fault::Status(..)
-            | Fault::NoQuic(_)
-            | Fault::QuicFirewall
-            | Fault::CaptivePortal => {}
+            Fault::BrokenIpv6Of(aim) => {
+                zone.ipv6 = Some(|_| Ipv6Addr::LOCALHOST);
+                zone.ipv6_names = Some(aim.hosts(catalog));
+            }
+            Fault::ManyAddresses(aim) => {
+                let hosts = aim.hosts(catalog).into_iter();
+                zone.second.extend(hosts.filter_map(|host| {
+                    let second = atlas.second(atlas.host(&host)?);
+                    Some((host, second))
+                }));
+            }
+            Fault::Unresolvable(aim, code) => {
+                zone.unresolvable.push((aim.hosts(catalog), code));
+            }
+            Fault::Resolvers(at, Ailment::Says(lie)) => zone.misled.push((at, lie)),
+            Fault::Resolvers(at, Ailment::KeepsIpv6) => zone.ipv4_only.push(at),
+            // The others are played by doors, tenants and the line.
+            _ => {}
         }
     }
     zone

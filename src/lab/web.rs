@@ -1,9 +1,11 @@
 //! What the lab's web servers answer: what the catalog expects, or what a portal or a block page says.
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HOST, HeaderValue, LOCATION};
+use http::header::{CONTENT_TYPE, DATE, HOST, HeaderValue, LOCATION};
 use http::{Request, Response, StatusCode};
 use http_body_util::Full;
+use jiff::fmt::rfc2822::DateTimePrinter;
+use jiff::{Span, Timestamp};
 
 use crate::lab::atlas::PORTAL;
 use crate::lab::door::{Door, Face, Tenant};
@@ -20,6 +22,19 @@ pub fn answer<B>(door: &Door, request: &Request<B>, is_tls: bool) -> Response<Fu
             "This resource is blocked by order of the authority",
         ),
         _ => honest(door, request, is_tls),
+    }
+}
+
+/// Dates an answer by the world's clock, from which this machine's is so many days ahead.
+pub fn date<B>(response: &mut Response<B>, ahead_days: i64) {
+    let hours = Span::new().try_hours(ahead_days * 24);
+    let then = hours.and_then(|hours| Timestamp::now().checked_sub(hours));
+    let told = then.and_then(|then| DateTimePrinter::new().timestamp_to_rfc9110_string(&then));
+    if ahead_days != 0
+        && let Ok(value) = told
+        && let Ok(value) = HeaderValue::from_str(&value)
+    {
+        response.headers_mut().insert(DATE, value);
     }
 }
 
@@ -54,6 +69,9 @@ fn honest<B>(door: &Door, request: &Request<B>, is_tls: bool) -> Response<Full<B
 fn expected(tenant: &Tenant, host: &str) -> Response<Full<Bytes>> {
     let expect = &tenant.endpoint.expect;
     if let Some(status) = tenant.status {
+        if (300..400).contains(&status) {
+            return redirect(status, &format!("https://{host}/"));
+        }
         return page(status, "Forbidden", "Not for you");
     }
     let status = expect.status.first().copied().unwrap_or(200);

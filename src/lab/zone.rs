@@ -2,13 +2,14 @@
 
 use std::collections::HashMap;
 use std::net::{Ipv4Addr, Ipv6Addr};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use hickory_proto::op::{Edns, Message, MessageType, Metadata, OpCode, Query, ResponseCode};
 use hickory_proto::rr::rdata::{A, AAAA, SOA, TXT};
 use hickory_proto::rr::{DNSClass, Name, RData, Record, RecordType};
 
 use crate::lab::atlas::ADVERTISERS;
-use crate::lab::censor::{Aimed, BOGON, Lie, Spoil, is_at_or_below};
+use crate::lab::censor::{Aimed, BOGON, Lie, Resolvers, Spoil, is_at_or_below};
 use crate::model::catalog::{Resolver, ResolverRole, Transport};
 
 /// Seconds that the lab's records live.
@@ -66,6 +67,16 @@ pub struct Zone {
     pub retired: Vec<String>,
     /// Every name has an IPv6 address too: this one.
     pub ipv6: Option<fn(&str) -> Ipv6Addr>,
+    /// Only these names have one.
+    pub ipv6_names: Option<Vec<String>>,
+    /// Names with a second address, told in every other answer.
+    pub second: HashMap<String, Ipv4Addr>,
+    /// Who answers which names with a code, for everybody.
+    pub unresolvable: Vec<(Vec<String>, ResponseCode)>,
+    /// Which resolvers send every name to this address, and which know no IPv6 address.
+    pub misled: Vec<(Resolvers, Lie)>,
+    /// See above.
+    pub ipv4_only: Vec<Resolvers>,
     /// Every name has this address, says whoever is asked without encryption.
     pub portal: Option<Ipv4Addr>,
     /// Where the block page is.
@@ -78,6 +89,8 @@ pub struct Zone {
     pub is_system_dead: bool,
     /// The scenario's censors.
     pub censors: Vec<Aimed>,
+    /// Answers so far, which names with two addresses count.
+    pub told: AtomicUsize,
 }
 
 impl Zone {
@@ -117,10 +130,7 @@ impl Zone {
     }
 
     fn lie(&self, request: &Message, query: &Query, lie: Lie) -> Message {
-        let address = match lie {
-            Lie::Bogon => BOGON,
-            Lie::BlockPage => self.block_page.unwrap_or(BOGON),
-        };
+        let address = lie.address().or(self.block_page).unwrap_or(BOGON);
         with_records(request, query, vec![RData::A(A(address))])
     }
 
@@ -151,7 +161,37 @@ impl Zone {
             };
             return with_records(request, query, nowhere.into_iter().collect());
         }
+        if let Some((_, lie)) = self
+            .misled
+            .iter()
+            .find(|(at, _)| at.include(&voice.speaker))
+        {
+            return if query.query_type == RecordType::A {
+                self.lie(request, query, *lie)
+            } else {
+                denial(request, query, ResponseCode::NoError)
+            };
+        }
+        let is_lost = |names: &Vec<String>| names.iter().any(|it| is_at_or_below(name, it));
+        let mut lost = self.unresolvable.iter();
+        if let Some((_, code)) = lost.find(|(names, _)| is_lost(names)) {
+            return with_code(request, *code);
+        }
+        let is_kept = query.query_type == RecordType::AAAA
+            && self.ipv4_only.iter().any(|it| it.include(&voice.speaker));
+        if is_kept && self.hosts.contains_key(name) {
+            return denial(request, query, ResponseCode::NoError);
+        }
         self.of_the_zone(request, query, name)
+    }
+
+    /// The same query with a code and no records, or truncated; `None` for what is no query.
+    pub fn refusal(bytes: &[u8], code: ResponseCode, truncated: bool) -> Option<Vec<u8>> {
+        let request = Message::from_vec(bytes).ok()?;
+        let is_query = request.metadata.message_type == MessageType::Query;
+        let mut reply = with_code(&request, code);
+        reply.metadata.truncation = truncated;
+        is_query.then(|| reply.to_vec().ok()).flatten()
     }
 
     /// The portal's address, where a portal answers in place of this resolver.
@@ -186,8 +226,20 @@ impl Zone {
             };
             return denial(request, query, code);
         };
-        match (query.query_type, self.ipv6) {
-            (RecordType::A, _) => with_records(request, query, vec![RData::A(A(*address))]),
+        let has_ipv6 = self
+            .ipv6_names
+            .as_ref()
+            .is_none_or(|names| names.iter().any(|it| it == name));
+        match (query.query_type, self.ipv6.filter(|_| has_ipv6)) {
+            (RecordType::A, _) => {
+                let turn = self.told.fetch_add(1, Ordering::Relaxed) % 2;
+                let second = self.second.get(name).filter(|_| turn == 1);
+                with_records(
+                    request,
+                    query,
+                    vec![RData::A(A(*second.unwrap_or(address)))],
+                )
+            }
             (RecordType::AAAA, Some(address)) => {
                 with_records(request, query, vec![RData::AAAA(AAAA(address(name)))])
             }

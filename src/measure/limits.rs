@@ -30,6 +30,9 @@ pub struct Limits {
     pub lookup_threads: usize,
     /// TCP connect: SYNs go out at 0, 1 and 3 s; the third has the round trip of the slowest line to be answered.
     pub connect: Duration,
+    /// The same with few hops to live: a router answers within its round trip, so SYNs at 0 and 1 s are enough; two trials
+    /// of neighbouring hop counts tell more than a third SYN of one.
+    pub connect_hops: Duration,
     /// TLS handshake: two round trips and the retransmissions at 0.2, 0.6, 1.4 and 3 s.
     pub tls: Duration,
     /// QUIC handshake: its first datagram goes out at 0, 0.3, 0.9 and 2.1 s; the last has the round trip of the slowest line,
@@ -87,6 +90,7 @@ impl Default for Limits {
             patience_lookup: Duration::from_millis(400),
             lookup_threads: 192,
             connect: Duration::from_millis(4500),
+            connect_hops: Duration::from_millis(2200),
             tls: Duration::from_secs(5),
             quic: Duration::from_secs(4),
             http: Duration::from_secs(6),
@@ -124,6 +128,8 @@ mod tests {
         assert!(limits.patience_talk < limits.exchange);
         assert!(limits.patience_lookup < limits.lookup);
         assert!(limits.lookups < limits.lookup_threads);
+        assert!(limits.connect_hops < limits.connect);
+        assert!(limits.patience_connect < limits.connect_hops);
         assert!(limits.patience_connect < limits.connect && limits.patience_talk < limits.tls);
         assert!(limits.patience_talk < limits.quic && limits.quic < limits.check);
         assert!(limits.http_text <= limits.http_body);

@@ -9,9 +9,10 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::socket::{
     ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, setsockopt, sockopt,
 };
-use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, Type};
 use tokio::net::{TcpSocket, TcpStream, UdpSocket};
 
+use crate::measure::bogon;
 use crate::model::line::Line;
 use crate::model::observation::{IcmpError, TcpFacts};
 
@@ -23,14 +24,21 @@ const ORIGIN_ICMP: [u8; 2] = [2, 3];
 const SCRUBBED: &str = "[scrubbed]";
 
 /// A TCP socket that is about to connect, and a second descriptor of it that survives a failed connect: the error
-/// queue and the counters are read there.
-pub fn tcp(remote: SocketAddr) -> io::Result<(TcpSocket, OwnedFd)> {
+/// queue and the counters are read there. `hops` is how many its packets may live.
+pub fn tcp(remote: SocketAddr, hops: Option<u8>) -> io::Result<(TcpSocket, OwnedFd)> {
     let socket = match remote {
         SocketAddr::V4(_) => TcpSocket::new_v4()?,
         SocketAddr::V6(_) => TcpSocket::new_v6()?,
     };
     socket.set_nodelay(true)?;
     report_errors(socket.as_fd(), remote.ip(), true)?;
+    if let Some(hops) = hops {
+        let socket = SockRef::from(&socket);
+        match remote {
+            SocketAddr::V4(_) => socket.set_ttl_v4(hops.into())?,
+            SocketAddr::V6(_) => socket.set_unicast_hops_v6(hops.into())?,
+        }
+    }
     let second = socket.as_fd().try_clone_to_owned()?;
     Ok((socket, second))
 }
@@ -129,15 +137,15 @@ fn report_errors(socket: BorrowedFd<'_>, remote: IpAddr, on: bool) -> io::Result
 }
 
 fn icmp_error(control: &ControlMessageOwned, line: &Line) -> Option<IcmpError> {
-    let (error, offender) = match control {
+    let (error, offender, time_exceeded) = match control {
         ControlMessageOwned::Ipv4RecvErr(error, from) => {
             let address = from
                 .map(|from| IpAddr::V4(Ipv4Addr::from_bits(u32::from_be(from.sin_addr.s_addr))));
-            (error, address)
+            (error, address, 11)
         }
         ControlMessageOwned::Ipv6RecvErr(error, from) => {
             let address = from.map(|from| IpAddr::V6(Ipv6Addr::from(from.sin6_addr.s6_addr)));
-            (error, address)
+            (error, address, 3)
         }
         _ => return None,
     };
@@ -146,6 +154,12 @@ fn icmp_error(control: &ControlMessageOwned, line: &Line) -> Option<IcmpError> {
     }
     let offender = offender.filter(|address| !address.is_unspecified());
     let offender_is_own = offender.is_some_and(|address| line.is_own(address));
+    // The first routers of a road are the customer's own equipment and the customer's own network. Hop counts tell all
+    // that is asked of them.
+    let is_near = |address: IpAddr| bogon::is_bogon(address) || line.is_on_link(address);
+    let is_kept =
+        |address: &IpAddr| error.ee_type != time_exceeded || offender_is_own || !is_near(*address);
+    let offender = offender.filter(is_kept);
     Some(IcmpError {
         kind: error.ee_type,
         code: error.ee_code,
@@ -196,7 +210,7 @@ mod tests {
     async fn the_kernel_tells_bytes_and_round_trip() {
         let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let remote = server.local_addr().unwrap();
-        let (socket, second) = tcp(remote).unwrap();
+        let (socket, second) = tcp(remote, None).unwrap();
         let (client, accepted) = tokio::join!(socket.connect(remote), server.accept());
         let (mut client, mut accepted) = (client.unwrap(), accepted.unwrap().0);
         assert_eq!(tcp_facts(second.as_fd()).bytes_acked, Some(0));
@@ -231,6 +245,63 @@ mod tests {
             assert_eq!(errors[0].offender.as_deref(), Some(offender));
             assert_eq!(errors[0].offender_is_own, offender == SCRUBBED);
         }
+    }
+
+    #[tokio::test]
+    async fn packets_live_for_as_many_hops_as_were_asked() {
+        for remote in ["127.0.0.1:9", "[::1]:9"] {
+            let remote: SocketAddr = remote.parse().unwrap();
+            let Ok((_socket, second)) = tcp(remote, Some(3)) else {
+                assert!(remote.is_ipv6(), "there is no IPv6 on this machine at most");
+                continue;
+            };
+            let second = SockRef::from(&second);
+            let hops = match remote {
+                SocketAddr::V4(_) => second.ttl_v4().unwrap(),
+                SocketAddr::V6(_) => second.unicast_hops_v6().unwrap(),
+            };
+            assert_eq!(hops, 3);
+        }
+    }
+
+    #[test]
+    fn a_router_near_by_is_not_named_for_a_packet_that_ran_out_of_hops() {
+        let line = Line {
+            own: vec!["93.184.216.34/24".parse().unwrap()],
+            ..Line::default()
+        };
+        let said = |kind: u8, code: u8, offender: [u8; 4]| {
+            let error = libc::sock_extended_err {
+                ee_errno: libc::EHOSTUNREACH.unsigned_abs(),
+                ee_origin: 2,
+                ee_type: kind,
+                ee_code: code,
+                ee_pad: 0,
+                ee_info: 0,
+                ee_data: 0,
+            };
+            let from = libc::sockaddr_in {
+                sin_family: 2,
+                sin_port: 0,
+                sin_addr: libc::in_addr {
+                    s_addr: u32::from_ne_bytes(offender),
+                },
+                sin_zero: [0; 8],
+            };
+            let control = ControlMessageOwned::Ipv4RecvErr(error, Some(from));
+            icmp_error(&control, &line).unwrap().offender
+        };
+        for near in [
+            [192, 168, 1, 1],
+            [10, 0, 0, 1],
+            [100, 64, 0, 1],
+            [93, 184, 216, 1],
+        ] {
+            assert_eq!(said(11, 0, near), None, "{near:?}");
+        }
+        assert_eq!(said(11, 0, [62, 115, 1, 1]).unwrap(), "62.115.1.1");
+        // Whoever prohibits is named, wherever it is.
+        assert_eq!(said(3, 13, [10, 0, 0, 1]).unwrap(), "10.0.0.1");
     }
 
     #[tokio::test]

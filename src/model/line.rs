@@ -23,6 +23,20 @@ pub struct Line {
     pub notes: Vec<String>,
 }
 
+/// The network around an address: 24 bits of IPv4 or 48 of IPv6 are one rack or one customer, 16 or 32 one operator's
+/// neighbourhood.
+pub fn network(address: IpAddr, [v4, v6]: [u8; 2]) -> IpNet {
+    let length = if address.is_ipv4() { v4 } else { v6 };
+    IpNet::new(address, length)
+        .unwrap_or_else(|_| address.into())
+        .trunc()
+}
+
+/// The lengths of a rack's network.
+pub const RACK: [u8; 2] = [24, 48];
+/// The lengths of a neighbourhood.
+pub const NEIGHBOURHOOD: [u8; 2] = [16, 32];
+
 impl Line {
     /// Whether this is an address of the vantage itself.
     pub fn is_own(&self, address: IpAddr) -> bool {

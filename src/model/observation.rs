@@ -223,6 +223,17 @@ pub struct IcmpError {
     pub offender_is_own: bool,
 }
 
+impl IcmpError {
+    /// RFC 792: type 11, RFC 4443: type 3, code 0: the packet had no hops left. In the other family type 3 is unreachable,
+    /// so the family must be told.
+    pub const fn is_time_exceeded(&self, is_ipv4: bool) -> bool {
+        matches!(
+            (is_ipv4, self.kind, self.code),
+            (true, 11, 0) | (false, 3, 0)
+        )
+    }
+}
+
 /// What a TLS handshake showed.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct TlsFacts {

@@ -3,6 +3,7 @@
 pub mod address;
 pub mod exchange;
 pub mod handshake;
+pub mod hops;
 pub mod names;
 pub mod quic;
 pub mod request;
@@ -10,8 +11,8 @@ pub mod transport;
 
 use std::net::SocketAddr;
 
-use crate::model::catalog::{Catalog, Endpoint};
-use crate::model::check::{Ask, Check, Climb, Contrast, Role, Round, Variation};
+use crate::model::catalog::{Catalog, Endpoint, Protocol};
+use crate::model::check::{Ask, Check, Climb, Contrast, Hello, Payload, Role, Round, Variation};
 use crate::model::line::Line;
 use crate::model::observation::Observation;
 use crate::plan::Seen;
@@ -54,7 +55,7 @@ pub fn checks<'a, I: Iterator<Item = &'a Endpoint>>(
             pages,
             seen,
         ));
-        checks.extend(address::checks(subject, endpoints(), seen));
+        checks.extend(address::checks(&controls.tls, subject, endpoints(), seen));
     }
     checks
 }
@@ -71,6 +72,24 @@ fn reached(seen: &Seen) -> impl Iterator<Item = (&Climb, &Observation)> {
             && seen.is_complete(&observation.check.id);
         counts.then_some((climb, observation))
     })
+}
+
+/// A bare connection.
+fn connection(address: SocketAddr, hops: Option<u8>) -> Climb {
+    Climb {
+        address,
+        protocol: Protocol::Tcp,
+        host: None,
+        server_name: None,
+        alpn: Vec::new(),
+        path: "/".to_owned(),
+        look_for: None,
+        private_root: None,
+        noise_root: None,
+        hello: Hello::Plain,
+        payload: Payload::Own,
+        hops,
+    }
 }
 
 /// A check like the one that failed, with one thing changed.

@@ -10,7 +10,7 @@ use crate::wire::text;
 pub mod server;
 
 /// What tells RFC 5389 and later from RFC 3489, and what some filters look for.
-const COOKIE: [u8; 4] = [0x21, 0x12, 0xa4, 0x42];
+pub const COOKIE: [u8; 4] = [0x21, 0x12, 0xa4, 0x42];
 /// Something else in its place: servers answer as they do to RFC 3489.
 const OTHER_COOKIE: [u8; 4] = [0x5a, 0x3c, 0x91, 0x0e];
 /// What FINGERPRINT's CRC-32 is mixed with.

@@ -19,7 +19,7 @@ fn last_failures(played: &Played, target: &str) -> BTreeSet<String> {
 }
 
 fn is_climb(observation: &Observation) -> bool {
-    matches!(observation.check.ask, Ask::Climb(_))
+    matches!(&observation.check.ask, Ask::Climb(climb) if climb.hops.is_none())
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use blockprobe::lab::authority::{Leaf, Signer, certify};
+use blockprobe::lab::authority::{Leaf, Signer, Validity, certify};
 use blockprobe::lab::door::{Door, Face, Tenant, is_udp};
 use blockprobe::lab::life::Life;
 use blockprobe::lab::quic::{self, gate::Gate};
@@ -141,6 +141,7 @@ impl World {
                 let speaker = |voice| Speaker {
                     zone: Arc::clone(&zone),
                     voice: Arc::new(voice),
+                    health: Arc::default(),
                 };
                 (address, voices.into_iter().map(speaker).collect())
             })
@@ -175,9 +176,13 @@ impl World {
                 if endpoint.protocol == Protocol::Quic {
                     let tls = Arc::clone(&tls);
                     life.spawn_for_ever(quic::serve(socket, tls, Gate::default()));
-                } else {
-                    life.spawn_for_ever(talk::serve_datagrams(socket, endpoint.protocol));
+                    continue;
                 }
+                life.spawn_for_ever(talk::serve_datagrams(
+                    socket,
+                    endpoint.protocol,
+                    talk::Way::default(),
+                ));
             }
         }
         let shared = Arc::new(Shared {
@@ -371,7 +376,7 @@ fn tenant(endpoint: Endpoint) -> Tenant {
     Tenant {
         endpoint,
         status: None,
-        is_expired: false,
+        validity: Validity::Lasting,
     }
 }
 
@@ -421,7 +426,7 @@ impl ResolvesServerCert for AnyName {
         certify(&Leaf {
             signer: Signer::Public,
             name: name.to_owned(),
-            is_expired: false,
+            validity: Validity::Lasting,
         })
         .ok()
     }

@@ -6,6 +6,7 @@ use std::process::Output;
 use std::sync::LazyLock;
 use std::time::Duration;
 
+use blockprobe::model::check::Ask;
 use blockprobe::model::observation::{Observation, TcpFacts};
 use blockprobe::model::report::{Confidence, Regime, Report, Status, Verdict};
 use blockprobe::output::human::{Detail, Manner, Told, render};
@@ -160,13 +161,16 @@ impl Played {
         all.filter(move |it| it.check.subject == target)
     }
 
-    /// What the kernel knew at the end of every climb that failed, on behalf of a target.
+    /// What the kernel knew at the end of every climb that failed, on behalf of a target; those that were to end early
+    /// are left out.
     pub fn failed_tcp<'a>(
         &'a self,
         target: &'a str,
     ) -> impl Iterator<Item = (&'a Observation, &'a TcpFacts)> {
+        let is_whole =
+            |it: &Observation| !matches!(&it.check.ask, Ask::Climb(climb) if climb.hops.is_some());
         self.observations(target)
-            .filter(|it| it.failure().is_some())
+            .filter(move |it| it.failure().is_some() && is_whole(it))
             .filter_map(|it| Some((it, it.steps.last()?.tcp.as_deref()?)))
     }
 

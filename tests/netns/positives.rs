@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-use blockprobe::lab::censor::{BOGON, Censor, Lie, Resolvers};
+use blockprobe::lab::censor::{BOGON, Censor, Lie, Resolvers, Sight};
 use blockprobe::lab::fault::Aim;
 use blockprobe::model::report::{Regime, Status};
 use blockprobe::model::technique::{Interference, Technique, Trigger};
@@ -19,6 +19,7 @@ const fn at_provider(interference: Interference) -> Censor {
         at: Resolvers::System,
         names: Aim::Target("whatsapp"),
         lie: Lie::Bogon,
+        sight: Sight::Whole,
     }
 }
 

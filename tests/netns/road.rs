@@ -1,4 +1,4 @@
-//! Three network namespaces in a row, `client - router - server`: made for one scenario and gone with it.
+//! Network namespaces in a row, `client - router - server` or with four routers: made for one scenario and gone with it.
 
 use std::fs::File;
 use std::net::Ipv4Addr;
@@ -19,19 +19,26 @@ pub const CLIENT_6: &str = "2a0e:77:77::77";
 /// The router's address on the client's side: what an ICMP error comes from.
 pub const ROUTER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
 
-/// `$1` client, `$2` router, `$3` server.
+/// The client, the routers and the server, in the order of the road.
 const BUILD: &str = "
-for name in $1 $2 $3; do
+for name in \"$@\"; do
     ip netns add $name
     ip -n $name link set lo up
+    last=$name
 done
-ip -n $1 link add uplink type veth peer name downlink netns $2
-ip -n $2 link add uplink type veth peer name downlink netns $3
-ip -n $1 address add 10.0.0.77/24 dev uplink
-ip -n $2 address add 10.0.0.1/24 dev downlink
-ip -n $2 address add 10.0.1.1/24 dev uplink
-ip -n $3 address add 10.0.1.2/24 dev downlink
-for name in $1 $2 $3; do
+link=0 before=
+for name in \"$@\"; do
+    if [ -n \"$before\" ]; then
+        lower=10.0.$link.1 upper=10.0.$link.2
+        [ $link != 0 ] || lower=10.0.0.77 upper=10.0.0.1
+        ip -n $before link add uplink type veth peer name downlink netns $name
+        ip -n $before address add $lower/24 dev uplink
+        ip -n $name address add $upper/24 dev downlink
+        link=$((link + 1))
+    fi
+    before=$name
+done
+for name in \"$@\"; do
     ip netns exec $name sh -ec '
         for file in /proc/sys/net/ipv4/conf/*/rp_filter; do echo 0 > $file; done
         echo 0 > /proc/sys/net/ipv4/icmp_ratelimit
@@ -40,20 +47,28 @@ for name in $1 $2 $3; do
         file=/proc/sys/net/ipv4/icmp_msgs_burst; [ ! -e $file ] || echo 10000 > $file
         echo 1 > /proc/sys/net/ipv4/ip_forward'
 done
-ip -n $1 link set uplink up
-ip -n $2 link set downlink up
-ip -n $2 link set uplink up
-ip -n $3 link set downlink up
-ip -n $1 route add default via 10.0.0.1
-ip -n $2 route add default via 10.0.1.2
+link=0 before=
+for name in \"$@\"; do
+    if [ -n \"$before\" ]; then
+        lower=10.0.$link.1 upper=10.0.$link.2
+        [ $link != 0 ] || upper=10.0.0.1
+        ip -n $before link set uplink up
+        ip -n $name link set downlink up
+        ip -n $before route add default via $upper
+        # The first router has the client beside it, and the server's way back is below.
+        [ $link = 0 ] || [ $name = $last ] || ip -n $name route add 10.0.0.0/24 via $lower
+        link=$((link + 1))
+    fi
+    before=$name
+done
 # The server is the whole internet, but for the way back, which its table of local addresses must know better.
-ip -n $3 route add 10.0.1.0/24 dev downlink table local
-ip -n $3 route add 10.0.0.0/24 via 10.0.1.1 dev downlink onlink table local
-ip netns exec $3 sh -ec 'echo 1 > /proc/sys/net/ipv4/conf/all/accept_local'
-ip -n $3 route add local 0.0.0.0/0 dev lo table local
+ip -n $last route add ${lower%.1}.0/24 dev downlink table local
+ip -n $last route add 10.0.0.0/24 via $lower dev downlink onlink table local
+ip netns exec $last sh -ec 'echo 1 > /proc/sys/net/ipv4/conf/all/accept_local'
+ip -n $last route add local 0.0.0.0/0 dev lo table local
 ";
 
-/// The same for IPv6.
+/// The same for IPv6, with one router.
 const BUILD_6: &str = "
 for name in $1 $2 $3; do
     ip netns exec $name sh -ec '
@@ -75,42 +90,54 @@ ip -n $3 -6 route add local ::/0 dev lo table local
 ";
 
 const REMOVE: &str = "
-for name in $1 $2 $3; do
+for name in \"$@\"; do
     ip netns del $name || true
 done
 ";
 
-/// The three namespaces; dropping it removes them.
+/// The namespaces; dropping it removes them.
 #[derive(Debug)]
 pub struct Road {
     /// Where the command runs.
     pub client: String,
-    /// Where the censor sits.
+    /// Where the censor sits: the only router, or the second.
     pub router: String,
+    /// The router beside the server.
+    pub last_router: String,
     /// Where everything else is.
     pub server: String,
+    all: Vec<String>,
 }
 
 impl Road {
-    /// Builds a road of its own.
-    pub fn build(has_ipv6: bool) -> Self {
+    /// Builds a road of its own, with one router or with four.
+    pub fn build(is_long: bool, has_ipv6: bool) -> Self {
         static BUILT: AtomicU32 = AtomicU32::new(0);
         let number = BUILT.fetch_add(1, Ordering::Relaxed);
         let name = |place: &str| format!("blockprobe{}-{number}-{place}", std::process::id());
+        let places: &[&str] = if is_long {
+            &["client", "first", "router", "third", "last", "server"]
+        } else {
+            &["client", "router", "server"]
+        };
         let road = Self {
             client: name("client"),
             router: name("router"),
+            last_router: name(places[places.len() - 2]),
             server: name("server"),
+            all: places.iter().map(|place| name(place)).collect(),
         };
         road.on_all(BUILD).expect("a road");
         if has_ipv6 {
+            assert!(!is_long, "the long road has no IPv6");
             road.on_all(BUILD_6).expect("a road for IPv6");
         }
         road
     }
 
     fn on_all(&self, script: &str) -> Result<(), String> {
-        shell(script, &[&self.client, &self.router, &self.server])
+        let all: Vec<&str> = self.all.iter().map(String::as_str).collect();
+        shell(script, &all)
     }
 }
 

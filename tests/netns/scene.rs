@@ -21,6 +21,10 @@ use crate::road::{Road, run_in};
 const BOUND: &str = "60";
 
 /// What lies on the road.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "they are circumstances of a scene, each by itself"
+)]
 #[derive(Clone, Debug, Default)]
 pub struct Scene {
     /// The name under which reports are kept.
@@ -33,6 +37,12 @@ pub struct Scene {
     pub is_resolver_dead: bool,
     /// Shell script on the router: the path's own censor.
     pub router: String,
+    /// Four routers lie on the road, and the censor's is the second.
+    pub is_long: bool,
+    /// Shell script on the router beside the server.
+    pub last_router: String,
+    /// Shell script at the server.
+    pub server: String,
     /// Shell script at the client, before the run.
     pub client: &'static str,
     /// A portal on the router takes the web.
@@ -47,7 +57,7 @@ impl Scene {
     /// Plays it once.
     pub fn play(&self) -> Played {
         let _seat = Seat::take();
-        let road = Road::build(self.has_ipv6);
+        let road = Road::build(self.is_long, self.has_ipv6);
         let _world = Servers::of_the_world(&road.server, self.world());
         let _portal = self.has_portal.then(|| {
             run_in(&road.router, &portal_rules());
@@ -57,6 +67,8 @@ impl Scene {
             .forger
             .map(|(names, lie)| Forger::listen(&road.router, names, lie));
         run_in(&road.router, &self.router);
+        run_in(&road.last_router, &self.last_router);
+        run_in(&road.server, &self.server);
         run_in(&road.client, self.client);
         run(&road, self)
     }

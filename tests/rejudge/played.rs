@@ -78,13 +78,17 @@ fn assert_judged_alike(name: &str, report: &Report) {
 }
 
 fn assert_as_expected(scenario: &Scenario, report: &Report) {
-    assert_eq!(report.vantage.regime, scenario.expected.regime);
+    if let Some(regime) = scenario.expected.regime {
+        assert_eq!(report.vantage.regime, regime);
+    }
     for expected in scenario.expected.targets {
         let mut verdicts = report.verdicts.iter();
         let verdict = verdicts
             .find(|verdict| verdict.target == expected.target)
             .expect("every target is judged");
-        assert_eq!(verdict.status, expected.status, "{}", scenario.name);
+        if let Some(status) = expected.status {
+            assert_eq!(verdict.status, status, "{}", scenario.name);
+        }
         let found: BTreeSet<&str> = verdict.techniques.iter().map(|it| it.id.as_str()).collect();
         assert_eq!(found, expected.techniques.iter().copied().collect());
     }

@@ -3,7 +3,8 @@
 //! What it infers: a forged answer made on the path because of the name.
 //! Evidence: one query got two answers that contradict each other, one of them false (no address, or bogons only) and one
 //! honest; or an address where no resolver is answered the name and stays silent for a control name.
-//! What else could explain it: a resolver that repeats itself (same content: no finding); a path that answers everything
+//! What else could explain it: a resolver that repeats itself (same content: no finding); a
+//! slow one that was asked again and changed its mind (no more answers than questions: no finding); a path that answers everything
 //! (then the decoy answers controls too: `resolver/hijacked_resolver`, not this).
 //! References: facts 2.1 `dns.injection_race`.
 
@@ -170,7 +171,10 @@ fn is_forged(answer: &Answer) -> bool {
         return false;
     };
     let replies = valid_replies(answer);
-    has_two_versions(answer)
+    // A slow resolver is asked again, and may fail the first time and answer the second.
+    let is_race = replies.len() > usize::try_from(facts.sent).unwrap_or(usize::MAX);
+    is_race
+        && has_two_versions(answer)
         && replies.iter().any(|reply| is_false(facts, reply))
         && replies.iter().any(|reply| !is_false(facts, reply))
 }

@@ -2,10 +2,13 @@
 
 use std::collections::HashSet;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
-use crate::lab::censor::{Censor, is_at_or_below};
+use crate::lab::censor::is_at_or_below;
 use crate::lab::fault::Fault;
 use crate::lab::quic::initial;
+use crate::lab::scenarios::Scenario;
+use crate::lab::weather::Weather;
 use crate::model::catalog::Catalog;
 use crate::model::technique::{Interference, Technique, Trigger};
 use crate::wire::quic::{LongHeader, V1};
@@ -27,6 +30,8 @@ pub struct Gate {
     hosts: Vec<String>,
     /// Flows of which one datagram did not pass: the others do not either.
     dropped: HashSet<SocketAddr>,
+    /// What the line itself loses.
+    weather: Arc<Weather>,
 }
 
 /// The filter of version 1, whatever the name and the address.
@@ -35,11 +40,22 @@ pub const VERSION_FILTER: Technique = Technique::new(Trigger::Quic, Interference
 pub const NAME_FILTER: Technique = Technique::new(Trigger::QuicServerName, Interference::Drop);
 
 impl Gate {
-    /// Those of a scenario.
-    pub fn new(censors: &[Censor], faults: &[Fault], catalog: &Catalog) -> Self {
-        let of = |technique: Technique| censors.iter().filter(move |it| it.technique == technique);
+    /// Those of a scenario. Portals and borders let no QUIC through.
+    pub fn new(scenario: &Scenario, catalog: &Catalog, weather: &Arc<Weather>) -> Self {
+        let censors = scenario.censors.iter();
+        let of = |technique: Technique| censors.clone().filter(move |it| it.technique == technique);
+        let shuts = |fault: &Fault| {
+            matches!(
+                fault,
+                Fault::QuicFirewall
+                    | Fault::CaptivePortal
+                    | Fault::CaptivePortalByDns
+                    | Fault::Border(_)
+            )
+        };
         Self {
-            is_shut: faults.contains(&Fault::QuicFirewall),
+            is_shut: scenario.faults.iter().any(shuts),
+            weather: Arc::clone(weather),
             filters_v1: of(VERSION_FILTER).next().is_some(),
             hosts: of(NAME_FILTER)
                 .flat_map(|censor| censor.names.hosts(catalog))
@@ -50,7 +66,7 @@ impl Gate {
 
     /// Whether the server gets this datagram.
     pub fn passes(&mut self, peer: SocketAddr, datagram: &[u8]) -> bool {
-        if self.is_shut || self.dropped.contains(&peer) {
+        if self.is_shut || self.loses() || self.dropped.contains(&peer) {
             return false;
         }
         let is_dropped = self.is_filtered(datagram) || self.is_named(datagram);
@@ -61,6 +77,11 @@ impl Gate {
             self.dropped.insert(peer);
         }
         !is_dropped
+    }
+
+    /// Whether the line loses the next datagram, either way.
+    pub fn loses(&self) -> bool {
+        self.weather.is_cut() || self.weather.loses()
     }
 
     fn is_filtered(&self, datagram: &[u8]) -> bool {

@@ -22,7 +22,7 @@ pub async fn run(context: &Context, climb: &Climb) -> Result<(), Stopped> {
         return exchange::datagrams::run(context, climb).await;
     }
     let place = room.climbs.at(climb.address.ip()).await;
-    let stream = tcp::connect(context, climb.address, &place).await?;
+    let stream = tcp::connect_within(context, climb.address, climb.hops, &place).await?;
     if ladder.contains(&Operation::TlsHandshake) {
         let Some(wish) = tls::Wish::of(climb) else {
             context

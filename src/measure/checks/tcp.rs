@@ -19,9 +19,20 @@ pub async fn connect(
     remote: SocketAddr,
     place: &Place,
 ) -> Result<Tee<TcpStream>, Stopped> {
+    connect_within(context, remote, None, place).await
+}
+
+/// The same, with packets that live for so many hops.
+pub async fn connect_within(
+    context: &Context,
+    remote: SocketAddr,
+    hops: Option<u8>,
+    place: &Place,
+) -> Result<Tee<TcpStream>, Stopped> {
     let limits = &context.room.limits;
+    let limit = hops.map_or(limits.connect, |_| limits.connect_hops);
     let connecting = async {
-        let (socket, second) = socket::tcp(remote)?;
+        let (socket, second) = socket::tcp(remote, hops)?;
         let room = Arc::clone(&context.room);
         context.trace.sample(move |step| {
             let mut facts = socket::tcp_facts(second.as_fd());
@@ -35,7 +46,7 @@ pub async fn connect(
     let patient = place.patiently(limits.patience_connect, || 0, connecting);
     let stream = context
         .trace
-        .step(Operation::TcpConnect, limits.connect, patient)
+        .step(Operation::TcpConnect, limit, patient)
         .await?;
     Ok(Tee::new(stream))
 }

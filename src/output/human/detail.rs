@@ -167,7 +167,10 @@ fn question(check: &Check) -> String {
         Ask::Climb(climb) => {
             let name = climb.server_name.as_ref().or(climb.host.as_ref());
             let name = name.map_or_else(String::new, |name| format!(" as {}", escape(name)));
-            format!("{} {}{name}", climb.protocol.word(), climb.address)
+            let hops = climb
+                .hops
+                .map_or_else(String::new, |hops| format!(" with {hops} hops to live"));
+            format!("{} {}{name}{hops}", climb.protocol.word(), climb.address)
         }
     }
 }

@@ -1,74 +1,179 @@
-//! Other ports of the same address, for connections that never stood; sibling addresses are in the reach round already.
+//! Connections that never stood: repeated, at other ports of the same address, and with fewer hops to live. Sibling
+//! addresses are in the reach round already.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 
 use crate::model::catalog::{Endpoint, Protocol};
-use crate::model::check::{Check, Climb, Variation};
+use crate::model::check::{Ask, Check, Climb, Variation};
 use crate::model::failure::Failure;
+use crate::model::line::{NEIGHBOURHOOD, network};
 use crate::model::observation::{Observation, Operation};
 use crate::plan::Seen;
-use crate::plan::contrast::{changed, reached};
+use crate::plan::contrast::{changed, connection, hops, reached};
 use crate::plan::resolve::Subject;
 
 /// Trials of the failing connection in all.
 const TRIALS: u32 = 3;
 /// Other ports tried at one address.
 const PORTS: usize = 2;
-/// Addresses of one target that are contrasted: enough to tell a range from a host.
+/// Addresses of one target and one family that are contrasted: enough to tell a range from a host.
 const ADDRESSES: usize = 8;
+/// Those of one neighbourhood: the others tell more.
+const NEIGHBOURS: usize = 5;
+/// Controls that are connected to in each round of trials.
+const CONTROLS: usize = 2;
 
-/// The repetitions and other ports that are called for.
+/// A connection that never stood, as it was planned and as it was seen.
+pub type Failed<'a> = (&'a Climb, &'a Observation);
+
+/// The repetitions, other ports and roads that are called for.
 pub fn checks<'a>(
+    controls: &[SocketAddr],
     subject: Subject,
     endpoints: impl Iterator<Item = &'a Endpoint>,
     seen: &Seen,
 ) -> Vec<Check> {
+    // What is spoken over UDP leaves its ports closed to TCP, and a refusal there would speak for the whole address.
     let ports: BTreeSet<u16> = endpoints
         .filter(|endpoint| !endpoint.protocol.is_udp())
         .map(|endpoint| endpoint.port)
         .collect();
     let mut tried: BTreeMap<IpAddr, BTreeSet<u16>> = BTreeMap::new();
-    for (climb, _) in reached(seen) {
+    for (climb, _) in reached(seen).filter(|(climb, _)| !climb.protocol.is_udp()) {
         tried
             .entry(climb.address.ip())
             .or_default()
             .insert(climb.address.port());
     }
+    let failures = failures(seen);
     let mut checks = Vec::new();
-    let mut contrasted = BTreeSet::new();
-    for (climb, failed) in reached(seen) {
-        if !never_stood(failed)
-            || contrasted.len() == ADDRESSES
-            || !contrasted.insert(climb.address.ip())
-        {
-            continue;
+    let has_controls = |it: &&Failed| {
+        let mut controls = controls.iter();
+        controls.any(|control| control.is_ipv4() == it.0.address.is_ipv4())
+    };
+    if let Some((climb, failed)) = failures.iter().find(has_controls) {
+        for trial in trials(subject, climb, failed, seen) {
+            checks.extend(between(controls, subject, climb, failed, trial.trial));
         }
-        for trial in 2..=TRIALS {
-            checks.push(changed(
-                subject,
-                failed,
-                Variation::Nothing,
-                trial,
-                climb.clone(),
-            ));
-        }
+    }
+    for (climb, failed) in &failures {
+        checks.extend(trials(subject, climb, failed, seen));
         let known = &tried[&climb.address.ip()];
-        for port in ports
-            .iter()
-            .filter(|port| !known.contains(port))
-            .take(PORTS)
-        {
+        let unknown = ports.iter().filter(|port| !known.contains(port));
+        for port in unknown.take(PORTS) {
             let other = Climb {
                 address: SocketAddr::new(climb.address.ip(), *port),
                 protocol: Protocol::Tcp,
                 server_name: None,
-                ..climb.clone()
+                ..(*climb).clone()
             };
             checks.push(changed(subject, failed, Variation::Port, 1, other));
         }
     }
+    checks.extend(hops::checks(controls, subject, &failures, seen));
     checks
+}
+
+/// One failed connection of each address, in the order in which they were known to have failed: what comes later never
+/// changes what was called for before.
+fn failures(seen: &Seen) -> Vec<Failed<'_>> {
+    let mut failures: Vec<Failed> = reached(seen)
+        .filter(|(_, observation)| never_stood(observation))
+        .collect();
+    let ended = |observation: &Observation| observation.steps.last().map_or(0.0, |step| step.t);
+    failures.sort_by(|(_, one), (_, other)| {
+        let by_time = ended(one).total_cmp(&ended(other));
+        by_time.then_with(|| one.check.id.cmp(&other.check.id))
+    });
+    let mut addresses = BTreeSet::new();
+    failures.retain(|(climb, _)| addresses.insert(climb.address.ip()));
+    let (mut neighbours, mut family) = (BTreeMap::new(), BTreeMap::new());
+    failures.retain(|(climb, _)| {
+        let address = climb.address.ip();
+        let near = neighbours
+            .entry(network(address, NEIGHBOURHOOD))
+            .or_insert(0);
+        *near += 1;
+        // Each family for itself: where IPv6 is broken, all of it fails.
+        let all = family.entry(address.is_ipv4()).or_insert(0);
+        *all += usize::from(*near <= NEIGHBOURS);
+        *near <= NEIGHBOURS && *all <= ADDRESSES
+    });
+    failures
+}
+
+/// The repetitions. Silence costs seconds, so its trials run side by side; what is told at once is asked for again only
+/// when the trial before is over, so that one bad moment of the line is not three trials.
+fn trials(subject: Subject, climb: &Climb, failed: &Observation, seen: &Seen) -> Vec<Check> {
+    let mut checks: Vec<Check> = Vec::new();
+    for trial in 2..=TRIALS {
+        let is_due = is_silent(failed)
+            || checks
+                .last()
+                .is_none_or(|before| seen.is_complete(&before.id));
+        if !is_due {
+            break;
+        }
+        let again = changed(subject, failed, Variation::Nothing, trial, climb.clone());
+        checks.push(again);
+    }
+    checks
+}
+
+/// Controls in between: one that does not stand any more means that it is the line that failed.
+fn between(
+    controls: &[SocketAddr],
+    subject: Subject,
+    climb: &Climb,
+    failed: &Observation,
+    trial: u32,
+) -> Vec<Check> {
+    let mut checks = Vec::new();
+    for control in controls
+        .iter()
+        .filter(|control| control.is_ipv4() == climb.address.is_ipv4())
+        .take(CONTROLS)
+    {
+        let bare = connection(*control, None);
+        checks.push(Check {
+            // Not the handshake that a control hears of the same failed check.
+            id: format!("{}/between@{control}#{trial}", failed.check.id),
+            ..changed(subject, failed, Variation::Address, trial, bare)
+        });
+    }
+    checks
+}
+
+/// Whether nothing at all came back.
+pub fn is_silent(failed: &Observation) -> bool {
+    matches!(
+        failed.failure(),
+        Some(Failure::GenericTimeout | Failure::TimedOut)
+    )
+}
+
+/// Whether all its trials are over, and it never stood.
+pub fn is_repeated(failed: &Observation, seen: &Seen) -> bool {
+    let repetitions = seen.observations().filter(|observation| {
+        let contrast = observation.check.contrast.as_ref();
+        contrast.is_some_and(|it| it.of == failed.check.id && it.varies == Variation::Nothing)
+            && never_stood(observation)
+            && seen.is_complete(&observation.check.id)
+    });
+    repetitions.count() + 1 >= TRIALS as usize
+}
+
+/// A port of this address at which connections stand.
+pub fn standing_port(address: IpAddr, seen: &Seen) -> Option<u16> {
+    let climbs = seen.observations().filter_map(|observation| {
+        let Ask::Climb(climb) = &observation.check.ask else {
+            return None;
+        };
+        let stood = observation.reached(Operation::TcpConnect) && climb.hops.is_none();
+        (stood && climb.address.ip() == address).then_some(climb.address.port())
+    });
+    climbs.min()
 }
 
 /// A connection that failed on the wire, not for a reason of this machine.

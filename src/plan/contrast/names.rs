@@ -5,6 +5,7 @@
 
 use crate::model::catalog::{Catalog, Endpoint, ResolverRole, Transport};
 use crate::model::check::{Ask, Check, RecordType, Role, Round};
+use crate::model::failure::Failure;
 use crate::model::line::Line;
 use crate::model::observation::Operation;
 use crate::model::resolution::{Answer, Resolution};
@@ -129,9 +130,23 @@ fn repetitions(
         Some(resolver) => resolve::query(contrast, resolver, host, RecordType::A, trial),
         None => resolve::lookup(contrast, host, trial),
     };
-    let ask_control = |name: &str, trial: u32| match answer.resolver {
-        Some(resolver) => resolve::query(control, resolver, name, RecordType::A, trial),
-        None => resolve::lookup(control, name, trial),
+    // What a rate limit or an overloaded resolver can say is asked of a control beside each name: such trouble lasts a
+    // moment, and a control asked at another moment knows nothing of it.
+    let is_passing = !matches!(
+        answer.observation.failure(),
+        Some(Failure::DnsNxdomain | Failure::DnsNoAnswer | Failure::DnsBogon) | None
+    );
+    let ask_control = |name: &str, trial: u32| {
+        let check = match answer.resolver {
+            Some(resolver) => resolve::query(control, resolver, name, RecordType::A, trial),
+            None => resolve::lookup(control, name, trial),
+        };
+        let id = if is_passing {
+            format!("{}/beside/{host}", check.id)
+        } else {
+            check.id
+        };
+        Check { id, ..check }
     };
     let silent =
         answer.resolver.is_some() && answer.dns().is_none_or(|facts| facts.replies.is_empty());

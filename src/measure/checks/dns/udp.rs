@@ -96,7 +96,7 @@ async fn repeat_over_tcp(context: &Context, resolver: &Resolver, inquiry: &Inqui
         .trace
         .settle(inquiry.outcome(&context.room.line, None));
     let asking = async {
-        let (socket, _second) = socket::tcp(resolver.address)?;
+        let (socket, _second) = socket::tcp(resolver.address, None)?;
         let stream = socket.connect(resolver.address).await?;
         stream::exchange(stream, inquiry, || context.trace.elapsed()).await
     };

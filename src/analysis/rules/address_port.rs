@@ -1,0 +1,190 @@
+//! Connections that never stand on one port of an address that answers on another: `address_port/{drop,refuse,unreachable}`.
+//!
+//! What it infers: address and port are looked at together.
+//! Evidence: in three trials each, the same port is silent at two addresses or more that answer on another; or it is refused
+//! at least two hops nearer than the other port of the same address stands; or a router on the way, which is not beside the
+//! server, says by ICMP that it prohibits it.
+//! What else could explain it: servers that have given up the port, or a firewall beside them (packets to it come as far as
+//! those to the other port: no finding; where the roads tell nothing, refusal names nothing, and silence has that doubt); a
+//! gateway in front of the servers that answers for closed ports itself (one hop nearer is no finding; doubt).
+//! References: facts 2.2; RFC 792 and 4443 on time exceeded.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use crate::analysis::connections::{Manner, TRIALS, Tried, all, controls_failed, hit, places};
+use crate::analysis::evidence::Evidence;
+use crate::analysis::hops::{Reach, Road, Roads, swallowed_beside, turned_beside};
+use crate::analysis::rules::Finding;
+use crate::analysis::rules::address::told;
+use crate::model::check::Climb;
+use crate::model::line::{RACK, network};
+use crate::model::report::Confidence;
+use crate::model::technique::{Technique, Trigger};
+
+/// Addresses at which the same port must be silent.
+const PORTS_AT: usize = 2;
+
+/// At most one finding for each manner.
+pub fn infer(evidence: &Evidence) -> Vec<Finding> {
+    if controls_failed(evidence) {
+        return Vec::new();
+    }
+    let places = places(evidence);
+    let roads = Roads::of(evidence);
+    [Manner::Silence, Manner::Refusal, Manner::Prohibited]
+        .into_iter()
+        .filter_map(|manner| dead_port(evidence, &places, &roads, manner))
+        .collect()
+}
+
+/// One port that fails in one manner, at these addresses.
+struct DeadPort<'b> {
+    manner: Manner,
+    port: u16,
+    addresses: BTreeSet<IpAddr>,
+    /// The roads to it, each beside the road to another port of the same address.
+    roads: Vec<(&'b Road<'b>, &'b Road<'b>)>,
+}
+
+/// The first port of which it can be said.
+fn dead_port(
+    evidence: &Evidence,
+    places: &BTreeMap<IpAddr, Tried>,
+    roads: &Roads,
+    manner: Manner,
+) -> Option<Finding> {
+    let mut dead: BTreeMap<u16, BTreeSet<IpAddr>> = BTreeMap::new();
+    let mut stands: BTreeSet<u16> = BTreeSet::new();
+    for (address, tried) in places {
+        let answers_elsewhere = all(tried).any(|(seen, _)| seen.is_none());
+        for (port, trials) in tried {
+            if trials.iter().any(|(seen, _)| seen.is_none()) {
+                stands.insert(*port);
+            } else if answers_elsewhere
+                && trials.len() >= TRIALS
+                && trials.iter().all(|(seen, _)| *seen == Some(manner))
+            {
+                dead.entry(*port).or_default().insert(*address);
+            }
+        }
+    }
+    dead.into_iter().find_map(|(port, addresses)| {
+        // Silence of one port here and not there is how servers differ.
+        if manner == Manner::Silence && (addresses.len() < PORTS_AT || stands.contains(&port)) {
+            return None;
+        }
+        let failing = roads.failing.iter();
+        let dead = DeadPort {
+            manner,
+            port,
+            roads: failing
+                .filter(|it| it.address.port() == port && addresses.contains(&it.address.ip()))
+                .filter_map(|road| Some((road, roads.beside(road)?)))
+                .collect(),
+            addresses,
+        };
+        dead.finding(evidence, places)
+    })
+}
+
+impl DeadPort<'_> {
+    fn finding(&self, evidence: &Evidence, places: &BTreeMap<IpAddr, Tried>) -> Option<Finding> {
+        let reach: Vec<(&Road, Reach)> = self
+            .roads
+            .iter()
+            .map(|(road, other)| (*road, self.reach(road, other)))
+            .collect();
+        let is_short = |(_, it): &&(&Road, Reach)| matches!(it, Reach::Short { .. });
+        let is_whole = |(_, it): &(&Road, Reach)| matches!(it, Reach::Whole { .. });
+        let short: Vec<&(&Road, Reach)> = reach.iter().filter(is_short).collect();
+        let is_at_the_server = !reach.is_empty() && reach.iter().all(is_whole);
+        let is_named = match self.manner {
+            Manner::Silence | Manner::Prohibited => !is_at_the_server,
+            Manner::Refusal => !short.is_empty() && short.len() == self.roads.len(),
+            Manner::Unreachable => false,
+        };
+        let is_hit = |climb: &Climb| {
+            climb.address.port() == self.port && self.addresses.contains(&climb.address.ip())
+        };
+        let hit = hit(evidence, is_hit);
+        if !is_named || (hit.is_empty() && self.manner != Manner::Silence) {
+            return None;
+        }
+        let networks: BTreeSet<_> = short
+            .iter()
+            .map(|(road, _)| network(road.address.ip(), RACK))
+            .collect();
+        let is_sure = networks.len() >= PORTS_AT
+            && short.len() == self.roads.len()
+            && self.manner != Manner::Prohibited;
+        let mut ids = self.trials(places);
+        if let Some((road, other)) = self.roads.first().filter(|_| !short.is_empty()) {
+            ids.extend([road.evidence(), other.evidence()].concat());
+        }
+        Some(Finding {
+            technique: Technique::new(Trigger::AddressPort, self.manner.interference()),
+            confidence: if is_sure {
+                Confidence::Confirmed
+            } else {
+                Confidence::Likely
+            },
+            endpoints: hit,
+            evidence: ids,
+            doubt: (!is_sure).then(|| self.doubt().to_owned()),
+            seen: self.seen(short.first().map_or(Reach::Unknown, |(_, reach)| *reach)),
+        })
+    }
+
+    fn reach(&self, road: &Road, other: &Road) -> Reach {
+        match self.manner {
+            Manner::Silence => swallowed_beside(road, other),
+            Manner::Refusal | Manner::Unreachable | Manner::Prohibited => {
+                turned_beside(road, other)
+            }
+        }
+    }
+
+    fn trials(&self, places: &BTreeMap<IpAddr, Tried>) -> Vec<String> {
+        let tried = self.addresses.iter().flat_map(|it| all(&places[it]));
+        tried.map(|(_, it)| it.id.clone()).take(8).collect()
+    }
+
+    const fn doubt(&self) -> &'static str {
+        match self.manner {
+            Manner::Silence => {
+                "The servers may have given up this port; only another vantage can tell"
+            }
+            Manner::Refusal => {
+                "A gateway in front of the servers may answer for closed ports itself; only another vantage can tell"
+            }
+            Manner::Unreachable | Manner::Prohibited => {
+                "Whose router it is cannot be seen from here"
+            }
+        }
+    }
+
+    fn seen(&self, reach: Reach) -> String {
+        let what = match self.manner {
+            Manner::Silence => "is silent",
+            Manner::Refusal => "is refused",
+            Manner::Unreachable | Manner::Prohibited => "is prohibited by a router on the way",
+        };
+        format!(
+            "Port {} {what} at {} {} in {TRIALS} trials each, while other ports of the same {} answer{}",
+            self.port,
+            self.addresses.len(),
+            if self.addresses.len() == 1 {
+                "address"
+            } else {
+                "addresses"
+            },
+            if self.addresses.len() == 1 {
+                "address"
+            } else {
+                "addresses"
+            },
+            told(self.manner, reach)
+        )
+    }
+}

@@ -1,0 +1,497 @@
+//! Rules of addresses and ports by how far packets come: what they name, what leaves them silent, what doubt they tell.
+
+use std::net::SocketAddr;
+
+use blockprobe::model::catalog::Protocol;
+use blockprobe::model::check::{Ask, Check, Climb, Contrast, Role, Round, Variation};
+use blockprobe::model::failure::Failure;
+use blockprobe::model::observation::{IcmpError, Operation, Step, TcpFacts};
+use blockprobe::model::report::{Confidence, Status, Verdict};
+
+use crate::world::{World, climb_check, ids, silent, step};
+
+/// Four racks in two neighbourhoods.
+const RANGE: [&str; 4] = ["93.184.1.1", "93.184.2.1", "93.184.3.1", "151.101.1.1"];
+const CONTROLS: [&str; 3] = ["198.41.0.5", "198.41.0.6", "198.41.0.7"];
+/// What a router says for whom it cannot reach, by code.
+const HOST_UNREACHABLE: u8 = 1;
+const PROHIBITED: u8 = 13;
+
+/// How a road ends, and with how many hops that is first seen.
+#[derive(Clone, Copy)]
+enum End {
+    Stands(u8),
+    Refused(u8),
+    Told(u8, u8),
+    Never,
+}
+
+impl End {
+    fn step(self, hops: u8, heard: u8, is_ipv4: bool) -> Step {
+        match self {
+            Self::Stands(end) if hops >= end => step(Operation::TcpConnect, None),
+            Self::Refused(end) if hops >= end => refused(),
+            Self::Told(end, code) if hops >= end => told(code, Some("62.115.0.9")),
+            _ if hops <= heard => {
+                let (kind, code) = if is_ipv4 { (11, 0) } else { (3, 0) };
+                icmp(kind, code, None)
+            }
+            _ => lost(),
+        }
+    }
+}
+
+/// Controls that stand after six hops, with every router heard.
+fn world() -> World {
+    let mut world = World::reachable();
+    world.fixed(&RANGE);
+    for control in CONTROLS {
+        road(&mut world, RANGE[0], control, 443, End::Stands(6), 5);
+    }
+    world
+}
+
+/// Every address of the range fails so, in three trials, and the first three have these roads.
+fn dead(failed: fn() -> Step, roads: [(End, u8); 3]) -> World {
+    let mut world = world();
+    fails(&mut world, failed);
+    for (address, (end, heard)) in RANGE.iter().skip(1).zip(roads) {
+        road(&mut world, address, address, 443, end, heard);
+    }
+    world
+}
+
+fn fails(world: &mut World, failed: fn() -> Step) {
+    for address in RANGE {
+        for trial in 1..=3 {
+            world.climb_again(address, trial, failed().into());
+        }
+    }
+}
+
+fn road(world: &mut World, of: &str, to: &str, port: u16, end: End, heard: u8) {
+    for hops in 1..=8 {
+        let to = SocketAddr::new(to.parse().unwrap(), port);
+        let check = contrast(world, of, to, Variation::Hops, hops.into(), Some(hops));
+        world.push(check, vec![end.step(hops, heard, to.is_ipv4())]);
+    }
+}
+
+fn contrast(
+    world: &World,
+    of: &str,
+    to: SocketAddr,
+    varies: Variation,
+    trial: u32,
+    hops: Option<u8>,
+) -> Check {
+    let endpoint = &world.catalog.targets[0].services[0].endpoints[0];
+    let failed = climb_check("target", endpoint, of, Role::Target);
+    let Ask::Climb(climb) = failed.ask else {
+        unreachable!("it was made so")
+    };
+    Check {
+        id: format!("{}/{varies:?}@{to}#{trial}", failed.id),
+        round: Round::Contrast,
+        endpoints: Vec::new(),
+        role: Role::Control,
+        trial,
+        contrast: Some(Contrast {
+            of: failed.id,
+            varies,
+        }),
+        ask: Ask::Climb(Climb {
+            address: to,
+            protocol: Protocol::Tcp,
+            host: None,
+            server_name: None,
+            hops,
+            ..climb
+        }),
+        subject: failed.subject,
+    }
+}
+
+/// Port 443 of these addresses fails so, port 80 stands after six hops, and both have roads.
+fn dead_port(addresses: &[&str], failed: fn() -> Step, end: End, heard: u8) -> World {
+    let mut world = World::reachable();
+    world.catalog.targets[0].services[0].endpoints[0].host = None;
+    world.fixed(addresses);
+    for address in addresses {
+        for trial in 1..=3 {
+            world.climb_again(address, trial, failed().into());
+        }
+        let other = SocketAddr::new(address.parse().unwrap(), 80);
+        let check = contrast(&world, address, other, Variation::Port, 1, None);
+        world.push(check, vec![step(Operation::TcpConnect, None)]);
+        road(&mut world, address, address, 443, end, heard);
+        road(&mut world, address, address, 80, End::Stands(6), 5);
+    }
+    world
+}
+
+fn lost() -> Step {
+    step(Operation::TcpConnect, Some(Failure::GenericTimeout))
+}
+
+fn refused() -> Step {
+    step(Operation::TcpConnect, Some(Failure::ConnectionRefused))
+}
+
+fn unreachable() -> Step {
+    told(HOST_UNREACHABLE, Some("62.115.0.9"))
+}
+
+fn forbidden() -> Step {
+    told(PROHIBITED, Some("62.115.0.9"))
+}
+
+fn told(code: u8, offender: Option<&str>) -> Step {
+    icmp(3, code, offender)
+}
+
+fn icmp(kind: u8, code: u8, offender: Option<&str>) -> Step {
+    let mut step = step(Operation::TcpConnect, Some(Failure::HostUnreachable));
+    step.tcp = Some(Box::new(TcpFacts {
+        icmp: vec![IcmpError {
+            kind,
+            code,
+            offender: offender.map(str::to_owned),
+            offender_is_own: false,
+        }],
+        ..TcpFacts::default()
+    }));
+    step
+}
+
+fn expect(world: &World, technique: &str, confidence: Confidence) -> Verdict {
+    let verdict = world.judge();
+    assert_eq!(ids(&verdict), [technique], "{verdict:#?}");
+    let told = &verdict.techniques[0];
+    assert_eq!(told.confidence, confidence, "{told:#?}");
+    assert_eq!(told.doubt.is_none(), confidence == Confidence::Confirmed);
+    verdict
+}
+
+fn reason(verdict: &Verdict) -> &str {
+    verdict.services[0].endpoints[0].reason.as_deref().unwrap()
+}
+
+// ---- addresses that refuse ------------------------------------------------------------------------------------------
+
+#[test]
+fn a_range_refused_nearer_than_controls_stand_is_confirmed() {
+    let world = dead(refused, [(End::Refused(3), 2); 3]);
+    let verdict = expect(&world, "address/refuse", Confidence::Confirmed);
+    assert_eq!(verdict.status, Status::Blocked);
+    let seen = &verdict.techniques[0].seen;
+    assert!(
+        seen.contains("after 3 hops, and others stand after 6"),
+        "{seen}"
+    );
+}
+
+#[test]
+fn refusals_at_different_hops_are_likely_and_tell_the_doubt() {
+    let roads = [
+        (End::Refused(3), 2),
+        (End::Refused(4), 3),
+        (End::Refused(4), 3),
+    ];
+    let verdict = expect(&dead(refused, roads), "address/refuse", Confidence::Likely);
+    let doubt = verdict.techniques[0].doubt.as_deref().unwrap();
+    assert!(doubt.contains("nearer than all controls"), "{doubt}");
+}
+
+#[test]
+fn refusals_in_one_neighbourhood_may_be_one_machine_room() {
+    let mut world = world();
+    fails(&mut world, refused);
+    for address in &RANGE[..3] {
+        road(&mut world, address, address, 443, End::Refused(3), 2);
+    }
+    expect(&world, "address/refuse", Confidence::Likely);
+}
+
+#[test]
+fn servers_that_refuse_where_servers_stand_were_stopped() {
+    for end in [5, 6, 7] {
+        let world = dead(refused, [(End::Refused(end), end - 1); 3]);
+        let verdict = world.judge();
+        silent(&verdict, Status::Inconclusive);
+        let reason = reason(&verdict);
+        assert!(
+            reason.contains("refused where a server would stand"),
+            "{reason}"
+        );
+    }
+}
+
+#[test]
+fn one_address_that_refuses_where_servers_stand_speaks_for_all() {
+    let roads = [
+        (End::Refused(3), 2),
+        (End::Refused(3), 2),
+        (End::Refused(6), 5),
+    ];
+    silent(&dead(refused, roads).judge(), Status::Inconclusive);
+}
+
+#[test]
+fn refusals_without_a_road_name_nothing() {
+    silent(
+        &dead(refused, [(End::Never, 0); 3]).judge(),
+        Status::Inconclusive,
+    );
+}
+
+#[test]
+fn a_single_server_that_refuses_near_by_names_nothing() {
+    let mut world = world();
+    fails(&mut world, refused);
+    road(&mut world, RANGE[1], RANGE[1], 443, End::Refused(3), 2);
+    silent(&world.judge(), Status::Inconclusive);
+}
+
+#[test]
+fn on_a_short_road_refusals_name_nothing() {
+    let mut world = World::reachable();
+    world.fixed(&RANGE);
+    fails(&mut world, refused);
+    for control in CONTROLS {
+        road(&mut world, RANGE[0], control, 443, End::Stands(2), 1);
+    }
+    for address in &RANGE[1..] {
+        road(&mut world, address, address, 443, End::Refused(1), 0);
+    }
+    silent(&world.judge(), Status::Inconclusive);
+}
+
+#[test]
+fn where_a_control_in_between_does_not_stand_nobody_is_named() {
+    for (failed, roads) in [
+        (refused as fn() -> Step, [(End::Refused(3), 2); 3]),
+        (lost, [(End::Never, 2); 3]),
+        (forbidden, [(End::Told(3, PROHIBITED), 2); 3]),
+    ] {
+        let mut world = dead(failed, roads);
+        assert!(!ids(&world.judge()).is_empty());
+        let control = "198.41.0.5:443".parse().unwrap();
+        let check = contrast(&world, RANGE[0], control, Variation::Address, 2, None);
+        world.push(check, vec![lost()]);
+        let verdict = world.judge();
+        silent(&verdict, Status::Inconclusive);
+        assert!(reason(&verdict).contains("the line itself fails"));
+    }
+}
+
+// ---- addresses that are silent --------------------------------------------------------------------------------------
+
+#[test]
+fn a_range_of_which_packets_vanish_at_one_hop_is_confirmed() {
+    let verdict = expect(
+        &dead(lost, [(End::Never, 2); 3]),
+        "address/drop",
+        Confidence::Confirmed,
+    );
+    let seen = &verdict.techniques[0].seen;
+    assert!(seen.contains("With more than 2 hops"), "{seen}");
+}
+
+#[test]
+fn packets_that_vanish_at_different_hops_are_likely_and_tell_the_doubt() {
+    let roads = [(End::Never, 2), (End::Never, 3), (End::Never, 2)];
+    let verdict = expect(&dead(lost, roads), "address/drop", Confidence::Likely);
+    assert!(verdict.techniques[0].seen.contains("With more than"));
+}
+
+#[test]
+fn servers_that_are_silent_where_servers_stand_may_be_down() {
+    for roads in [
+        [(End::Never, 5); 3],
+        [(End::Never, 7); 3],
+        // A router that was not heard is no evidence.
+        [(End::Never, 5), (End::Never, 4), (End::Never, 4)],
+    ] {
+        let verdict = dead(lost, roads).judge();
+        silent(&verdict, Status::Inconclusive);
+        let reason = reason(&verdict);
+        assert!(
+            reason.contains("as far as a server would stand"),
+            "{reason}"
+        );
+    }
+}
+
+#[test]
+fn silence_whose_road_tells_nothing_is_judged_without_it() {
+    // Of a road without routers that speak nothing can be said.
+    let mut world = World::reachable();
+    world.fixed(&RANGE);
+    fails(&mut world, lost);
+    for control in CONTROLS {
+        road(&mut world, RANGE[0], control, 443, End::Stands(6), 0);
+    }
+    for address in &RANGE[1..] {
+        road(&mut world, address, address, 443, End::Never, 0);
+    }
+    let verdict = expect(&world, "address/drop", Confidence::Likely);
+    assert!(!verdict.techniques[0].seen.contains("With more than"));
+}
+
+#[test]
+fn a_report_with_impossible_hops_is_judged_all_the_same() {
+    let mut world = dead(lost, [(End::Never, 2); 3]);
+    for observation in &mut world.observations {
+        if let Ask::Climb(Climb {
+            hops: Some(hops), ..
+        }) = &mut observation.check.ask
+        {
+            *hops = u8::MAX - *hops;
+        }
+    }
+    let verdict = expect(&world, "address/drop", Confidence::Likely);
+    assert!(!verdict.techniques[0].seen.contains("With more than"));
+}
+
+// ---- addresses said to be unreachable -------------------------------------------------------------------------------
+
+#[test]
+fn hosts_said_to_be_unreachable_far_from_servers_are_named() {
+    let world = dead(unreachable, [(End::Told(3, HOST_UNREACHABLE), 2); 3]);
+    expect(&world, "address/unreachable", Confidence::Confirmed);
+}
+
+#[test]
+fn many_networks_said_to_be_unreachable_by_one_router_are_likely() {
+    let mut world = World::reachable();
+    world.fixed(&RANGE);
+    fails(&mut world, unreachable);
+    expect(&world, "address/unreachable", Confidence::Likely);
+}
+
+#[test]
+fn a_router_beside_the_servers_says_that_they_are_down() {
+    for end in [5, 6] {
+        let world = dead(
+            unreachable,
+            [(End::Told(end, HOST_UNREACHABLE), end - 1); 3],
+        );
+        silent(&world.judge(), Status::Inconclusive);
+    }
+}
+
+#[test]
+fn a_short_road_speaks_neither_for_servers_that_are_down_nor_against() {
+    let mut world = World::reachable();
+    world.fixed(&RANGE);
+    fails(&mut world, unreachable);
+    for control in CONTROLS {
+        road(&mut world, RANGE[0], control, 443, End::Stands(2), 1);
+    }
+    for address in &RANGE[1..] {
+        road(
+            &mut world,
+            address,
+            address,
+            443,
+            End::Told(1, HOST_UNREACHABLE),
+            0,
+        );
+    }
+    expect(&world, "address/unreachable", Confidence::Likely);
+}
+
+#[test]
+fn hosts_said_to_be_unreachable_by_routers_of_their_own_are_down() {
+    let mut world = World::reachable();
+    world.fixed(&RANGE);
+    for (number, address) in RANGE.iter().enumerate() {
+        let offender = format!("62.115.0.{number}");
+        for trial in 1..=3 {
+            let step = told(HOST_UNREACHABLE, Some(&offender));
+            world.climb_again(address, trial, step.into());
+        }
+    }
+    silent(&world.judge(), Status::Inconclusive);
+}
+
+// ---- ports ----------------------------------------------------------------------------------------------------------
+
+#[test]
+fn a_port_refused_nearer_than_another_stands_is_named_even_at_one_address() {
+    let world = dead_port(&RANGE[..1], refused, End::Refused(3), 2);
+    let verdict = expect(&world, "address_port/refuse", Confidence::Likely);
+    let told = &verdict.techniques[0];
+    assert!(told.doubt.as_deref().unwrap().contains("gateway"));
+    assert!(told.seen.contains("after 3 hops"), "{}", told.seen);
+    let world = dead_port(&RANGE[..2], refused, End::Refused(3), 2);
+    expect(&world, "address_port/refuse", Confidence::Confirmed);
+}
+
+#[test]
+fn a_port_refused_where_the_server_is_or_beside_it_is_closed() {
+    for end in [5, 6, 7] {
+        let world = dead_port(&RANGE, refused, End::Refused(end), end - 1);
+        silent(&world.judge(), Status::Inconclusive);
+    }
+    let world = dead_port(&RANGE, refused, End::Never, 0);
+    silent(&world.judge(), Status::Inconclusive);
+}
+
+#[test]
+fn a_port_that_is_silent_nearer_than_another_stands_is_confirmed_at_two_addresses() {
+    let world = dead_port(&RANGE[..2], lost, End::Never, 2);
+    expect(&world, "address_port/drop", Confidence::Confirmed);
+}
+
+#[test]
+fn a_port_that_is_silent_without_telling_roads_is_likely_at_two_addresses() {
+    let world = dead_port(&RANGE[..2], lost, End::Never, 0);
+    let mut short = world;
+    for observation in &mut short.observations {
+        let is_road = matches!(&observation.check.ask, Ask::Climb(climb) if climb.hops.is_some());
+        if is_road && observation.failure().is_some() {
+            observation.steps = vec![lost()];
+        }
+    }
+    let verdict = expect(&short, "address_port/drop", Confidence::Likely);
+    assert!(
+        verdict.techniques[0]
+            .doubt
+            .as_deref()
+            .unwrap()
+            .contains("given up")
+    );
+    silent(
+        &dead_port(&RANGE[..1], lost, End::Never, 2).judge(),
+        Status::Inconclusive,
+    );
+}
+
+#[test]
+fn a_port_whose_packets_come_to_the_server_is_closed_there() {
+    let world = dead_port(&RANGE, lost, End::Never, 5);
+    silent(&world.judge(), Status::Inconclusive);
+}
+
+#[test]
+fn a_port_prohibited_by_a_router_on_the_way_is_named() {
+    let world = dead_port(&RANGE[..1], forbidden, End::Told(3, PROHIBITED), 2);
+    let verdict = expect(&world, "address_port/unreachable", Confidence::Likely);
+    assert!(
+        verdict.techniques[0]
+            .doubt
+            .as_deref()
+            .unwrap()
+            .contains("Whose")
+    );
+}
+
+#[test]
+fn a_port_prohibited_beside_the_server_is_the_servers_business() {
+    for end in [5, 6] {
+        let world = dead_port(&RANGE, forbidden, End::Told(end, PROHIBITED), end - 1);
+        silent(&world.judge(), Status::Inconclusive);
+    }
+}
