@@ -122,6 +122,20 @@ fn what_answers_over_udp_stands_beside_what_does_not() {
 }
 
 #[test]
+fn quic_is_an_alternative_with_two_foreign_controls() {
+    let catalog = embedded();
+    let quic = service(&catalog, "whatsapp", "quic");
+    assert!(quic.alternative && quic.pool && !quic.essential);
+    let operators: BTreeSet<&str> = catalog
+        .controls
+        .iter()
+        .filter(|control| control.endpoint.protocol == Protocol::Quic)
+        .map(|control| control.operator.as_str())
+        .collect();
+    assert_eq!(operators, ["cloudflare", "google"].into());
+}
+
+#[test]
 fn ids_are_unique() {
     let catalog = embedded();
     for target in &catalog.targets {

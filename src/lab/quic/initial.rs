@@ -108,11 +108,24 @@ fn number(bytes: &[u8]) -> Option<(u64, &[u8])> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::wire::text::unhex;
 
     /// The protected packet of RFC 9001, appendix A.2, without the zeros that its padding is not: it asks for example.com.
     const HEAD: &str = "c000000001088394c8f03e5157080000449e";
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_without_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..80)) {
+            let head: [u8; 18] = unhex(HEAD).unwrap();
+            let _ = server_name(&bytes);
+            let _ = server_name(&[&head[..], &bytes].concat());
+            let _ = server_name(&[&head[..16], &[bytes.len() as u8 & 0x3f], &bytes].concat());
+            let _ = crypto_stream(&bytes);
+        }
+    }
 
     #[test]
     fn numbers_are_read_in_all_four_lengths() {

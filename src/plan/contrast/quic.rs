@@ -97,3 +97,96 @@ fn cells(
     }
     checks
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::catalog::{Endpoint, Expect};
+    use crate::model::check::{Ask, Role, Round};
+    use crate::model::observation::Step;
+    use crate::plan::reach;
+
+    const SUBJECT: Subject = Subject {
+        id: "target",
+        role: Role::Target,
+        round: Round::Reach,
+    };
+
+    fn seen(seen: &mut Seen, check: Check, failure: Option<Failure>) {
+        let step = Step {
+            operation: Operation::QuicHandshake,
+            t0: 0.0,
+            t: 4.0,
+            failure,
+            dns: None,
+            tcp: None,
+            tls: None,
+            quic: None,
+            http: None,
+            exchange: None,
+        };
+        let observation = Observation {
+            id: "o1".to_owned(),
+            check,
+            steps: vec![step],
+            not_run: None,
+        };
+        seen.note(observation, true);
+    }
+
+    fn own() -> Check {
+        let endpoint = Endpoint {
+            id: "quic://web.example:443".to_owned(),
+            host: Some("web.example".to_owned()),
+            addresses: Vec::new(),
+            port: 443,
+            protocol: Protocol::Quic,
+            server_name: None,
+            path: "/".to_owned(),
+            alpn: Vec::new(),
+            expect: Expect::default(),
+        };
+        reach::climb(SUBJECT, &endpoint, "192.0.2.1".parse().unwrap(), 1)
+    }
+
+    fn count(checks: &[Check], varies: Variation) -> usize {
+        let is_such = |check: &&Check| check.contrast.as_ref().unwrap().varies == varies;
+        checks.iter().filter(is_such).count()
+    }
+
+    #[test]
+    fn what_works_or_is_refused_is_not_contrasted() {
+        for failure in [None, Some(Failure::ConnectionRefused)] {
+            let mut known = Seen::default();
+            seen(&mut known, own(), failure);
+            assert!(checks(&[], SUBJECT, &known).is_empty());
+        }
+    }
+
+    #[test]
+    fn silence_is_repeated_and_contrasted_by_name_version_and_address() {
+        let controls = ["198.51.100.1:443".parse().unwrap()];
+        let mut known = Seen::default();
+        seen(&mut known, own(), Some(Failure::GenericTimeout));
+        let first = checks(&controls, SUBJECT, &known);
+        let row = |varies| count(&first, varies);
+        assert_eq!(row(Variation::Nothing), 2);
+        assert_eq!(row(Variation::ServerName), 3);
+        assert_eq!(row(Variation::Shape), 3);
+        assert_eq!((row(Variation::Both), row(Variation::Address)), (3, 0));
+        for check in &first {
+            let Ask::Climb(climb) = &check.ask else {
+                panic!("a climb")
+            };
+            let is_greased = check.contrast.as_ref().unwrap().varies == Variation::Shape;
+            assert_eq!(climb.hello == Hello::Greased, is_greased);
+            assert_eq!(climb.server_name.is_none(), is_greased);
+        }
+        // The name is shown to a control only after an innocuous one had its answer there.
+        for check in first {
+            seen(&mut known, check, None);
+        }
+        let next = checks(&controls, SUBJECT, &known);
+        assert_eq!(count(&next, Variation::Address), 3);
+    }
+}
