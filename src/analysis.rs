@@ -84,9 +84,13 @@ fn confidence(
                 .any(|service| !status::is_measured_to_the_top(service));
             let is_relay =
                 |endpoint: &EndpointReport| endpoint.reason.as_deref() == Some(endpoint::RELAY);
-            let untold = services.iter().any(|service| {
-                service.status == Status::Inconclusive && !service.endpoints.iter().all(is_relay)
-            });
+            let untold = services
+                .iter()
+                .filter(|service| !service.alternative)
+                .any(|service| {
+                    service.status == Status::Inconclusive
+                        && !service.endpoints.iter().all(is_relay)
+                });
             if partial || untold {
                 Confidence::Likely
             } else {

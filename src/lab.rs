@@ -11,6 +11,7 @@ pub mod inspector;
 pub mod life;
 pub mod misfortune;
 pub mod ports;
+pub mod quic;
 pub mod resolver;
 pub mod rewound;
 pub mod rewrite;
@@ -42,7 +43,7 @@ use crate::lab::scenarios::{HOSTILE, SCENARIOS, Scenario};
 use crate::lab::server::{BACKLOG, Server};
 use crate::lab::talk::Way;
 use crate::lab::town::{Seat, Town};
-use crate::model::catalog::Catalog;
+use crate::model::catalog::{Catalog, Protocol};
 use crate::model::line::Line;
 
 /// Every scenario, in the order in which `selftest` plays them.
@@ -209,7 +210,7 @@ fn swallow(socket: Socket) -> io::Result<[Socket; 2]> {
     Ok([socket, parked])
 }
 
-/// Lets resolvers and relays speak over UDP; the sockets of silent addresses come back.
+/// Lets resolvers and relays speak over UDP, and QUIC's servers shake hands; the sockets of silent addresses come back.
 fn start_udp(town: &Town, sockets: Vec<(Place, Socket)>, life: &Life) -> io::Result<Vec<Socket>> {
     let mut held = Vec::new();
     for (place, socket) in sockets {
@@ -223,6 +224,16 @@ fn start_udp(town: &Town, sockets: Vec<(Place, Socket)>, life: &Life) -> io::Res
                 let socket = UdpSocket::from_std(socket.into())?;
                 let (speaker, weather) = (speaker.clone(), Arc::clone(&town.weather));
                 life.spawn_for_ever(resolver::serve_udp(socket, speaker, weather, life.clone()));
+            }
+            (Seat::Relay(Protocol::Quic), None) => {
+                let door = town.quic.get(&place);
+                let Some(door) = door.filter(|it| it.face == Face::Honest) else {
+                    held.push(socket);
+                    continue;
+                };
+                let config = server::server_config(door, &place.0.to_string());
+                let socket = UdpSocket::from_std(socket.into())?;
+                life.spawn_for_ever(quic::serve(socket, config, town.gate.clone()));
             }
             (Seat::Relay(protocol), None) => {
                 let socket = UdpSocket::from_std(socket.into())?;

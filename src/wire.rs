@@ -8,6 +8,7 @@ pub mod msgpack;
 pub mod mtproto;
 pub mod noise;
 pub mod protobuf;
+pub mod quic;
 pub mod reading;
 pub mod reflector;
 pub mod stun;

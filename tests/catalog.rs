@@ -121,13 +121,27 @@ fn what_answers_over_udp_stands_beside_what_does_not() {
             let beside = service.pool && udp < service.endpoints.len();
             let is_spare = service.pool && !service.essential;
             assert!(
-                udp == 0 || beside || is_spare,
+                udp == 0 || beside || is_spare || service.alternative,
                 "{}/{}",
                 target.id,
                 service.id
             );
         }
     }
+}
+
+#[test]
+fn quic_is_an_alternative_with_two_foreign_controls() {
+    let catalog = embedded();
+    let quic = service(&catalog, "whatsapp", "quic");
+    assert!(quic.alternative && quic.pool && !quic.essential);
+    let operators: BTreeSet<&str> = catalog
+        .controls
+        .iter()
+        .filter(|control| control.endpoint.protocol == Protocol::Quic)
+        .map(|control| control.operator.as_str())
+        .collect();
+    assert_eq!(operators, ["cloudflare", "google"].into());
 }
 
 #[test]

@@ -8,6 +8,8 @@ mod contrasts;
 mod described;
 #[path = "judgement/lines.rs"]
 mod lines;
+#[path = "judgement/quic.rs"]
+mod quic;
 #[path = "judgement/roads.rs"]
 mod roads;
 #[path = "judgement/transports.rs"]

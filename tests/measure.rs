@@ -12,6 +12,8 @@ mod exchanges;
 mod pages;
 #[path = "measure/queries.rs"]
 mod queries;
+#[path = "measure/quic.rs"]
+mod quic;
 #[path = "measure/site.rs"]
 mod site;
 #[path = "measure/streams.rs"]

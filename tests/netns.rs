@@ -26,6 +26,8 @@ mod negatives;
 mod played;
 #[path = "netns/positives.rs"]
 mod positives;
+#[path = "netns/quic.rs"]
+mod quic;
 #[path = "netns/road.rs"]
 mod road;
 #[path = "netns/roads.rs"]

@@ -52,9 +52,8 @@ pub fn judge(evidence: &Evidence, endpoint: &Endpoint, findings: &[Finding]) -> 
         .iter()
         .any(|finding| finding.confidence >= Confidence::Likely);
     let status = match met.status {
-        EndpointStatus::Inconclusive if named => EndpointStatus::Blocked,
         // An answer that leads where nobody may connect to was never climbed, and is no less false for it.
-        EndpointStatus::NotRun if named && !is_unspoken(endpoint) => EndpointStatus::Blocked,
+        EndpointStatus::Inconclusive | EndpointStatus::NotRun if named => EndpointStatus::Blocked,
         other => other,
     };
     let status = match down(evidence, endpoint, &met) {
@@ -123,10 +122,6 @@ impl Met {
 }
 
 fn meet(evidence: &Evidence, endpoint: &Endpoint, misled: bool, paged: bool) -> Met {
-    if is_unspoken(endpoint) {
-        let protocol = endpoint.protocol.word();
-        return Met::not_run(format!("{protocol} is not spoken by this version"));
-    }
     let climbs = evidence.climbs(endpoint);
     let mut ordinary: BTreeSet<IpAddr> = endpoint.addresses.iter().copied().collect();
     if let Some(host) = endpoint.host.as_deref() {
@@ -147,11 +142,6 @@ fn meet(evidence: &Evidence, endpoint: &Endpoint, misled: bool, paged: bool) -> 
         .filter(|(climb, _)| ordinary.contains(&climb.address.ip()))
         .collect();
     climbed(evidence, endpoint, &met, misled, paged)
-}
-
-/// Whether not even the lowest step of its protocol can be climbed.
-fn is_unspoken(endpoint: &Endpoint) -> bool {
-    endpoint.protocol.first_unspoken() == endpoint.protocol.ladder().first().copied()
 }
 
 /// The ordinary path gave no address.

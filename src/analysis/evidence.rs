@@ -94,7 +94,7 @@ impl<'a> Evidence<'a> {
             .into_iter()
             .flat_map(|resolution| resolution.answers.iter().flat_map(Answer::addresses))
             .collect();
-        let named = endpoint.protocol.is_tls()
+        let named = endpoint.protocol.has_server_name()
             || endpoint.protocol == crate::model::catalog::Protocol::Http;
         self.all_climbs()
             .filter(|(climb, observation)| {
@@ -316,13 +316,27 @@ pub fn endpoints(target: &Target) -> impl Iterator<Item = &Endpoint> {
         .flat_map(|service| &service.endpoints)
 }
 
-/// Whether the observation holds a TLS handshake in which the peer proved its name.
+/// Whether the observation holds a handshake, TLS's or QUIC's, in which the peer proved its name.
 pub fn is_proof(observation: &Observation) -> bool {
-    observation.reached(Operation::TlsHandshake)
-        && observation
-            .step(Operation::TlsHandshake)
-            .and_then(|step| step.tls.as_deref())
-            .is_some_and(crate::model::observation::TlsFacts::is_proof)
+    [Operation::TlsHandshake, Operation::QuicHandshake]
+        .iter()
+        .filter_map(|operation| observation.step(*operation))
+        .filter(|step| step.failure.is_none())
+        .filter_map(|step| step.tls.as_deref())
+        .any(crate::model::observation::TlsFacts::is_proof)
+}
+
+/// Whether nothing at all came back over QUIC, not even an ICMP error.
+pub fn is_silent_quic(observation: &Observation) -> bool {
+    observation
+        .step(Operation::QuicHandshake)
+        .is_some_and(|step| {
+            step.failure == Some(Failure::GenericTimeout)
+                && step
+                    .quic
+                    .as_deref()
+                    .is_some_and(|quic| quic.received == 0 && quic.icmp.is_empty())
+        })
 }
 
 /// Whether somebody else than the host answered in the TLS step.

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use crate::analysis::control::OtherVantage;
 use crate::analysis::everything;
-use crate::analysis::evidence::is_proof;
+use crate::analysis::evidence::{is_proof, is_silent_quic};
 use crate::analysis::resolvers;
 use crate::model::catalog::{Catalog, Control, Protocol, Region, Transport};
 use crate::model::check::{Ask, Role};
@@ -29,6 +29,8 @@ pub struct Ground {
     pub techniques: Vec<TechniqueReport>,
     /// What else is worth knowing.
     pub notes: Vec<String>,
+    /// What the controls over QUIC showed.
+    pub quic: Quic,
     /// Ids of resolvers that answered a control name; `None` is the system's own view.
     answering: BTreeSet<Option<String>>,
     hijacked: BTreeSet<String>,
@@ -55,6 +57,7 @@ impl Ground {
             regime: Regime::Open,
             resolvers: resolvers::report(catalog, observations, &hijacked, &families),
             families,
+            quic: quic(&states, observations),
             techniques: Vec::new(),
             notes: notes.to_vec(),
             answering,
@@ -115,6 +118,7 @@ impl Ground {
         let failing: Vec<&str> = states
             .iter()
             .filter(|(_, state)| matches!(state, State::Silent | State::SomebodyElse))
+            .filter(|(control, _)| !matches!(self.quic, Quic::Silent { .. }) || !is_quic(control))
             .map(|(control, _)| control.id.as_str())
             .collect();
         if self.regime == Regime::Open && !failing.is_empty() {
@@ -122,6 +126,13 @@ impl Ground {
                 "Controls that did not answer as they should: {}",
                 failing.join(", ")
             ));
+        }
+        if self.regime == Regime::Open && matches!(self.quic, Quic::Silent { .. }) {
+            self.notes.push(
+                "QUIC does not pass on this line: every control over it is silent, and answers over TCP, as behind \
+                 many firewalls"
+                    .to_owned(),
+            );
         }
         let untold = states.iter().all(|(_, state)| *state == State::NotMeasured);
         if untold && self.regime == Regime::Open {
@@ -253,6 +264,63 @@ fn regime(catalog: &Catalog, states: &[(&Control, State)], observations: &[Obser
         (true, _) | (false, true) => Regime::AllowList,
         (false, false) => Regime::Open,
     }
+}
+
+fn is_quic(control: &Control) -> bool {
+    control.endpoint.protocol == Protocol::Quic
+}
+
+/// What the controls over QUIC showed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Quic {
+    /// At least one works.
+    Passes,
+    /// Those of two operators or more are silent, which all work over TCP.
+    Silent {
+        /// Their ports.
+        ports: BTreeSet<u16>,
+        /// Ids of the observations that show it.
+        evidence: Vec<String>,
+    },
+    /// Nothing that can be built on.
+    #[default]
+    Untold,
+}
+
+fn quic(states: &[(&Control, State)], observations: &[Observation]) -> Quic {
+    let over_quic: Vec<&(&Control, State)> = states.iter().filter(|(it, _)| is_quic(it)).collect();
+    if over_quic.iter().any(|(_, state)| *state == State::Works) {
+        return Quic::Passes;
+    }
+    let works_over_tcp = |operator: &str| {
+        states.iter().any(|(control, state)| {
+            *state == State::Works
+                && control.operator == operator
+                && !control.endpoint.protocol.is_udp()
+        })
+    };
+    let lost = |control: &Control| -> Option<&Observation> {
+        let mut own = observations
+            .iter()
+            .filter(|it| it.check.endpoints.contains(&control.endpoint.id));
+        own.find(|it| is_silent_quic(it))
+    };
+    let mut operators = BTreeSet::new();
+    let mut evidence = Vec::new();
+    for (control, state) in &over_quic {
+        match lost(control) {
+            Some(lost) if *state == State::Silent && works_over_tcp(&control.operator) => {
+                operators.insert(control.operator.as_str());
+                evidence.push(lost.id.clone());
+            }
+            _ => return Quic::Untold,
+        }
+    }
+    if operators.len() < 2 {
+        return Quic::Untold;
+    }
+    let ports = over_quic.iter().map(|(it, _)| it.endpoint.port).collect();
+    Quic::Silent { ports, evidence }
 }
 
 /// Whether a resolver outside the country answered over HTTPS, on the port that the controls use: lists of what may pass

@@ -217,9 +217,11 @@ impl<'a> Matrix<'a> {
     }
 }
 
-/// The handshake step.
+/// The handshake step: TLS's own, or QUIC's, which is one too.
 pub fn handshake(observation: &Observation) -> Option<&Step> {
-    observation.step(Operation::TlsHandshake)
+    observation
+        .step(Operation::TlsHandshake)
+        .or_else(|| observation.step(Operation::QuicHandshake))
 }
 
 fn varies(observation: &Observation, variation: Variation) -> bool {

@@ -8,6 +8,7 @@ pub mod injected_answer;
 pub mod lying_resolver;
 pub mod other_vantage;
 pub mod protocol;
+pub mod quic;
 pub mod server_name;
 pub mod tls_fingerprint;
 
@@ -75,6 +76,7 @@ const RULES: &[Rule] = &[
     address_port::infer,
     server_name::infer,
     tls_fingerprint::infer,
+    quic::infer,
     http_host::infer,
     protocol::infer,
     // What another vantage saw settles what was named before.

@@ -29,17 +29,21 @@ pub fn service(service: &Service, judged: Vec<Judged>) -> ServiceReport {
         service: service.id.clone(),
         status,
         essential: service.essential,
+        alternative: service.alternative,
         endpoints: judged.into_iter().map(|endpoint| endpoint.report).collect(),
     }
 }
 
 /// A target by its services: blocked when every essential service is, degraded when any service is blocked or degraded.
-/// Services of which nothing could be measured are left out.
+/// Services of which nothing could be measured are left out, and those for which others stand in while any of these was measured.
 pub fn target(services: &[ServiceReport]) -> Status {
-    let measured: Vec<&ServiceReport> = services
+    let (alternatives, mut measured): (Vec<&ServiceReport>, Vec<&ServiceReport>) = services
         .iter()
         .filter(|service| is_measured(service))
-        .collect();
+        .partition(|service| service.alternative);
+    if measured.is_empty() {
+        measured = alternatives;
+    }
     let mut essential: Vec<&ServiceReport> = measured
         .iter()
         .copied()

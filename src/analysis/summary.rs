@@ -182,6 +182,12 @@ fn words_of(id: &str) -> &'static str {
         "tls_fingerprint/alert" => {
             "connections whose ClientHello looks like this get a forged alert"
         }
+        "quic/drop" => "QUIC is left without an answer",
+        "quic_server_name/drop" => "connections that name it in QUIC are left without an answer",
+        "quic_server_name/reset" => "connections that name it in QUIC are reset",
+        "quic_server_name/close" => "connections that name it in QUIC are closed",
+        "quic_server_name/alert" => "connections that name it in QUIC get a forged alert",
+        "quic_server_name/intercept" => "connections that name it in QUIC are met by somebody else",
         "http_host/drop" => "requests in clear that name it are left without an answer",
         "http_host/reset" => "requests in clear that name it are reset",
         "http_host/close" => "requests in clear that name it are closed",

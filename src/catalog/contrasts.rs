@@ -115,6 +115,7 @@ fn control_protocol(fields: &Fields<'_>) -> Option<Protocol> {
         Protocol::Tls,
         Protocol::Http,
         Protocol::Https,
+        Protocol::Quic,
         Protocol::Stun,
     ];
     let protocol = protocol(fields)?;
@@ -122,7 +123,7 @@ fn control_protocol(fields: &Fields<'_>) -> Option<Protocol> {
         return Some(protocol);
     }
     let message = format!("a control cannot speak `{}`", custom::named(protocol));
-    let hint = "take `http`, `https`, `tls`, `tcp` or `stun`".to_owned();
+    let hint = "take `http`, `https`, `tls`, `tcp`, `quic` or `stun`".to_owned();
     fields
         .problems()
         .add(&fields.place("protocol"), message, Some(hint));

@@ -42,7 +42,7 @@ impl Answer {
     pub(super) fn of(protocol: Protocol) -> Self {
         let is_http = matches!(protocol, Protocol::Http | Protocol::Https);
         Self {
-            is_tls: protocol.is_tls() || protocol == Protocol::Quic,
+            is_tls: protocol.has_server_name(),
             is_http,
             has_path: is_http
                 || matches!(

@@ -72,6 +72,9 @@ pub struct Service {
     /// Its endpoints stand in for one another: one that works is enough.
     #[schemars(default)]
     pub pool: bool,
+    /// Others do the same over another transport: its failure is told and does not lower the target. Not beside `essential`.
+    #[schemars(default)]
+    pub alternative: bool,
     /// Where it is served.
     #[schemars(length(min = 1))]
     pub endpoint: Vec<Endpoint>,
@@ -205,7 +208,7 @@ pub struct Control {
     pub operator: String,
     /// Under the censor's law or outside it.
     pub region: Region,
-    /// `http`, `https`, `tls` or `tcp`.
+    /// `http`, `https`, `tls`, `tcp`, `quic` or `stun`.
     pub protocol: Spoken,
     /// The host name.
     pub host: String,

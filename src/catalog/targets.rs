@@ -15,7 +15,7 @@ pub(super) const TARGET: Kind = Kind {
 };
 pub(super) const SERVICE: Kind = Kind {
     name: "a service",
-    keys: &["id", "essential", "pool", "endpoint"],
+    keys: &["id", "essential", "pool", "alternative", "endpoint"],
 };
 
 /// Beyond this a run would take hours and the plan gigabytes.
@@ -125,10 +125,16 @@ fn service(
             endpoints.push(endpoint);
         }
     }
+    if fields.flag("essential") && fields.flag("alternative") {
+        let message = "a service that others stand in for is not essential".to_owned();
+        let hint = "leave out `alternative` or `essential`".to_owned();
+        problems.add(&fields.place("alternative"), message, Some(hint));
+    }
     Service {
         id,
         essential: fields.flag("essential"),
         pool: fields.flag("pool"),
+        alternative: fields.flag("alternative"),
         endpoints,
     }
 }

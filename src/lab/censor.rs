@@ -6,6 +6,7 @@ use hickory_proto::op::ResponseCode;
 
 use crate::lab::door::Face;
 use crate::lab::fault::Aim;
+use crate::lab::quic::gate::{NAME_FILTER, VERSION_FILTER};
 use crate::model::catalog::{Catalog, Region, Resolver, ResolverRole, Transport};
 use crate::model::technique::{Interference, Technique, Trigger};
 
@@ -193,6 +194,8 @@ impl Censor {
     pub fn is_playable(self) -> bool {
         let hijack = Technique::new(Trigger::Resolver, Interference::HijackedResolver);
         self.technique == hijack
+            || self.technique == VERSION_FILTER
+            || self.technique == NAME_FILTER
             || self.reads_connections()
             || self.face().is_some()
             || self.spoil().is_some()

@@ -9,7 +9,7 @@ use crate::model::catalog::{Endpoint, Protocol, Resolver, Transport};
 use crate::model::custom::Custom;
 use crate::model::technique::Interference;
 
-/// Everything that is served at one address and TCP port.
+/// Everything that is served at one address and TCP port, or over QUIC at a UDP port.
 #[derive(Clone, Debug, Default)]
 pub struct Door {
     /// Endpoints of targets and controls that share it.
@@ -205,6 +205,13 @@ impl Door {
             {
                 add(expected);
             }
+        }
+        if self
+            .endpoints
+            .iter()
+            .any(|it| it.endpoint.protocol == Protocol::Quic)
+        {
+            add("h3");
         }
         if self.is_tls_http() {
             add("h2");

@@ -6,7 +6,7 @@ use crate::lab::censor::{Lie, Resolvers, is_at_or_below};
 use crate::lab::door::is_udp;
 use crate::lab::hostile::{Hostility, Malice};
 use crate::model::catalog::{Catalog, Endpoint, Region, Service, Target};
-use crate::model::technique::Interference;
+use crate::model::technique::{Interference, Technique, Trigger};
 
 /// What goes wrong without any censor: none of it may ever be called blocking.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +61,10 @@ pub enum Fault {
     Offline,
     /// The system's resolver is silent, for every name.
     DeadResolver,
+    /// The servers do not offer QUIC: nobody listens to its datagrams.
+    NoQuic(Aim),
+    /// A firewall lets no datagram to a QUIC server pass, for everybody, as in many companies.
+    QuicFirewall,
     /// The system's resolver is a household filter: advertisers and these names are at 0.0.0.0 and `::`.
     Pihole(Aim),
     /// Something ails these resolvers, for every name.
@@ -118,6 +122,16 @@ pub enum Border {
     Closed,
     /// Whoever names a foreign host, in TLS or HTTP, meets this.
     Names(Interference),
+}
+
+impl Fault {
+    /// The technique that an honest report lists, with its doubt, although nobody's intent is known.
+    pub const fn technique(self) -> Option<Technique> {
+        match self {
+            Self::QuicFirewall => Some(Technique::new(Trigger::Quic, Interference::Drop)),
+            _ => None,
+        }
+    }
 }
 
 /// What a fault or a censor is aimed at.
@@ -302,6 +316,7 @@ mod tests {
             id: id.to_owned(),
             essential,
             pool,
+            alternative: false,
             endpoints: hosts.iter().map(|host| endpoint(host)).collect(),
         }
     }

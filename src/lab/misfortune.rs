@@ -69,8 +69,15 @@ impl Town {
             }
             Fault::BrokenIpv6 | Fault::BrokenIpv6Of(_) => self.break_ipv6(atlas),
             Fault::Clock(days) => {
-                for door in self.doors.values_mut() {
+                for door in self.doors.values_mut().chain(self.quic.values_mut()) {
                     door.ahead_days = days;
+                }
+            }
+            Fault::NoQuic(aim) => {
+                for endpoint in aim.endpoints(catalog) {
+                    for address in atlas.addresses(endpoint) {
+                        self.quic.remove(&(address, endpoint.port));
+                    }
                 }
             }
             Fault::Border(Border::Silent) => {

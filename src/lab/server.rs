@@ -404,7 +404,8 @@ async fn discard<S: AsyncRead + Unpin>(mut stream: S) -> io::Result<()> {
     Ok(())
 }
 
-fn server_config(door: &Door, address: &str) -> Arc<ServerConfig> {
+/// The TLS of everything behind a door.
+pub fn server_config(door: &Door, address: &str) -> Arc<ServerConfig> {
     let itself = |name: &str| {
         vec![Leaf {
             signer: Signer::Itself,

@@ -12,6 +12,7 @@ use crate::lab::fault::{Ailment, Aim, Fault};
 use crate::lab::inspector::Inspector;
 use crate::lab::misfortune;
 use crate::lab::ports::Place;
+use crate::lab::quic::gate::Gate;
 use crate::lab::resolver::Speaker;
 use crate::lab::scenarios::Scenario;
 use crate::lab::weather::Weather;
@@ -49,6 +50,10 @@ pub struct Town {
     pub datagrams: BTreeMap<Place, Seat>,
     /// What those of them expect who speak what the definitions describe.
     pub described: BTreeMap<Place, Custom>,
+    /// What is served over QUIC at each address and UDP port.
+    pub quic: BTreeMap<Place, Door>,
+    /// What looks at QUIC's datagrams.
+    pub gate: Gate,
     /// The resolvers.
     pub speakers: Arc<[Speaker]>,
     /// Who reads server names.
@@ -62,9 +67,11 @@ pub struct Town {
 impl Town {
     /// Lays a scenario out.
     pub fn new(scenario: &Scenario, catalog: &Catalog, atlas: &Atlas) -> Self {
+        let weather = Arc::new(misfortune::weather(scenario.faults));
         let mut town = Self {
             inspector: Arc::new(Inspector::new(scenario, catalog)),
-            weather: Arc::new(misfortune::weather(scenario.faults)),
+            gate: Gate::new(scenario, catalog, &weather),
+            weather,
             ..Self::default()
         };
         town.settle(catalog, atlas, scenario.faults);
@@ -113,7 +120,11 @@ impl Town {
                             .entry(place)
                             .or_insert_with(|| custom.clone());
                     }
-                } else {
+                }
+                if endpoint.protocol == Protocol::Quic {
+                    let door = self.quic.entry(place).or_default();
+                    door.endpoints.push(tenant.clone());
+                } else if !is_udp(endpoint.protocol) {
                     let door = self.doors.entry(place).or_default();
                     door.endpoints.push(tenant.clone());
                 }
@@ -195,6 +206,9 @@ impl Town {
         };
         for endpoint in endpoints {
             for address in atlas.addresses(endpoint) {
+                if censor.technique.trigger == Trigger::Address {
+                    self.quic.retain(|(it, _), _| *it != address);
+                }
                 for port in &ports {
                     self.doors.entry((address, *port)).or_default().face = face;
                 }
@@ -252,8 +266,13 @@ impl Town {
         change: impl Fn(&mut Door),
     ) {
         for endpoint in aim.endpoints(catalog) {
+            let doors = if endpoint.protocol == Protocol::Quic {
+                &mut self.quic
+            } else {
+                &mut self.doors
+            };
             for address in atlas.addresses(endpoint) {
-                if let Some(door) = self.doors.get_mut(&(address, endpoint.port)) {
+                if let Some(door) = doors.get_mut(&(address, endpoint.port)) {
                     change(door);
                 }
             }

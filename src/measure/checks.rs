@@ -17,6 +17,7 @@ pub mod dns;
 pub mod exchange;
 pub mod http;
 pub mod lookup;
+pub mod quic;
 pub mod tcp;
 pub mod tls;
 

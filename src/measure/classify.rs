@@ -4,9 +4,11 @@ use std::error::Error;
 use std::io;
 use std::net::IpAddr;
 
+use quinn_proto::ConnectionError;
 use rustls::{AlertDescription, CertificateError};
 
 use crate::model::failure::Failure;
+use crate::model::observation::IcmpError;
 use crate::wire::text;
 
 /// Characters kept of an error nobody has a word for.
@@ -58,6 +60,45 @@ pub fn tls_failure(error: &rustls::Error) -> Failure {
         }
         _ => Failure::SslFailedHandshake,
     }
+}
+
+/// How quinn says that a connection was lost. A silent peer is the step's own deadline.
+pub fn quic_failure(error: &ConnectionError) -> Failure {
+    match error {
+        ConnectionError::VersionMismatch => Failure::QuicIncompatibleVersion,
+        ConnectionError::ConnectionClosed(close) => closed_failure(u64::from(close.error_code)),
+        ConnectionError::ApplicationClosed(_) => Failure::Eof,
+        ConnectionError::Reset => Failure::ConnectionReset,
+        ConnectionError::TimedOut => Failure::GenericTimeout,
+        ConnectionError::TransportError(ours) if alert_of(u64::from(ours.code)).is_some() => {
+            Failure::SslFailedHandshake
+        }
+        other => unknown(&other.to_string()),
+    }
+}
+
+/// The peer's own CONNECTION_CLOSE, by its code (RFC 9000, 20.1).
+fn closed_failure(code: u64) -> Failure {
+    const CONNECTION_REFUSED: u64 = 2;
+    match alert_of(code) {
+        Some(alert) => tls_failure(&rustls::Error::AlertReceived(AlertDescription::from(alert))),
+        None if code == CONNECTION_REFUSED => Failure::ConnectionRefused,
+        None => Failure::Eof,
+    }
+}
+
+/// The TLS alert that a code of QUIC's stands for (RFC 9001, 4.8).
+pub fn alert_of(code: u64) -> Option<u8> {
+    u8::try_from(code.checked_sub(0x100)?).ok()
+}
+
+/// An error that came back for a datagram. The kernel tells an ICMPv6 prohibition in the words of a local firewall.
+pub fn refusal_failure(error: &io::Error, icmp: &[IcmpError]) -> Failure {
+    let is_from_afar = icmp.iter().any(|it| !it.offender_is_own);
+    if is_from_afar && error.raw_os_error() == Some(libc::EACCES) {
+        return Failure::HostUnreachable;
+    }
+    io_failure(error)
 }
 
 /// An error of the HTTP library. `beneath` is how the stream under it ended, which the library may keep to itself

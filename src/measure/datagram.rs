@@ -132,7 +132,7 @@ pub async fn exchange(
 }
 
 /// Reads the error queue empty; READABLE does not wake for it, so its own readiness is cleared here.
-fn errors(socket: &UdpSocket, line: &Line) -> Vec<IcmpError> {
+pub fn errors(socket: &UdpSocket, line: &Line) -> Vec<IcmpError> {
     let mut errors = Vec::new();
     let _ = socket.try_io(Interest::ERROR, || {
         errors = socket::icmp_errors(socket.as_fd(), line);

@@ -35,6 +35,9 @@ pub struct Limits {
     pub connect_hops: Duration,
     /// TLS handshake: two round trips and the retransmissions at 0.2, 0.6, 1.4 and 3 s.
     pub tls: Duration,
+    /// QUIC handshake: its first datagram goes out at 0, 0.3, 0.9 and 2.1 s; the last has the round trip of the slowest line,
+    /// and two of the handshake, to be answered.
+    pub quic: Duration,
     /// HTTP from the request to the end of the body read. A freeze shows as a body that stops.
     pub http: Duration,
     /// The app's own first message and its answer: a round trip or two, the server's work and the retransmissions at 0.2,
@@ -91,6 +94,7 @@ impl Default for Limits {
             connect: Duration::from_millis(4500),
             connect_hops: Duration::from_millis(2200),
             tls: Duration::from_secs(5),
+            quic: Duration::from_secs(4),
             http: Duration::from_secs(6),
             exchange: Duration::from_secs(6),
             datagram_resend: vec![Duration::from_millis(400), Duration::from_secs(1)],
@@ -131,6 +135,7 @@ mod tests {
         assert!(limits.connect_hops < limits.connect);
         assert!(limits.patience_connect < limits.connect_hops);
         assert!(limits.patience_connect < limits.connect && limits.patience_talk < limits.tls);
+        assert!(limits.patience_talk < limits.quic && limits.quic < limits.check);
         assert!(limits.http_text <= limits.http_body);
     }
 }

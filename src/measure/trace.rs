@@ -195,6 +195,7 @@ impl Record {
             dns: None,
             tcp: None,
             tls: None,
+            quic: None,
             http: None,
             exchange: None,
         };

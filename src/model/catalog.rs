@@ -67,6 +67,9 @@ pub struct Service {
     /// Its endpoints stand in for one another: one that works is enough.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub pool: bool,
+    /// Others do the same over another transport: its failure is told and does not lower the target.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub alternative: bool,
     /// Where it is served.
     pub endpoints: Vec<Endpoint>,
 }
@@ -311,12 +314,9 @@ impl Protocol {
         self.ladder().contains(&Operation::TlsHandshake)
     }
 
-    /// The lowest step this version does not climb yet, if any: it is reported as `not_run`, never guessed.
-    pub fn first_unspoken(self) -> Option<Operation> {
-        self.ladder()
-            .iter()
-            .copied()
-            .find(|step| *step == Operation::QuicHandshake)
+    /// Whether a server name is part of the ladder: TLS's, on its own or inside QUIC.
+    pub fn has_server_name(self) -> bool {
+        self.is_tls() || self == Self::Quic
     }
 }
 

@@ -95,7 +95,7 @@ pub enum Variation {
     /// The same ClientHello or request in two writes, cut inside the name: a box that does not put them together again is
     /// blind to it, a server is not.
     Split,
-    /// The same name in a ClientHello of another shape and size.
+    /// The same name in a ClientHello of another shape and size; in QUIC, a version that nobody speaks.
     Shape,
     /// The same connection with fewer hops to live.
     Hops,
@@ -233,6 +233,9 @@ pub enum Hello {
     Large,
     /// TLS 1.2 alone: no key share, another list of cipher suites.
     Old,
+    /// QUIC alone: no ClientHello but a datagram as long as one, of a version that nobody speaks. Whoever speaks QUIC
+    /// answers it with the versions he knows (RFC 9000, 6), for everybody and whatever the name.
+    Greased,
 }
 
 /// The domain under which names share their fate: the last two labels.

@@ -102,6 +102,8 @@ failures! {
     SslInvalidCertificate = "ssl_invalid_certificate",
     /// A fatal alert, or bytes that are not TLS; the facts tell which.
     SslFailedHandshake = "ssl_failed_handshake",
+    /// The server speaks QUIC, and none of the versions that were offered.
+    QuicIncompatibleVersion = "quic_incompatible_version",
     /// The peer's bytes are not HTTP, or break its rules.
     HttpRequestFailed = "http_request_failed",
 }

@@ -68,6 +68,9 @@ pub struct Step {
     /// What the handshake showed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls: Option<Box<TlsFacts>>,
+    /// What came over UDP beside it, where the handshake was QUIC's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quic: Option<Box<QuicFacts>>,
     /// What the server answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub http: Option<Box<HttpFacts>>,
@@ -234,7 +237,7 @@ impl IcmpError {
 /// What a TLS handshake showed.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct TlsFacts {
-    /// Length of the ClientHello record on the wire, bytes.
+    /// Length of the ClientHello record on the wire, bytes; in QUIC, of the first datagram.
     pub client_hello_bytes: u32,
     /// Bytes received up to the end of this step.
     pub received_bytes: u64,
@@ -271,6 +274,41 @@ impl TlsFacts {
     /// Whether the peer proved to be who it was asked to be.
     pub fn is_proof(&self) -> bool {
         self.name_matches == Some(true) && self.trusted_by.is_some() && self.valid_now == Some(true)
+    }
+}
+
+/// What passed over UDP during a QUIC handshake, or in place of one.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct QuicFacts {
+    /// Version of our first datagram, in hex: `00000001`, or one that nobody speaks.
+    pub version: String,
+    /// Datagrams sent, repetitions included.
+    pub sent: u32,
+    /// Datagrams received.
+    pub received: u32,
+    /// Payload bytes of those.
+    pub received_bytes: u64,
+    /// Versions that a Version Negotiation offered, in hex (at most 16).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub versions: Vec<String>,
+    /// ICMP errors that came back for our datagrams.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub icmp: Vec<IcmpError>,
+    /// Code of the peer's CONNECTION_CLOSE, as the transport has it: 256 and more are TLS alerts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub close_code: Option<u64>,
+    /// The same where the application closed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub application_close_code: Option<u64>,
+}
+
+impl QuicFacts {
+    /// Version 1 (RFC 9000), as it stands in the facts.
+    pub const V1: &'static str = "00000001";
+
+    /// Whether a Version Negotiation says that the server speaks version 1.
+    pub fn offers_v1(&self) -> bool {
+        self.versions.iter().any(|version| version == Self::V1)
     }
 }
 

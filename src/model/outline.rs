@@ -32,7 +32,4 @@ pub struct OutlineEndpoint {
     pub endpoint: String,
     /// Steps that will be measured.
     pub ladder: Vec<Operation>,
-    /// What will not be measured, and why.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub not_run: Option<String>,
 }

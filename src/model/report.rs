@@ -225,6 +225,9 @@ pub struct ServiceReport {
     pub status: Status,
     /// Whether the target is of no use without it.
     pub essential: bool,
+    /// Whether others do the same over another transport: what it meets does not lower the target.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub alternative: bool,
     /// Where it is served.
     pub endpoints: Vec<EndpointReport>,
 }

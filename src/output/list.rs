@@ -77,10 +77,6 @@ fn rungs(page: &mut Page, endpoint: &OutlineEndpoint) {
     if endpoint.target == GROUND {
         line = format!("{line}, {}", escape(&endpoint.name));
     }
-    if let Some(reason) = &endpoint.not_run {
-        let reason = page.dim(&format!("· not run: {}", escape(reason)));
-        line = format!("{line} {reason}");
-    }
     // A ladder of spaces would be wrapped away: the first line is whole, the rest hangs under the endpoint.
     let indent = if endpoint.target == GROUND { 2 } else { 4 };
     page.hanging(indent, indent + 18, &line);

@@ -137,6 +137,7 @@ pub fn failure(failure: &Failure) -> Cow<'_, str> {
         Failure::SslUnknownAuthority => "certificate of an unknown issuer",
         Failure::SslInvalidCertificate => "certificate expired or malformed",
         Failure::SslFailedHandshake => "TLS handshake failed",
+        Failure::QuicIncompatibleVersion => "no common version of QUIC",
         Failure::HttpRequestFailed => "the answer is not HTTP",
         Failure::Unknown(words) => return Cow::Owned(format!("unknown failure: {words}")),
     })

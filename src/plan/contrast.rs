@@ -5,6 +5,7 @@ pub mod exchange;
 pub mod handshake;
 pub mod hops;
 pub mod names;
+pub mod quic;
 pub mod request;
 pub mod transport;
 
@@ -24,6 +25,8 @@ pub struct Controls {
     pub tls: Vec<SocketAddr>,
     /// Those that answered HTTP in clear as they should.
     pub http: Vec<SocketAddr>,
+    /// Those that answered over QUIC as they should.
+    pub quic: Vec<SocketAddr>,
     /// Those that answered STUN.
     pub stun: Vec<SocketAddr>,
 }
@@ -42,6 +45,7 @@ pub fn checks<'a, I: Iterator<Item = &'a Endpoint>>(
     // Before the ground is done nobody knows which controls can serve.
     if let Some(controls) = controls {
         checks.extend(handshake::checks(&controls.tls, subject, seen));
+        checks.extend(quic::checks(&controls.quic, subject, seen));
         checks.extend(exchange::checks(controls, subject, seen));
         let pages = &catalog.block_pages;
         checks.extend(request::checks(

@@ -36,11 +36,14 @@ pub fn working_controls(catalog: &Catalog, seen: &Seen) -> Controls {
                 .and_then(|step| step.http.as_deref())
                 .is_some_and(|http| endpoint.expect.is_met(http))
     };
+    let over_quic =
+        |observation: &Observation, _: &Endpoint| observation.reached(Operation::QuicHandshake);
     // Where STUN as such is filtered no control answers: then its address serves all the same.
     let by_stun = |observation: &Observation, endpoint: &Endpoint| {
         endpoint.protocol == Protocol::Stun && !observation.is_not_run()
     };
     Controls {
+        quic: addresses(catalog, seen, over_quic),
         tls: addresses(catalog, seen, in_tls),
         http: addresses(catalog, seen, in_clear),
         stun: addresses(catalog, seen, by_stun),

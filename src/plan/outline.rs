@@ -64,18 +64,11 @@ pub fn outline(catalog: &Catalog, line: &Line) -> Outline {
 }
 
 fn of(endpoint: &Endpoint) -> OutlineEndpoint {
-    let unspoken = endpoint.protocol.first_unspoken();
     let mut ladder: Vec<Operation> = Vec::new();
     if endpoint.host.is_some() {
         ladder.push(Operation::Resolve);
     }
-    ladder.extend(
-        endpoint
-            .protocol
-            .ladder()
-            .iter()
-            .filter(|operation| unspoken.is_none_or(|limit| **operation < limit)),
-    );
+    ladder.extend(endpoint.protocol.ladder());
     OutlineEndpoint {
         target: String::new(),
         name: String::new(),
@@ -84,7 +77,5 @@ fn of(endpoint: &Endpoint) -> OutlineEndpoint {
         pool: false,
         endpoint: endpoint.id.clone(),
         ladder,
-        not_run: unspoken
-            .map(|_| format!("{} is not spoken by this version", endpoint.protocol.word())),
     }
 }

@@ -6,6 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use crate::model::catalog::{Catalog, Endpoint, Protocol};
 use crate::model::check::{Ask, Check, Climb, Hello, Payload};
 use crate::model::custom::Custom;
+use crate::model::failure::Failure;
 use crate::model::line::Line;
 use crate::model::observation::Operation;
 use crate::model::resolution::{Ordinary, Resolution};
@@ -83,7 +84,7 @@ fn without_alpn(check: &Check, seen: &Seen) -> Option<Check> {
 
 /// One endpoint at one address.
 pub fn climb(subject: Subject, endpoint: &Endpoint, address: IpAddr, trial: u32) -> Check {
-    let named = endpoint.protocol.is_tls() || matches!(endpoint.protocol, Protocol::Http);
+    let named = endpoint.protocol.has_server_name() || endpoint.protocol == Protocol::Http;
     let name = if named {
         endpoint.host.as_deref().unwrap_or("-")
     } else {
@@ -117,7 +118,7 @@ pub fn climb(subject: Subject, endpoint: &Endpoint, address: IpAddr, trial: u32)
             host: endpoint.host.clone(),
             server_name: endpoint
                 .protocol
-                .is_tls()
+                .has_server_name()
                 .then(|| {
                     endpoint
                         .server_name
@@ -182,7 +183,9 @@ fn leads_nowhere(host: &str, addresses: &[IpAddr], seen: &Seen, patience: Patien
         if observation.is_success() {
             return false;
         }
-        failed = true;
+        // A closed UDP port is told before TCP can have answered, and says nothing of the address.
+        failed |=
+            !climb.protocol.is_udp() || observation.failure() == Some(&Failure::GenericTimeout);
     }
     failed
 }

@@ -156,6 +156,20 @@ fn ports_are_checked() {
 }
 
 #[test]
+fn what_others_stand_in_for_is_not_essential() {
+    let both = TARGET.replace(
+        "id = \"s\"",
+        "id = \"s\"\nessential = true\nalternative = true",
+    );
+    let endpoint = "protocol = \"quic\"\nhosts = [\"a.example\"]\n";
+    let complaint = complaint(&format!("{both}{endpoint}"));
+    assert!(
+        complaint.contains("is not essential") && complaint.contains("leave out"),
+        "{complaint}"
+    );
+}
+
+#[test]
 fn keys_that_mean_nothing_to_a_protocol_are_refused() {
     refused(
         "protocol = \"tls\"\nhosts = [\"a.example\"]\npath = \"/\"\n",

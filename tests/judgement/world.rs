@@ -377,6 +377,7 @@ pub fn step(operation: Operation, failure: Option<Failure>) -> Step {
         dns: None,
         tcp: None,
         tls: None,
+        quic: None,
         http: None,
         exchange: None,
     }
@@ -501,6 +502,7 @@ pub fn catalog() -> Catalog {
                 id: "web".to_owned(),
                 essential: true,
                 pool: false,
+                alternative: false,
                 endpoints: vec![endpoint(Protocol::Https, 443)],
             }],
         }],

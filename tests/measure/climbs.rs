@@ -216,13 +216,3 @@ async fn without_a_server_name_none_is_sent_and_none_is_checked() {
     assert!(seen.is_success(), "{seen:?}");
     assert_eq!(tls(&seen).name_matches, None);
 }
-
-#[tokio::test]
-async fn what_is_not_spoken_is_not_run_and_no_failure() {
-    let site = Site::new(&[]);
-    let address = "127.0.0.1:9".parse().unwrap();
-    let quic = site
-        .observe(Ask::Climb(climb(Protocol::Quic, address)))
-        .await;
-    assert!(quic.is_not_run() && quic.not_run.is_some());
-}

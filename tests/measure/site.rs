@@ -236,7 +236,7 @@ pub fn climb(protocol: Protocol, address: SocketAddr) -> Climb {
         address,
         protocol,
         host: Some(NAME.to_owned()),
-        server_name: protocol.is_tls().then(|| NAME.to_owned()),
+        server_name: protocol.has_server_name().then(|| NAME.to_owned()),
         alpn: Vec::new(),
         path: "/".to_owned(),
         look_for: None,

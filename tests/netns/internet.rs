@@ -11,6 +11,7 @@ use std::time::Duration;
 use blockprobe::lab::authority::{Leaf, Signer, Validity, certify};
 use blockprobe::lab::door::{Door, Face, Tenant, is_udp};
 use blockprobe::lab::life::Life;
+use blockprobe::lab::quic::{self, gate::Gate};
 use blockprobe::lab::resolver::{Speaker, serve_http, serve_stream};
 use blockprobe::lab::server::Server;
 use blockprobe::lab::zone::{Answer, Zone};
@@ -132,6 +133,7 @@ struct Shared {
 
 impl World {
     fn open(self, life: &Life) -> io::Result<()> {
+        let ipv6 = self.zone.ipv6;
         let zone = Arc::new(self.zone);
         let speakers: HashMap<IpAddr, Vec<Speaker>> = names::voices(&self.catalog)
             .into_iter()
@@ -162,12 +164,20 @@ impl World {
                 life.clone(),
             ));
         }
+        let tls = Arc::new(tls(&endpoints));
         for endpoint in endpoints.iter().filter(|it| is_udp(it.protocol)) {
             let host = endpoint.host.as_deref();
+            let ipv6 = host.and_then(|name| Some(ipv6?(name)));
             let host = host.map(|name| IpAddr::V4(names::address_of(&self.catalog, name)));
-            for address in endpoint.addresses.iter().copied().chain(host) {
+            let hosts = host.into_iter().chain(ipv6.map(IpAddr::V6));
+            for address in endpoint.addresses.iter().copied().chain(hosts) {
                 let socket = bind(Type::DGRAM, (address, endpoint.port).into())?;
                 let socket = UdpSocket::from_std(socket.into())?;
+                if endpoint.protocol == Protocol::Quic {
+                    let tls = Arc::clone(&tls);
+                    life.spawn_for_ever(quic::serve(socket, tls, Gate::default()));
+                    continue;
+                }
                 life.spawn_for_ever(talk::serve_datagrams(
                     socket,
                     endpoint.protocol,
@@ -176,7 +186,7 @@ impl World {
             }
         }
         let shared = Arc::new(Shared {
-            tls: TlsAcceptor::from(Arc::new(tls(&endpoints))),
+            tls: TlsAcceptor::from(tls),
             door: Door {
                 endpoints: endpoints.into_iter().map(tenant).collect(),
                 ..Door::default()
@@ -398,7 +408,7 @@ fn tls(endpoints: &[Endpoint]) -> ServerConfig {
         .expect("the provider speaks TLS 1.2 and 1.3")
         .with_no_client_auth()
         .with_cert_resolver(Arc::new(AnyName));
-    let mut alpn: Vec<&str> = vec!["h2", "http/1.1", "dot"];
+    let mut alpn: Vec<&str> = vec!["h2", "http/1.1", "h3", "dot"];
     let named = endpoints.iter().flat_map(|it| &it.alpn);
     alpn.extend(named.map(String::as_str));
     config.alpn_protocols = alpn.iter().map(|it| it.as_bytes().to_vec()).collect();

@@ -23,6 +23,16 @@ pub fn websockets() -> Option<PathBuf> {
     )
 }
 
+/// aioquic, as `pip` installs it.
+pub fn aioquic() -> Option<PathBuf> {
+    find(
+        "pip",
+        "aioquic",
+        "python3",
+        "python3 -m pip install --target target/foreign/pip aioquic==1.7.2",
+    )
+}
+
 /// The folder, if the package is there and its interpreter runs. Without it a test is skipped aloud, and fails in CI.
 fn find(folder: &str, package: &str, interpreter: &str, install: &str) -> Option<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));

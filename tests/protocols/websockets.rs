@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::foreign;
 
-const NAME: &str = "web.example";
+pub const NAME: &str = "web.example";
 
 /// The running server.
 struct Server {
@@ -32,7 +32,7 @@ struct Server {
 }
 
 /// Certificate and key in files of this folder; gives back the authority.
-fn certify(folder: &Path) -> Vec<u8> {
+pub fn certify(folder: &Path) -> Vec<u8> {
     let mut authority = CertificateParams::new(vec![]).unwrap();
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let key = KeyPair::generate().unwrap();

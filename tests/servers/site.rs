@@ -10,7 +10,9 @@ use blockprobe::lab::atlas::Atlas;
 use blockprobe::lab::door::is_udp;
 use blockprobe::lab::ports::{self, Place, PortMap};
 use blockprobe::lab::rewrite;
-use blockprobe::model::catalog::{Catalog, Endpoint, Resolver as Known, ResolverRole, Transport};
+use blockprobe::model::catalog::{
+    Catalog, Endpoint, Protocol, Resolver as Known, ResolverRole, Transport,
+};
 use blockprobe::model::line::Line;
 use socket2::{Socket, Type};
 use tempfile::TempDir;
@@ -62,7 +64,7 @@ impl Site {
     /// Starts everything. Blocks until the last port is open.
     pub fn open(world: World) -> Self {
         let _alone = OPENING.lock().unwrap_or_else(PoisonError::into_inner);
-        let original = embedded();
+        let original = without_quic(embedded());
         let has_ipv6 = std::net::UdpSocket::bind((Ipv6Addr::LOCALHOST, 0)).is_ok();
         let atlas = Atlas::new(&original, has_ipv6);
         let (tcp, udp, silent) = free_ports(&original, &atlas, world);
@@ -94,6 +96,24 @@ impl Site {
     pub fn was_followed(&self) -> bool {
         self.trap.accept().is_ok()
     }
+}
+
+/// What Debian's programs serve as they are set up here: over TCP alone.
+fn without_quic(mut catalog: Catalog) -> Catalog {
+    for target in &mut catalog.targets {
+        for service in &mut target.services {
+            service
+                .endpoints
+                .retain(|endpoint| endpoint.protocol != Protocol::Quic);
+        }
+        target
+            .services
+            .retain(|service| !service.endpoints.is_empty());
+    }
+    catalog
+        .controls
+        .retain(|control| control.endpoint.protocol != Protocol::Quic);
+    catalog
 }
 
 /// Every port of the catalog becomes a free one, the same everywhere. Where nobody will answer over UDP the sockets

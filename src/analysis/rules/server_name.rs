@@ -18,7 +18,7 @@ use std::collections::BTreeSet;
 use crate::analysis::evidence::{Evidence, endpoints, is_interrupted};
 use crate::analysis::matrix::{Manner, Matrix, TRIALS, handshake};
 use crate::analysis::rules::Finding;
-use crate::model::catalog::Endpoint;
+use crate::model::catalog::{Endpoint, Protocol};
 use crate::model::check::{Climb, Variation, parent_of};
 use crate::model::observation::{Observation, Operation};
 use crate::model::report::Confidence;
@@ -28,6 +28,7 @@ use crate::model::technique::{Technique, Trigger};
 pub fn infer(evidence: &Evidence) -> Vec<Finding> {
     evidence
         .all_climbs()
+        .filter(|(climb, _)| climb.protocol != Protocol::Quic)
         .filter(|(_, observation)| observation.check.contrast.is_none())
         .filter_map(|(climb, observation)| {
             let name = climb.server_name.as_deref()?;

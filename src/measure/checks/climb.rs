@@ -1,14 +1,14 @@
-//! One address, up a protocol's ladder: TCP, TLS, HTTP and the app's own protocol, as far as this version speaks.
+//! One address, up a protocol's ladder: TCP, TLS or QUIC, HTTP and the app's own protocol.
 
 use crate::measure::bogon;
-use crate::measure::checks::{Context, exchange, http, tcp, tls};
+use crate::measure::checks::{Context, exchange, http, quic, tcp, tls};
 use crate::measure::trace::Stopped;
 use crate::model::catalog::Protocol;
 use crate::model::check::Climb;
 use crate::model::observation::Operation;
 
-/// Climbs until a step fails, the top is reached, or the next step is not spoken. Each step is in a box of its own: hundreds of
-/// climbs wait for a place at once, and none needs the room of a handshake yet.
+/// Climbs until a step fails or the top is reached. Each step is in a box of its own: hundreds of climbs wait for a place at
+/// once, and none needs the room of a handshake yet.
 pub async fn run(context: &Context, climb: &Climb) -> Result<(), Stopped> {
     let room = &context.room;
     if let Some(reason) = bogon::refusal(&room.line, climb.address.ip()) {
@@ -16,11 +16,8 @@ pub async fn run(context: &Context, climb: &Climb) -> Result<(), Stopped> {
         return Ok(());
     }
     let ladder = climb.protocol.ladder();
-    let unspoken = climb.protocol.first_unspoken();
-    let is_spoken = |step| ladder.contains(&step) && unspoken.is_none_or(|limit| step < limit);
-    if ladder.first().copied() == unspoken {
-        context.trace.not_run(silent_about(climb.protocol));
-        return Ok(());
+    if climb.protocol == Protocol::Quic {
+        return Box::pin(quic::run(context, climb)).await;
     }
     if climb.protocol.is_udp() {
         return Box::pin(exchange::datagrams::run(context, climb)).await;
@@ -38,22 +35,14 @@ pub async fn run(context: &Context, climb: &Climb) -> Result<(), Stopped> {
         if ladder.contains(&Operation::HttpRoundTrip) {
             let connection = http::Connection::over_tls(stream);
             Box::pin(http::round_trip(context, &place, connection, climb)).await?;
-        } else if is_spoken(Operation::Exchange) {
+        } else if ladder.contains(&Operation::Exchange) {
             Box::pin(exchange::run(context, &place, stream, climb)).await?;
         }
     } else if ladder.contains(&Operation::HttpRoundTrip) {
         let connection = http::Connection::in_clear(stream, climb);
         Box::pin(http::round_trip(context, &place, connection, climb)).await?;
-    } else if is_spoken(Operation::Exchange) {
+    } else if ladder.contains(&Operation::Exchange) {
         Box::pin(exchange::run(context, &place, stream, climb)).await?;
     }
-    if unspoken.is_some() {
-        context.trace.not_run(silent_about(climb.protocol));
-    }
     Ok(())
-}
-
-/// Why a climb ends below the top.
-pub fn silent_about(protocol: Protocol) -> String {
-    format!("{} is not spoken by this version", protocol.word())
 }

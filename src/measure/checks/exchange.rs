@@ -7,7 +7,6 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::timeout;
 
 use crate::measure::checks::Context;
-use crate::measure::checks::climb::silent_about;
 use crate::measure::checks::tls::{MAX_FIRST, clear_text};
 use crate::measure::limits::Limits;
 use crate::measure::places::Place;
@@ -123,7 +122,9 @@ where
 {
     let limits = &context.room.limits;
     let Some(talk) = Talk::of(context, climb) else {
-        context.trace.not_run(silent_about(climb.protocol));
+        context
+            .trace
+            .not_run(format!("nothing is said in {}", climb.protocol.word()));
         return Ok(());
     };
     let stream = Tee::new(stream);

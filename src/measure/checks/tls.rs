@@ -43,6 +43,7 @@ impl Wish {
     pub fn of(climb: &Climb) -> Option<Self> {
         let alpn = match (climb.alpn.as_slice(), climb.protocol) {
             ([], Protocol::Https) => vec![b"h2".to_vec(), b"http/1.1".to_vec()],
+            ([], Protocol::Quic) => vec![b"h3".to_vec()],
             (offered, _) => offered.iter().map(|id| id.clone().into_bytes()).collect(),
         };
         let private_root = climb.private_root.clone();
@@ -78,6 +79,11 @@ impl Wish {
         })
     }
 
+    /// The name that is asked for, if any.
+    pub fn server_name(&self) -> Option<&ServerName<'static>> {
+        self.server_name.as_ref()
+    }
+
     /// The bytes that a box on the way looks for.
     fn name(&self) -> &[u8] {
         match &self.server_name {
@@ -104,9 +110,7 @@ pub async fn handshake(
 ) -> Result<TlsStream<Tee<TcpStream>>, Stopped> {
     let limits = &context.room.limits;
     place.take().await;
-    let trust = Arc::clone(&context.room.trust);
-    let private_root = wish.private_root.clone();
-    let recorder = Arc::new(Recorder::new(trust, wish.server_name.clone(), private_root));
+    let recorder = Arc::new(recorder(context, &wish));
     let session = Arc::new(Mutex::new(Session::default()));
     let stream = match wish.hello {
         Hello::Split => stream.cut_in(wish.name()),
@@ -139,8 +143,14 @@ pub async fn handshake(
         .await
 }
 
+/// Who keeps the chain of one handshake.
+pub fn recorder(context: &Context, wish: &Wish) -> Recorder {
+    let trust = Arc::clone(&context.room.trust);
+    Recorder::new(trust, wish.server_name.clone(), wish.private_root.clone())
+}
+
 /// A configuration of its own for every handshake: nothing is resumed, so every handshake shows its chain.
-fn config(
+pub fn config(
     context: &Context,
     wish: &Wish,
     recorder: &Arc<Recorder>,
@@ -178,7 +188,7 @@ fn versions(hello: Hello) -> &'static [&'static SupportedProtocolVersion] {
     const OLD: &[&SupportedProtocolVersion] = &[&TLS12];
     match hello {
         Hello::Old => OLD,
-        Hello::Plain | Hello::Split | Hello::Large => DEFAULT_VERSIONS,
+        Hello::Plain | Hello::Split | Hello::Large | Hello::Greased => DEFAULT_VERSIONS,
     }
 }
 

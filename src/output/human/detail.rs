@@ -23,10 +23,10 @@ pub fn verdicts(page: &mut Page, verdicts: &[Verdict]) {
         let heading = page.bold(&super::name(verdict));
         page.line(&heading);
         for service in &verdict.services {
-            let role = if service.essential {
-                " (essential)"
-            } else {
-                ""
+            let role = match (service.essential, service.alternative) {
+                (true, _) => " (essential)",
+                (false, true) => " (alternative)",
+                (false, false) => "",
             };
             let name = pad(&format!("{}{role}", escape(&service.service)), 24);
             let line = format!("  {name}{}", page.status(service.status));

@@ -278,6 +278,7 @@ fn verdict(
                 service: service.to_owned(),
                 status,
                 essential: service == "chat",
+                alternative: false,
                 endpoints: vec![EndpointReport {
                     endpoint: format!("https://{service}.{target}.example/"),
                     status: match status {
@@ -330,6 +331,7 @@ fn step(operation: Operation, t0: f64, failure: Option<Failure>) -> Step {
         dns: None,
         tcp: None,
         tls: None,
+        quic: None,
         http: None,
         exchange: None,
     }

@@ -150,6 +150,7 @@ mod tests {
             service: name.to_owned(),
             status,
             essential: false,
+            alternative: false,
             endpoints: Vec::new(),
         }
     }

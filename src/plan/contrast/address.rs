@@ -40,7 +40,7 @@ pub fn checks<'a>(
         .map(|endpoint| endpoint.port)
         .collect();
     let mut tried: BTreeMap<IpAddr, BTreeSet<u16>> = BTreeMap::new();
-    for (climb, _) in reached(seen) {
+    for (climb, _) in reached(seen).filter(|(climb, _)| !climb.protocol.is_udp()) {
         tried
             .entry(climb.address.ip())
             .or_default()

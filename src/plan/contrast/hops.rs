@@ -178,6 +178,7 @@ mod tests {
                 dns: None,
                 tcp: None,
                 tls: None,
+                quic: None,
                 http: None,
                 exchange: None,
             };

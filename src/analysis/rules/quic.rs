@@ -1,0 +1,202 @@
+//! QUIC fails where the same over TCP does not: `quic_server_name/*`, `quic/drop`.
+//!
+//! What it infers: the server name inside QUIC's first packet is looked at; or QUIC as such is dropped, its version 1 or all.
+//! Evidence: the 2x2 of {the target's name, an innocuous name of the same length} x {the target's address, QUIC controls'
+//! addresses}, as for `server_name`. Where no name passes at the target's address, a datagram of a version that nobody speaks:
+//! answered with a list that has version 1, while version 1 stays silent there, it shows a filter that knows versions; and what
+//! the line's own controls over QUIC met: silence for all of them, while their operators answer over TCP, is the line's.
+//! What else could explain it: a server that does not offer QUIC (then nothing answers there, and controls pass: no finding); one
+//! whose front answers for versions that nobody behind it serves (doubt, while controls pass); a firewall for everybody,
+//! as companies and hotels have (doubt); loss (equal trials, all failing); a server that treats its own name so (doubt);
+//! an address that is dead over TCP too (no finding for its name there).
+//! References: facts 2.6; IMC 2022 on the TSPU's QUIC filter; FOCI 2026 on server names (net4people/bbs#654); RFC 9000, 6.
+
+use std::collections::BTreeSet;
+
+use crate::analysis::evidence::{Evidence, endpoints, is_interrupted, is_silent_quic};
+use crate::analysis::ground::Quic;
+use crate::analysis::matrix::{Matrix, TRIALS};
+use crate::analysis::rules::{Finding, server_name};
+use crate::model::catalog::Protocol;
+use crate::model::check::{Climb, Variation};
+use crate::model::observation::{Observation, Operation, QuicFacts};
+use crate::model::report::Confidence;
+use crate::model::technique::{Interference, Technique, Trigger};
+
+/// One finding for each name, or for each address that is silent whatever the name; else one for the line.
+pub fn infer(evidence: &Evidence) -> Vec<Finding> {
+    let mut findings: Vec<Finding> = failures(evidence)
+        .filter_map(|(climb, failed)| {
+            let matrix = Matrix::of(evidence.observations, failed)?;
+            by_name(evidence, climb, &matrix).or_else(|| by_version(evidence, climb, &matrix))
+        })
+        .collect();
+    if findings.is_empty() {
+        findings.extend(by_line(evidence));
+    }
+    findings
+}
+
+/// Handshakes of the reach round that failed.
+fn failures<'a>(evidence: &Evidence<'a>) -> impl Iterator<Item = (&'a Climb, &'a Observation)> {
+    evidence.all_climbs().filter(|(climb, observation)| {
+        climb.protocol == Protocol::Quic
+            && observation.check.contrast.is_none()
+            && observation.failure().is_some()
+            && !is_interrupted(observation)
+    })
+}
+
+/// The name is looked at: wherever it leads, or at its own address while TCP connects there.
+fn by_name(evidence: &Evidence, climb: &Climb, matrix: &Matrix) -> Option<Finding> {
+    let name = climb.server_name.as_deref()?;
+    let read = server_name::read(matrix)?;
+    let is_everywhere = read.trigger == Trigger::ServerName;
+    if !is_everywhere && !connects_over_tcp(evidence, climb) {
+        return None;
+    }
+    let here = matrix.cells(Variation::ServerName);
+    let mut ids = ids_of(&matrix.trials);
+    let columns = matrix.columns.iter();
+    ids.extend(columns.flat_map(|column| column.evidence.clone()).take(6));
+    ids.extend(ids_of(&here));
+    let passed = matrix.row(Variation::ServerName);
+    Some(Finding {
+        technique: Technique::new(Trigger::QuicServerName, matrix.manner.interference()),
+        confidence: read.confidence,
+        endpoints: hit(evidence, |it| it.server_name.as_deref() == Some(name)),
+        evidence: ids,
+        doubt: read.doubt.map(str::to_owned),
+        seen: format!(
+            "With {name} inside QUIC the handshake failed in {0} of {0} trials at {1}; with an innocuous name of the same length \
+             {2} of {3} got an answer there. At QUIC controls' addresses {name} met the same in {4} of {5} trials, the \
+             innocuous name never",
+            matrix.trials.len(),
+            climb.address.ip(),
+            passed.passed,
+            passed.of,
+            matrix.hits().count(),
+            matrix.columns.len()
+        ),
+    })
+}
+
+/// Version 1 is silent for every name, and a version that nobody speaks is answered with a list that has it.
+fn by_version(evidence: &Evidence, climb: &Climb, matrix: &Matrix) -> Option<Finding> {
+    let others = matrix.cells(Variation::ServerName);
+    let greased = matrix.cells(Variation::Shape);
+    let answered: Vec<&Observation> = greased.iter().copied().filter(|it| offers_v1(it)).collect();
+    let is_silent = |cells: &[&Observation]| cells.iter().all(|it| is_silent_quic(it));
+    let is_filtered = !answered.is_empty()
+        && !matrix.trials.is_empty()
+        && !others.is_empty()
+        && is_silent(&matrix.trials)
+        && is_silent(&others);
+    if !is_filtered {
+        return None;
+    }
+    let counts = [matrix.trials.len(), others.len(), answered.len()];
+    let doubt = if counts.iter().any(|count| *count < TRIALS) {
+        Some("Fewer than three trials: chance is not excluded")
+    } else if evidence.ground.quic == Quic::Passes {
+        Some(
+            "QUIC passes elsewhere on this line: the server's front may answer for versions that nobody behind it serves",
+        )
+    } else {
+        None
+    };
+    let mut ids = ids_of(&matrix.trials);
+    ids.extend(ids_of(&answered));
+    ids.extend(ids_of(&others));
+    let is_here = |it: &Climb| it.address.ip() == climb.address.ip();
+    Some(Finding {
+        technique: Technique::new(Trigger::Quic, Interference::Drop),
+        confidence: if doubt.is_some() {
+            Confidence::Likely
+        } else {
+            Confidence::Confirmed
+        },
+        endpoints: hit(evidence, is_here),
+        evidence: ids,
+        doubt: doubt.map(str::to_owned),
+        seen: format!(
+            "QUIC version 1 is silent at {} in {} trials, whatever the name; a version that nobody speaks is answered there in {} \
+             of {}, with a list that has version 1",
+            climb.address,
+            matrix.trials.len() + others.len(),
+            answered.len(),
+            greased.len()
+        ),
+    })
+}
+
+/// No control over QUIC is heard of on the same port, and neither is the target.
+fn by_line(evidence: &Evidence) -> Option<Finding> {
+    let Quic::Silent {
+        ports,
+        evidence: controls,
+    } = &evidence.ground.quic
+    else {
+        return None;
+    };
+    let lost: Vec<&Observation> = failures(evidence)
+        .filter(|(climb, failed)| ports.contains(&climb.address.port()) && is_silent_quic(failed))
+        .map(|(_, failed)| failed)
+        .collect();
+    let hit: BTreeSet<String> = hit(evidence, |climb| ports.contains(&climb.address.port()))
+        .into_iter()
+        .filter(|id| lost.iter().any(|it| it.check.endpoints.contains(id)))
+        .collect();
+    if hit.is_empty() {
+        return None;
+    }
+    let mut ids = ids_of(&lost);
+    ids.truncate(4);
+    ids.extend(controls.iter().take(4).cloned());
+    Some(Finding {
+        technique: Technique::new(Trigger::Quic, Interference::Drop),
+        confidence: Confidence::Likely,
+        endpoints: hit,
+        evidence: ids,
+        doubt: Some("Networks often block UDP 443 for everybody".to_owned()),
+        seen: format!(
+            "QUIC is silent at {} of the target's addresses, and so are all {} controls over QUIC, whose operators answer over TCP",
+            lost.len(),
+            controls.len()
+        ),
+    })
+}
+
+/// Whether a Version Negotiation that has version 1 came back.
+fn offers_v1(observation: &Observation) -> bool {
+    observation
+        .step(Operation::QuicHandshake)
+        .and_then(|step| step.quic.as_deref())
+        .is_some_and(QuicFacts::offers_v1)
+}
+
+/// Whether a TCP connection to the same address stood.
+fn connects_over_tcp(evidence: &Evidence, climb: &Climb) -> bool {
+    evidence.all_climbs().any(|(other, observation)| {
+        other.address.ip() == climb.address.ip() && observation.reached(Operation::TcpConnect)
+    })
+}
+
+/// QUIC endpoints of the target that were tried, and met no answer wherever they were.
+fn hit(evidence: &Evidence, is_hit: impl Fn(&Climb) -> bool) -> BTreeSet<String> {
+    endpoints(evidence.target)
+        .filter(|endpoint| endpoint.protocol == Protocol::Quic)
+        .filter(|endpoint| {
+            let climbs = evidence.climbs(endpoint);
+            climbs.iter().any(|(climb, _)| is_hit(climb))
+                && !climbs
+                    .iter()
+                    .any(|(_, observation)| observation.is_success())
+        })
+        .map(|endpoint| endpoint.id.clone())
+        .collect()
+}
+
+fn ids_of(observations: &[&Observation]) -> Vec<String> {
+    observations.iter().map(|it| it.id.clone()).collect()
+}

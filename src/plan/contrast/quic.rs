@@ -1,0 +1,193 @@
+//! The cells around QUIC handshakes that failed: {the target's name, an innocuous one of the same length} at {the target's
+//! address, controls' addresses}, and a version that nobody speaks at the target's address, which whoever speaks QUIC answers.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+
+use crate::model::catalog::Protocol;
+use crate::model::check::{Check, Climb, Hello, Variation};
+use crate::model::failure::Failure;
+use crate::model::observation::{Observation, Operation};
+use crate::plan::Seen;
+use crate::plan::contrast::handshake::neutral_name;
+use crate::plan::contrast::{changed, reached};
+use crate::plan::resolve::Subject;
+
+/// Trials of the failing combination in all, and of each contrast.
+const TRIALS: u32 = 3;
+/// Names of one target that are contrasted; the others share their fate.
+const NAMES: usize = 3;
+
+/// The cells that are called for.
+pub fn checks(controls: &[SocketAddr], subject: Subject, seen: &Seen) -> Vec<Check> {
+    let mut names = BTreeSet::new();
+    reached(seen)
+        .filter(|(climb, failed)| climb.protocol == Protocol::Quic && is_telling(failed))
+        .filter_map(|(climb, failed)| Some((climb, climb.server_name.as_deref()?, failed)))
+        .filter(|(_, name, _)| names.len() < NAMES && names.insert((*name).to_owned()))
+        .enumerate()
+        .flat_map(|(position, (climb, name, failed))| {
+            cells(controls, subject, seen, position, climb, name, failed)
+        })
+        .collect()
+}
+
+/// Silence and what can be forged in its place. A refusal by ICMP names who sent it, and an expired certificate is the
+/// server's own fault.
+fn is_telling(observation: &Observation) -> bool {
+    let Some(step) = observation.step(Operation::QuicHandshake) else {
+        return false;
+    };
+    matches!(
+        step.failure,
+        Some(
+            Failure::GenericTimeout
+                | Failure::ConnectionReset
+                | Failure::Eof
+                | Failure::SslFailedHandshake
+                | Failure::SslInvalidHostname
+                | Failure::SslUnknownAuthority
+        )
+    )
+}
+
+fn cells(
+    controls: &[SocketAddr],
+    subject: Subject,
+    seen: &Seen,
+    position: usize,
+    climb: &Climb,
+    name: &str,
+    failed: &Observation,
+) -> Vec<Check> {
+    let neutral = neutral_name(name);
+    let controls: Vec<SocketAddr> = controls
+        .iter()
+        .copied()
+        .filter(|control| control.is_ipv4() == climb.address.is_ipv4())
+        .collect();
+    let at = |address, server_name: &str| Climb {
+        address,
+        host: None,
+        server_name: Some(server_name.to_owned()),
+        ..climb.clone()
+    };
+    let mut checks = Vec::new();
+    for trial in 1..=TRIALS {
+        let turn = position + trial as usize - 1;
+        let cell = |varies, climb| changed(subject, failed, varies, trial, climb);
+        checks.push(cell(Variation::ServerName, at(climb.address, &neutral)));
+        if let Some(control) = controls.get(turn % controls.len().max(1)) {
+            let both = cell(Variation::Both, at(*control, &neutral));
+            // The censor is shown the name there only after the innocuous one had its answer.
+            if seen.is_complete(&both.id) {
+                checks.push(cell(Variation::Address, at(*control, name)));
+            }
+            checks.push(both);
+        }
+        let greased = Climb {
+            hello: Hello::Greased,
+            server_name: None,
+            ..at(climb.address, name)
+        };
+        checks.push(cell(Variation::Shape, greased));
+        if trial > 1 {
+            checks.push(cell(Variation::Nothing, climb.clone()));
+        }
+    }
+    checks
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::catalog::{Endpoint, Expect};
+    use crate::model::check::{Ask, Role, Round};
+    use crate::model::observation::Step;
+    use crate::plan::reach;
+
+    const SUBJECT: Subject = Subject {
+        id: "target",
+        role: Role::Target,
+        round: Round::Reach,
+    };
+
+    fn seen(seen: &mut Seen, check: Check, failure: Option<Failure>) {
+        let step = Step {
+            operation: Operation::QuicHandshake,
+            t0: 0.0,
+            t: 4.0,
+            failure,
+            dns: None,
+            tcp: None,
+            tls: None,
+            quic: None,
+            http: None,
+            exchange: None,
+        };
+        let observation = Observation {
+            id: "o1".to_owned(),
+            check,
+            steps: vec![step],
+            not_run: None,
+        };
+        seen.note(observation, true);
+    }
+
+    fn own() -> Check {
+        let endpoint = Endpoint {
+            id: "quic://web.example:443".to_owned(),
+            host: Some("web.example".to_owned()),
+            addresses: Vec::new(),
+            port: 443,
+            protocol: Protocol::Quic,
+            server_name: None,
+            path: "/".to_owned(),
+            alpn: Vec::new(),
+            custom: None,
+            expect: Expect::default(),
+        };
+        reach::climb(SUBJECT, &endpoint, "192.0.2.1".parse().unwrap(), 1)
+    }
+
+    fn count(checks: &[Check], varies: Variation) -> usize {
+        let is_such = |check: &&Check| check.contrast.as_ref().unwrap().varies == varies;
+        checks.iter().filter(is_such).count()
+    }
+
+    #[test]
+    fn what_works_or_is_refused_is_not_contrasted() {
+        for failure in [None, Some(Failure::ConnectionRefused)] {
+            let mut known = Seen::default();
+            seen(&mut known, own(), failure);
+            assert!(checks(&[], SUBJECT, &known).is_empty());
+        }
+    }
+
+    #[test]
+    fn silence_is_repeated_and_contrasted_by_name_version_and_address() {
+        let controls = ["198.51.100.1:443".parse().unwrap()];
+        let mut known = Seen::default();
+        seen(&mut known, own(), Some(Failure::GenericTimeout));
+        let first = checks(&controls, SUBJECT, &known);
+        let row = |varies| count(&first, varies);
+        assert_eq!(row(Variation::Nothing), 2);
+        assert_eq!(row(Variation::ServerName), 3);
+        assert_eq!(row(Variation::Shape), 3);
+        assert_eq!((row(Variation::Both), row(Variation::Address)), (3, 0));
+        for check in &first {
+            let Ask::Climb(climb) = &check.ask else {
+                panic!("a climb")
+            };
+            let is_greased = check.contrast.as_ref().unwrap().varies == Variation::Shape;
+            assert_eq!(climb.hello == Hello::Greased, is_greased);
+            assert_eq!(climb.server_name.is_none(), is_greased);
+        }
+        // The name is shown to a control only after an innocuous one had its answer there.
+        for check in first {
+            seen(&mut known, check, None);
+        }
+        let next = checks(&controls, SUBJECT, &known);
+        assert_eq!(count(&next, Variation::Address), 3);
+    }
+}

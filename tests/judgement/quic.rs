@@ -1,0 +1,307 @@
+//! Rules of QUIC: what they name, what leaves them silent, what doubt they tell; and that TCP decides about the target.
+
+use blockprobe::analysis::ground::Quic;
+use blockprobe::model::catalog::{Control, Endpoint, Protocol, Region, Service};
+use blockprobe::model::check::{Check, Contrast, Role, Variation};
+use blockprobe::model::failure::Failure;
+use blockprobe::model::observation::{IcmpError, Operation, QuicFacts, Step, TlsFacts};
+use blockprobe::model::report::{Confidence, Regime, Status, Verdict};
+
+use crate::world::{
+    HONEST, World, certificate, climb_check, endpoint, ids, observation, proven, silent, step,
+};
+
+const CONTROLS: [&str; 3] = ["198.41.0.5", "198.41.0.6", "198.41.0.7"];
+
+/// How one QUIC handshake ended.
+#[derive(Clone, Copy)]
+enum Cell {
+    /// The server's certificate.
+    Answer,
+    Silence,
+    /// The peer closed, without a word.
+    Close,
+    /// A closed port.
+    Refused,
+    /// A Version Negotiation, with version 1 or without.
+    Versions(&'static str),
+}
+
+impl Cell {
+    fn step(self) -> Step {
+        let failure = match self {
+            Self::Answer | Self::Versions(_) => None,
+            Self::Silence => Some(Failure::GenericTimeout),
+            Self::Close => Some(Failure::Eof),
+            Self::Refused => Some(Failure::ConnectionRefused),
+        };
+        let mut step = step(Operation::QuicHandshake, failure);
+        let mut facts = QuicFacts {
+            version: QuicFacts::V1.to_owned(),
+            sent: 7,
+            ..QuicFacts::default()
+        };
+        let mut tls = TlsFacts::default();
+        match self {
+            Self::Answer => {
+                facts.received_bytes = 3000;
+                tls.chain = vec![certificate()];
+            }
+            Self::Versions(version) => {
+                facts.received_bytes = 40;
+                facts.versions = vec![version.to_owned()];
+            }
+            Self::Close => facts.received_bytes = 50,
+            Self::Refused => facts.icmp.push(IcmpError {
+                kind: 3,
+                code: 3,
+                offender: Some(HONEST.to_owned()),
+                offender_is_own: false,
+            }),
+            Self::Silence => {}
+        }
+        facts.received = u32::from(facts.received_bytes > 0);
+        tls.received_bytes = facts.received_bytes;
+        step.quic = Some(Box::new(facts));
+        step.tls = Some(Box::new(tls));
+        step
+    }
+}
+
+/// An open line where the target works over TCP and offers QUIC beside it, with two controls over QUIC that met this.
+fn world(controls: Cell) -> World {
+    let mut world = World::reachable();
+    world.climb(HONEST, proven());
+    let quic = Service {
+        id: "quic".to_owned(),
+        essential: false,
+        pool: true,
+        alternative: true,
+        endpoints: vec![over_quic()],
+    };
+    world.catalog.targets[0].services.push(quic);
+    for operator in ["One", "Two"] {
+        let control = Control {
+            id: format!("{operator}_quic"),
+            operator: operator.to_owned(),
+            region: Region::Foreign,
+            endpoint: Endpoint {
+                id: format!("quic://{operator}:443"),
+                ..over_quic()
+            },
+        };
+        let check = climb_check("ground", &control.endpoint, "198.41.0.5", Role::Control);
+        let id = format!("o{}", 2000 + world.ground.len());
+        world
+            .ground
+            .push(observation(id, check, vec![controls.step()]));
+        world.catalog.controls.push(control);
+    }
+    world
+}
+
+fn over_quic() -> Endpoint {
+    endpoint(Protocol::Quic, 443)
+}
+
+fn own_check() -> Check {
+    climb_check("target", &over_quic(), HONEST, Role::Target)
+}
+
+/// The target's own combination, so often.
+fn own(world: &mut World, cell: Cell, trials: u32) {
+    for trial in 1..=trials {
+        let mut check = own_check();
+        check.trial = trial;
+        if trial > 1 {
+            check.contrast = Some(Contrast {
+                of: check.id.clone(),
+                varies: Variation::Nothing,
+            });
+            check.id = format!("{}/again#{trial}", check.id);
+        }
+        world.push(check, vec![cell.step()]);
+    }
+}
+
+/// A row of contrasts.
+fn row(world: &mut World, varies: Variation, cell: Cell, trials: u32) {
+    for trial in 1..=trials {
+        let address = match varies {
+            Variation::Address | Variation::Both => CONTROLS[trial as usize - 1],
+            _ => HONEST,
+        };
+        let mut check = climb_check("target", &over_quic(), address, Role::Control);
+        check.id = format!("quic/{varies:?}/{trial}");
+        check.endpoints.clear();
+        check.trial = trial;
+        check.contrast = Some(Contrast {
+            of: own_check().id,
+            varies,
+        });
+        world.push(check, vec![cell.step()]);
+    }
+}
+
+fn named(controls: Cell, own_cell: Cell, here: Cell, there: Cell) -> World {
+    let mut world = world(controls);
+    own(&mut world, own_cell, 3);
+    row(&mut world, Variation::ServerName, here, 3);
+    row(&mut world, Variation::Both, Cell::Answer, 3);
+    row(&mut world, Variation::Address, there, 3);
+    world
+}
+
+fn doubt(verdict: &Verdict) -> &str {
+    verdict.techniques[0].doubt.as_deref().unwrap_or_default()
+}
+
+// ---- quic_server_name ------------------------------------------------------------------------------------------
+
+#[test]
+fn a_name_that_fails_at_quic_controls_too_is_looked_at_everywhere() {
+    for (cell, technique) in [
+        (Cell::Silence, "quic_server_name/drop"),
+        (Cell::Close, "quic_server_name/close"),
+    ] {
+        let verdict = named(Cell::Answer, cell, Cell::Answer, cell).judge();
+        assert_eq!(ids(&verdict), [technique]);
+        assert_eq!(verdict.techniques[0].confidence, Confidence::Confirmed);
+        assert_eq!(verdict.techniques[0].endpoints, [over_quic().id]);
+        assert_eq!(verdict.services[1].status, Status::Blocked);
+        assert_eq!(verdict.status, Status::Accessible, "{technique}");
+    }
+}
+
+#[test]
+fn a_name_that_fails_over_quic_at_its_own_address_only_is_likely_and_tells_the_doubt() {
+    let verdict = named(Cell::Answer, Cell::Silence, Cell::Answer, Cell::Answer).judge();
+    assert_eq!(ids(&verdict), ["quic_server_name/drop"]);
+    assert_eq!(verdict.techniques[0].confidence, Confidence::Likely);
+    assert!(doubt(&verdict).contains("vantage"), "{}", doubt(&verdict));
+}
+
+#[test]
+fn a_name_at_an_address_that_is_dead_over_tcp_too_names_nothing() {
+    let mut world = named(Cell::Answer, Cell::Silence, Cell::Answer, Cell::Answer);
+    for observation in &mut world.observations {
+        for step in &mut observation.steps {
+            if step.operation == Operation::TcpConnect {
+                step.failure = Some(Failure::GenericTimeout);
+            }
+        }
+    }
+    assert!(ids(&world.judge()).is_empty());
+}
+
+// ---- quic/drop -------------------------------------------------------------------------------------------------
+
+#[test]
+fn version_1_silent_and_a_nonsense_version_answered_is_a_filter_that_knows_versions() {
+    for (controls, trials, confidence, left) in [
+        (Cell::Silence, 3, Confidence::Confirmed, ""),
+        (Cell::Silence, 1, Confidence::Likely, "chance"),
+        (Cell::Answer, 3, Confidence::Likely, "front"),
+    ] {
+        let mut world = world(controls);
+        own(&mut world, Cell::Silence, trials);
+        row(&mut world, Variation::ServerName, Cell::Silence, trials);
+        row(
+            &mut world,
+            Variation::Shape,
+            Cell::Versions("00000001"),
+            trials,
+        );
+        let verdict = world.judge();
+        assert_eq!(ids(&verdict), ["quic/drop"]);
+        assert_eq!(verdict.techniques[0].confidence, confidence);
+        assert!(doubt(&verdict).contains(left), "{}", doubt(&verdict));
+        assert_eq!(doubt(&verdict).is_empty(), left.is_empty());
+        assert_eq!(verdict.status, Status::Accessible);
+    }
+}
+
+#[test]
+fn a_server_that_speaks_other_versions_only_is_not_filtered() {
+    let mut world = world(Cell::Answer);
+    own(&mut world, Cell::Silence, 3);
+    row(&mut world, Variation::ServerName, Cell::Silence, 3);
+    row(&mut world, Variation::Shape, Cell::Versions("6b3343cf"), 3);
+    silent(&world.judge(), Status::Accessible);
+}
+
+#[test]
+fn where_every_control_over_quic_is_silent_too_the_line_shuts_it_out() {
+    let mut world = world(Cell::Silence);
+    own(&mut world, Cell::Silence, 1);
+    let ground = world.ground();
+    assert_eq!(ground.regime, Regime::Open);
+    assert!(ground.notes.iter().any(|note| note.starts_with("QUIC")));
+    assert!(ground.notes.iter().all(|note| !note.contains("_quic")));
+    let verdict = world.judge();
+    assert_eq!(ids(&verdict), ["quic/drop"]);
+    assert_eq!(verdict.techniques[0].confidence, Confidence::Likely);
+    assert!(doubt(&verdict).contains("for everybody"));
+    assert!(
+        verdict.techniques[0]
+            .evidence
+            .iter()
+            .any(|id| id.starts_with("o20"))
+    );
+    assert_eq!(verdict.status, Status::Accessible);
+}
+
+#[test]
+fn silence_on_another_port_than_the_controls_is_not_the_lines() {
+    let mut world = world(Cell::Silence);
+    for control in &mut world.catalog.controls {
+        if control.endpoint.protocol == Protocol::Quic {
+            control.endpoint.port = 8443;
+        }
+    }
+    own(&mut world, Cell::Silence, 1);
+    silent(&world.judge(), Status::Accessible);
+}
+
+#[test]
+fn a_host_that_alone_is_silent_or_refuses_may_not_offer_quic() {
+    for cell in [Cell::Silence, Cell::Refused] {
+        let mut world = world(Cell::Answer);
+        assert_eq!(world.ground().quic, Quic::Passes);
+        own(&mut world, cell, 3);
+        row(&mut world, Variation::ServerName, cell, 3);
+        row(&mut world, Variation::Shape, cell, 3);
+        row(&mut world, Variation::Both, Cell::Answer, 3);
+        row(&mut world, Variation::Address, Cell::Answer, 3);
+        let verdict = world.judge();
+        silent(&verdict, Status::Accessible);
+        assert_eq!(verdict.services[1].status, Status::Inconclusive);
+        assert_eq!(verdict.confidence, Confidence::Confirmed);
+    }
+}
+
+#[test]
+fn a_refusal_is_no_silence_of_the_line() {
+    let mut world = world(Cell::Refused);
+    own(&mut world, Cell::Silence, 1);
+    assert_eq!(world.ground().quic, Quic::Untold);
+    silent(&world.judge(), Status::Accessible);
+}
+
+// ---- alternatives ----------------------------------------------------------------------------------------------
+
+#[test]
+fn only_an_alternative_leaves_the_target_as_it_is() {
+    let mut world = named(Cell::Answer, Cell::Silence, Cell::Answer, Cell::Silence);
+    assert_eq!(world.judge().status, Status::Accessible);
+    assert!(world.judge().services[1].alternative);
+    world.catalog.targets[0].services[1].alternative = false;
+    assert_eq!(world.judge().status, Status::Degraded);
+}
+
+#[test]
+fn where_nothing_but_alternatives_was_measured_they_speak_for_the_target() {
+    let mut world = named(Cell::Answer, Cell::Silence, Cell::Answer, Cell::Silence);
+    world.catalog.targets[0].services.remove(0);
+    assert_eq!(world.judge().status, Status::Blocked);
+}
