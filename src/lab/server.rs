@@ -127,12 +127,12 @@ impl Server {
             && self.is_there()
             && self.tls.is_none()
         {
-            return talk::greet(stream, custom).await;
+            return Box::pin(talk::greet(stream, custom)).await;
         }
         let mut stream = BufReader::with_capacity(BUFFER, stream);
         let first = stream.fill_buf().await?.first().copied();
         if let Some(met) = self.inspector.signature(stream.buffer()) {
-            return inspector::end(met, stream.into_inner()).await;
+            return Box::pin(inspector::end(met, stream.into_inner())).await;
         }
         let is_honest = !matches!(self.door.face, Face::Portal | Face::BlockPage);
         let is_clear_http = self.door.is_clear_http() || !is_honest;
@@ -144,15 +144,15 @@ impl Server {
                 } else {
                     hostile::ANSWER
                 };
-                return hostile::drip(stream.into_inner(), answer).await;
+                return Box::pin(hostile::drip(stream.into_inner(), answer)).await;
             }
-            Face::Garbage => return garble(stream.into_inner()).await,
+            Face::Garbage => return Box::pin(garble(stream.into_inner())).await,
             Face::Curt(interference) if interference != Interference::Intercept => {
-                return inspector::end(met(interference), stream.into_inner()).await;
+                return Box::pin(inspector::end(met(interference), stream.into_inner())).await;
             }
-            Face::Silent if !is_tls => return discard(stream).await,
+            Face::Silent if !is_tls => return Box::pin(discard(stream)).await,
             Face::Hostile(kind) if !is_tls || self.tls.is_none() || is_raw(kind) => {
-                return hostile::serve(kind, stream).await;
+                return Box::pin(hostile::serve(kind, stream)).await;
             }
             _ => {}
         }
@@ -184,18 +184,18 @@ impl Server {
             return Box::pin(self.serve_tls(stream, alpn.as_deref())).await;
         }
         if is_honest && let Some(speaker) = self.speaker(Transport::Tcp) {
-            return serve_stream(stream, speaker).await;
+            return Box::pin(serve_stream(stream, speaker)).await;
         }
         let is_there = self.is_there();
         if is_there && self.door.is_whatsapp() && first == Some(whatsapp::FIRST) {
-            return whatsapp::serve(stream).await;
+            return Box::pin(whatsapp::serve(stream)).await;
         }
         if is_clear_http && looks_like_http(first) {
             if !self.inspector.reads_requests() {
                 return Box::pin(self.serve_http1(stream, false)).await;
             }
             let first = stream.buffer().len();
-            let stream = Rewound::after_head(stream).await?;
+            let stream = Box::pin(Rewound::after_head(stream)).await?;
             let name = inspector::host_of(stream.begun());
             let begun = Beginning {
                 name: name.as_deref(),
@@ -204,13 +204,13 @@ impl Server {
                 is_tls: false,
             };
             if let Some(met) = self.inspector.verdict(&self.door, begun) {
-                return inspector::end(met, stream.into_rest().into_inner()).await;
+                return Box::pin(inspector::end(met, stream.into_rest().into_inner())).await;
             }
             return Box::pin(self.serve_http1(stream, false)).await;
         }
         match self.own_server(false) {
-            Some(server) if is_there => talk::serve_stream(stream, server).await,
-            _ => discard(stream).await,
+            Some(server) if is_there => Box::pin(talk::serve_stream(stream, server)).await,
+            _ => Box::pin(discard(stream)).await,
         }
     }
 
@@ -243,7 +243,7 @@ impl Server {
         if self.door.face.is_at_home()
             && let Some(speaker) = self.speaker(Transport::Dot)
         {
-            return serve_stream(stream, speaker).await;
+            return Box::pin(serve_stream(stream, speaker)).await;
         }
         if alpn == Some(b"h2") {
             return Box::pin(self.serve_http2(stream)).await;
@@ -251,7 +251,7 @@ impl Server {
         if let Some(custom) = self.door.greeting(true)
             && self.door.face == Face::Honest
         {
-            return talk::greet(stream, custom).await;
+            return Box::pin(talk::greet(stream, custom)).await;
         }
         let first = stream.fill_buf().await?.first().copied();
         let is_http = self.door.is_tls_http() || !self.door.face.is_at_home();
@@ -260,9 +260,9 @@ impl Server {
         }
         match self.own_server(true) {
             Some(server) if self.door.face == Face::Honest => {
-                talk::serve_stream(stream, server).await
+                Box::pin(talk::serve_stream(stream, server)).await
             }
-            _ => discard(stream).await,
+            _ => Box::pin(discard(stream)).await,
         }
     }
 

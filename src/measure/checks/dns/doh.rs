@@ -93,11 +93,11 @@ async fn link(context: &Context, resolver: &Resolver) -> Result<Option<Link>, St
         }
         State::Solitary => {
             drop(state);
-            return connect(context, resolver).await;
+            return Box::pin(connect(context, resolver)).await;
         }
         State::Shared(_) | State::New => {}
     }
-    match connect(context, resolver).await {
+    match Box::pin(connect(context, resolver)).await {
         Ok(Some(link)) => {
             *state = if link.is_http2 {
                 State::Shared(link.clone())
@@ -127,7 +127,7 @@ async fn connect(context: &Context, resolver: &Resolver) -> Result<Option<Link>,
     };
     let place = context.room.climbs.at(address.ip()).await;
     let stream = tcp::connect(context, address, &place).await?;
-    let stream = tls::handshake(context, &place, stream, wish).await?;
+    let stream = Box::pin(tls::handshake(context, &place, stream, wish)).await?;
     let connection = Connection::over_tls(stream);
     let passed = connection.passed();
     let is_http2 = connection.is_http2();

@@ -42,7 +42,7 @@ pub async fn ask_dot(
     let place = context.room.climbs.at(address.ip()).await;
     let stream = tcp::connect(context, address, &place).await?;
     let passed = stream.passed();
-    let stream = tls::handshake(context, &place, stream, wish).await?;
+    let stream = Box::pin(tls::handshake(context, &place, stream, wish)).await?;
     resolve(context, &place, &passed, inquiry, stream).await
 }
 
