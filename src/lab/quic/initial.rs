@@ -113,7 +113,7 @@ mod tests {
     use super::*;
     use crate::wire::text::unhex;
 
-    /// The protected packet of RFC 9001, appendix A.2, without the zeros that its padding is not: it asks for example.com.
+    /// The header of the packet in RFC 9001, appendix A.2, as it goes on the wire but for its protection.
     const HEAD: &str = "c000000001088394c8f03e5157080000449e";
 
     proptest! {
