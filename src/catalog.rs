@@ -17,6 +17,7 @@ use crate::catalog::targets::Scope;
 use crate::model::catalog::{Catalog, Definitions};
 
 mod contrasts;
+mod custom;
 mod endpoints;
 mod expect;
 mod fields;
@@ -265,7 +266,9 @@ mod tests {
         let schema = schema().to_value().to_string();
         let roles = contrasts::ROLES.iter().map(|(word, _)| *word);
         let transports = contrasts::TRANSPORTS.iter().map(|(word, _)| *word);
-        for word in roles.chain(transports).chain(["default"]) {
+        let over = custom::OVER.iter().map(|(word, _)| *word);
+        let own = [custom::CUSTOM, "default"];
+        for word in roles.chain(transports).chain(over).chain(own) {
             assert!(
                 schema.contains(&format!("\"const\":\"{word}\"")),
                 "{word} is not in the schema"

@@ -241,7 +241,12 @@ fn start_udp(town: &Town, sockets: Vec<(Place, Socket)>, life: &Life) -> io::Res
                     weather: Arc::clone(&town.weather),
                     knows_stun: town.inspector.knows_stun(),
                 };
-                life.spawn_for_ever(talk::serve_datagrams(socket, protocol, way));
+                match town.described.get(&place).cloned() {
+                    Some(custom) => {
+                        life.spawn_for_ever(talk::serve_described_datagrams(socket, custom));
+                    }
+                    None => life.spawn_for_ever(talk::serve_datagrams(socket, protocol, way)),
+                }
             }
             _ => held.push(socket),
         }

@@ -2,6 +2,7 @@
 
 pub mod catalog;
 pub mod check;
+pub mod custom;
 pub mod failure;
 pub mod line;
 pub mod observation;

@@ -124,7 +124,7 @@ pub async fn run(setup: &Setup, sink: &mut dyn Sink) -> io::Result<Outcome> {
     }
     run.duration_s = engine.elapsed();
     run.interrupted = journeys.stopped;
-    let vantage = journeys.vantage();
+    let vantage = journeys.vantage(&verdicts);
     sink.finished(&run, &vantage)?;
     Ok(Outcome {
         interrupted: run.interrupted,
@@ -152,6 +152,8 @@ struct Journeys<'a> {
     controls: Option<Controls>,
     /// All of the ground but its contrasts is seen.
     is_surveyed: bool,
+    /// What targets' servers say of this vantage.
+    remarks: BTreeSet<String>,
     waiting: VecDeque<&'a Target>,
     targets: Vec<Journey<'a>>,
     events: mpsc::UnboundedReceiver<Event>,
@@ -184,6 +186,7 @@ impl<'a> Journeys<'a> {
             judged_ground: None,
             controls: None,
             is_surveyed: false,
+            remarks: BTreeSet::new(),
             waiting: setup.catalog.targets.iter().collect(),
             targets: Vec::new(),
             events,
@@ -301,16 +304,20 @@ impl<'a> Journeys<'a> {
         for journey in done {
             if let Some(target) = journey.target {
                 let observations = scrubbed(&self.scrubber, journey.seen.into_observations())?;
+                let told = again::remarks(&self.setup.catalog, &target.id, &observations);
+                self.remarks.extend(told);
                 verdicts.extend(self.judge.target(&target.id, ground, &observations));
             }
         }
         Ok((!verdicts.is_empty()).then_some(verdicts))
     }
 
-    fn vantage(&self) -> Vantage {
+    fn vantage(&self, verdicts: &[Verdict]) -> Vantage {
         let ground = self.judged_ground.clone();
         let ground = ground.unwrap_or_else(|| self.judge.ground(&[]));
-        again::vantage(self.setup.label.clone(), ground)
+        let label = self.setup.label.clone();
+        let remarks = self.remarks.clone();
+        again::vantage(&self.setup.catalog, label, ground, remarks, verdicts)
     }
 }
 

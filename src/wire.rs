@@ -1,5 +1,6 @@
 //! Bytes, no sockets: messages and handshakes of the protocols that are spoken.
 
+pub mod custom;
 pub mod dns;
 pub mod handshake;
 pub mod max;

@@ -4,6 +4,8 @@
 mod connections;
 #[path = "judgement/contrasts.rs"]
 mod contrasts;
+#[path = "judgement/described.rs"]
+mod described;
 #[path = "judgement/lines.rs"]
 mod lines;
 #[path = "judgement/quic.rs"]

@@ -4,6 +4,8 @@
 mod ailing;
 #[path = "lab_servers/clients.rs"]
 mod clients;
+#[path = "lab_servers/described.rs"]
+mod described;
 #[path = "lab_servers/exchanges.rs"]
 mod exchanges;
 #[path = "lab_servers/faults.rs"]

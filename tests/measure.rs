@@ -2,6 +2,8 @@
 
 #[path = "measure/climbs.rs"]
 mod climbs;
+#[path = "measure/described.rs"]
+mod described;
 #[path = "measure/engine.rs"]
 mod engine;
 #[path = "measure/exchanges.rs"]

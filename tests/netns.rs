@@ -4,10 +4,12 @@
 //! every address there is; what interferes are rules of nftables and iptables on the router, as in the field. Nothing
 //! of the machine's own network is touched and no packet leaves it.
 //!
-//! Needs Linux, `iproute2`, `nftables` and `iptables`, and root or a user namespace; without them it says so and passes,
+//! Needs Linux, `iproute2`, `nftables`, `iptables` and `python3`, and root or a user namespace; without them it says so and passes,
 //! unless `CI=true`. `BLOCKPROBE_NETNS_SAVE=DIRECTORY` keeps the report of every run, as JSON and as people read it.
 #![cfg(target_os = "linux")]
 
+#[path = "netns/described.rs"]
+mod described;
 #[path = "netns/facts.rs"]
 mod facts;
 #[path = "netns/forger.rs"]

@@ -1,5 +1,7 @@
 //! Codecs under any bytes: they never panic, nothing but an answer to this very request binds, and our two halves meet.
 
+#[path = "wire/custom.rs"]
+mod custom;
 #[path = "wire/exchange.rs"]
 mod exchange;
 #[path = "wire/max.rs"]

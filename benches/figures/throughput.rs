@@ -65,6 +65,7 @@ fn one_page(observations: &[Observation]) -> Endpoint {
             server_name: climb.server_name.clone(),
             path: climb.path.clone(),
             alpn: climb.alpn.clone(),
+            custom: None,
             expect: blockprobe::model::catalog::Expect {
                 private_root: climb.private_root.clone(),
                 ..Default::default()

@@ -2,7 +2,7 @@
 //!
 //! Both judge what is written: a run scrubs its observations first, so that nothing is known to it that its report hides.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -10,10 +10,10 @@ use jiff::Timestamp;
 use crate::analysis;
 use crate::analysis::control::OtherVantage;
 use crate::analysis::ground::Ground;
-use crate::model::catalog::{Catalog, Definitions};
+use crate::model::catalog::{Catalog, Definitions, Region};
 use crate::model::check::GROUND;
-use crate::model::observation::Observation;
-use crate::model::report::{Measured, Report, Vantage, Verdict};
+use crate::model::observation::{Observation, Operation, Stage};
+use crate::model::report::{Measured, Report, Status, Vantage, Verdict};
 
 /// Whoever judges one run: by what was measured, when, and what another vantage saw.
 pub struct Judge {
@@ -70,8 +70,57 @@ impl Judge {
     }
 }
 
-/// Where we stand, as the ground shows it.
-pub fn vantage(label: Option<String>, ground: Ground) -> Vantage {
+/// What targets' servers say of this vantage: the country they take it to be in.
+pub fn remarks(catalog: &Catalog, target: &str, observations: &[Observation]) -> BTreeSet<String> {
+    let name = catalog.targets.iter().find(|it| it.id == target);
+    let name = name.map_or(target, |it| it.name.as_str());
+    let exchanges = observations
+        .iter()
+        .filter_map(|it| it.step(Operation::Exchange)?.exchange.as_deref())
+        .filter(|exchange| exchange.stage >= Stage::Bound);
+    let places = exchanges.flat_map(|exchange| &exchange.says);
+    places
+        .filter(|(key, _)| key == "location")
+        .map(|(_, place)| format!("{name}'s server takes this vantage to be in {place}"))
+        .collect()
+}
+
+/// What the verdicts say together: a service of the country that works where foreign ones are blocked.
+fn beside(catalog: &Catalog, verdicts: &[Verdict]) -> Option<String> {
+    let names = |status: Status, region: Region| -> Vec<&str> {
+        let of_region = |verdict: &&Verdict| {
+            let mut targets = catalog.targets.iter();
+            targets.any(|it| it.id == verdict.target && it.region == region)
+        };
+        let wanted = verdicts.iter().filter(|it| it.status == status);
+        wanted
+            .filter(of_region)
+            .map(|it| it.name.as_str())
+            .collect()
+    };
+    let blocked = names(Status::Blocked, Region::Foreign);
+    let works = names(Status::Accessible, Region::Domestic);
+    (!blocked.is_empty() && !works.is_empty()).then(|| {
+        format!(
+            "Works here and is at home in the country: {}; blocked here and foreign: {}",
+            works.join(", "),
+            blocked.join(", ")
+        )
+    })
+}
+
+/// Where we stand, as the ground shows it, with what the targets' servers and verdicts add.
+pub fn vantage(
+    catalog: &Catalog,
+    label: Option<String>,
+    mut ground: Ground,
+    remarks: BTreeSet<String>,
+    verdicts: &[Verdict],
+) -> Vantage {
+    ground.notes.extend(remarks);
+    let mut ordered: Vec<Verdict> = verdicts.to_vec();
+    ordered.sort_by(|one, other| one.target.cmp(&other.target));
+    ground.notes.extend(beside(catalog, &ordered));
     Vantage {
         label,
         regime: ground.regime,
@@ -106,12 +155,18 @@ pub fn judge_report(report: &mut Report, control: Option<Report>) -> Result<(), 
             verdicts.extend(judge.target(id, &ground, of(id)));
         }
     }
-    report.verdicts = verdicts;
+    let catalog = &judge.catalog;
+    let targets = verdicts.iter().map(|verdict| verdict.target.as_str());
+    let told = targets
+        .flat_map(|id| remarks(catalog, id, of(id)))
+        .collect();
+    let label = report.vantage.label.take();
     report.vantage = Vantage {
         asn: report.vantage.asn.take(),
         country: report.vantage.country.take(),
-        ..vantage(report.vantage.label.take(), ground)
+        ..vantage(catalog, label, ground, told, &verdicts)
     };
+    report.verdicts = verdicts;
     Ok(())
 }
 

@@ -43,12 +43,12 @@ pub fn infer(
         }
     }
     let names = |list: &[(&Control, String)]| -> String {
-        let words: Vec<&str> = list
+        let ids: Vec<&str> = list
             .iter()
             .map(|(it, _)| it.id.as_str())
             .take(TOLD)
             .collect();
-        words.join(", ")
+        ids.join(", ")
     };
     let technique = Technique::new(Trigger::Everything, Interference::Drop);
     Some(TechniqueReport {

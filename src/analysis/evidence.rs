@@ -101,6 +101,7 @@ impl<'a> Evidence<'a> {
                 observation.check.endpoints.contains(&endpoint.id)
                     || (!named
                         && climb.protocol == endpoint.protocol
+                        && climb.custom == endpoint.custom
                         && climb.address.port() == endpoint.port
                         && known.contains(&climb.address.ip()))
             })

@@ -174,10 +174,6 @@ fn words_of(id: &str) -> &'static str {
         "server_name/close" | "server_name_at_address/close" => {
             "connections that name it in TLS are closed"
         }
-        "server_name_at_address/alert" => "connections that name it in TLS get a forged alert",
-        "server_name_at_address/intercept" => {
-            "connections that name it in TLS are met by somebody else"
-        }
         "tls_fingerprint/drop" => {
             "connections whose ClientHello looks like this are left without an answer"
         }
@@ -200,8 +196,12 @@ fn words_of(id: &str) -> &'static str {
         "protocol/drop" => "the first bytes of its own protocol are left without an answer",
         "protocol/reset" => "connections that speak its own protocol are reset",
         "protocol/close" => "connections that speak its own protocol are closed",
-        "server_name/alert" => "connections that name it in TLS get a forged alert",
-        "server_name/intercept" => "connections that name it in TLS are met by somebody else",
+        "server_name/alert" | "server_name_at_address/alert" => {
+            "connections that name it in TLS get a forged alert"
+        }
+        "server_name/intercept" | "server_name_at_address/intercept" => {
+            "connections that name it in TLS are met by somebody else"
+        }
         _ => "it is interfered with on the way",
     }
 }

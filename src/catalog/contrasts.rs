@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 
+use crate::catalog::custom;
 use crate::catalog::endpoints::{Template, default_port, protocol};
 use crate::catalog::expect::{self, Answer};
 use crate::catalog::fields::{Fields, Kind, word};
@@ -97,7 +98,7 @@ fn control(
         );
     }
     let path = expect::path(fields);
-    let expect = expect::expect(fields, protocol, private_roots);
+    let (expect, _) = expect::expect(fields, protocol, private_roots);
     let port = port.unwrap_or_else(|| default_port(protocol?))?;
     Some(Control {
         id: id?,
@@ -121,7 +122,7 @@ fn control_protocol(fields: &Fields<'_>) -> Option<Protocol> {
     if spoken.contains(&protocol) {
         return Some(protocol);
     }
-    let message = format!("a control cannot speak `{}`", protocol.word());
+    let message = format!("a control cannot speak `{}`", custom::named(protocol));
     let hint = "take `http`, `https`, `tls`, `tcp`, `quic` or `stun`".to_owned();
     fields
         .problems()
@@ -132,6 +133,13 @@ fn control_protocol(fields: &Fields<'_>) -> Option<Protocol> {
 fn operator(fields: &Fields<'_>) -> Option<String> {
     let text = fields.required_text("operator")?;
     words::id(&text, "operator", fields.problems())
+}
+
+/// Where a target is at home; abroad by default.
+pub(super) fn region_or_foreign(fields: &Fields<'_>) -> Region {
+    let text = fields.text("region");
+    text.and_then(|text| word(&text, "region", REGIONS, fields.problems()))
+        .unwrap_or(Region::Foreign)
 }
 
 fn region(fields: &Fields<'_>) -> Option<Region> {

@@ -3,22 +3,26 @@
 use std::net::IpAddr;
 use std::ops::Range;
 
+use crate::catalog::custom::{self, CUSTOM};
 use crate::catalog::expect::{self, Answer};
 use crate::catalog::fields::{Fields, Kind, word};
 use crate::catalog::targets::Scope;
 use crate::catalog::words::{self, Purpose};
 use crate::model::catalog::{Endpoint, Expect, Protocol};
+use crate::model::custom::Custom;
 
 pub(super) const ENDPOINT: Kind = Kind {
     name: "an endpoint",
     keys: &[
         "protocol",
+        "over",
         "hosts",
         "addresses",
         "ports",
         "path",
         "server_name",
         "alpn",
+        "send",
         "expect",
     ],
 };
@@ -34,7 +38,7 @@ type Place<T> = (T, Range<usize>);
 /// The endpoints of one table, each with the place of its host or address.
 pub(super) fn expand(fields: &Fields<'_>, scope: &Scope<'_>) -> Vec<(Endpoint, Range<usize>)> {
     let problems = fields.problems();
-    let protocol = protocol(fields);
+    let protocol = protocol(fields).and_then(|protocol| custom::over(fields, protocol));
     let hosts: Vec<Place<String>> = fields
         .texts("hosts")
         .iter()
@@ -110,11 +114,12 @@ fn spots(fields: &Fields<'_>, hosts: Vec<Place<String>>, addresses: &[Place<IpAd
     hosts.into_iter().map(named).collect()
 }
 
-/// The protocol a table names.
+/// The protocol a table names; what a custom one goes over is not known yet.
 pub(super) fn protocol(fields: &Fields<'_>) -> Option<Protocol> {
     let known: Vec<_> = Protocol::ALL
         .iter()
         .map(|protocol| (protocol.word(), *protocol))
+        .chain([(CUSTOM, Protocol::CustomTcp)])
         .collect();
     let text = fields.required_text("protocol")?;
     word(&text, "protocol", &known, fields.problems())
@@ -134,7 +139,7 @@ fn ports(fields: &Fields<'_>, protocol: Option<Protocol>) -> Vec<u16> {
         Some((protocol, None)) => {
             let message = format!(
                 "`ports` is missing: `{}` has no usual port",
-                protocol.word()
+                custom::named(protocol)
             );
             problems.absent(
                 fields.span(),
@@ -164,7 +169,12 @@ pub(super) const fn default_port(protocol: Protocol) -> Option<u16> {
         | Protocol::Websocket
         | Protocol::Quic => Some(443),
         Protocol::Stun | Protocol::Turn => Some(3478),
-        Protocol::Tcp | Protocol::TelegramReflector | Protocol::Commnat => None,
+        Protocol::Tcp
+        | Protocol::TelegramReflector
+        | Protocol::Commnat
+        | Protocol::CustomTcp
+        | Protocol::CustomTls
+        | Protocol::CustomUdp => None,
     }
 }
 
@@ -174,6 +184,7 @@ pub(super) struct Template {
     path: String,
     server_name: Option<String>,
     alpn: Vec<String>,
+    custom: Option<Box<Custom>>,
     expect: Expect,
 }
 
@@ -204,6 +215,9 @@ fn template(fields: &Fields<'_>, protocol: Option<Protocol>, scope: &Scope<'_>) 
         &fields.place("alpn"),
         problems,
     );
+    let send = custom::send(fields, protocol);
+    let (expect, own) = expect::expect(fields, protocol, scope.private_roots());
+    let is_custom = protocol.is_some_and(Protocol::is_custom);
     Template {
         protocol: protocol.unwrap_or(Protocol::Tcp),
         path: expect::path(fields),
@@ -214,7 +228,8 @@ fn template(fields: &Fields<'_>, protocol: Option<Protocol>, scope: &Scope<'_>) 
             .iter()
             .filter_map(|text| words::alpn(text, problems))
             .collect(),
-        expect: expect::expect(fields, protocol, scope.private_roots()),
+        custom: is_custom.then(|| Box::new(Custom { send, ..own })),
+        expect,
     }
 }
 
@@ -226,6 +241,7 @@ impl Template {
             path,
             server_name: None,
             alpn: Vec::new(),
+            custom: None,
             expect,
         }
     }
@@ -247,6 +263,7 @@ impl Template {
             server_name: self.server_name.clone(),
             path: self.path.clone(),
             alpn: self.alpn.clone(),
+            custom: self.custom.clone(),
             expect: self.expect.clone(),
         }
     }

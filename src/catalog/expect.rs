@@ -2,10 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use crate::catalog::custom;
 use crate::catalog::fields::{Fields, Kind, choices};
 use crate::catalog::problem::quoted;
 use crate::catalog::words;
 use crate::model::catalog::{Expect, Protocol};
+use crate::model::custom::Custom;
 
 pub(super) const EXPECT: Kind = Kind {
     name: "`expect`",
@@ -14,6 +16,8 @@ pub(super) const EXPECT: Kind = Kind {
         "title",
         "contains",
         "body",
+        "prefix",
+        "regex",
         "private_root",
         "alpn",
         "noise_root",
@@ -62,7 +66,8 @@ pub(super) fn refuse(
     why: &str,
 ) {
     for key in keys.iter().filter(|key| !meant && fields.has(key)) {
-        let message = format!("`{key}` means nothing here: `{}` {why}", protocol.word());
+        let name = custom::named(protocol);
+        let message = format!("`{key}` means nothing here: `{name}` {why}");
         fields
             .problems()
             .add(&fields.place(key), message, Some("leave it out".to_owned()));
@@ -77,45 +82,54 @@ pub(super) fn path(fields: &Fields<'_>) -> String {
     path.unwrap_or_else(|| "/".to_owned())
 }
 
-/// The `expect` of a table.
+/// The `expect` of a table, and what it says of a protocol that the file describes.
 pub(super) fn expect(
     fields: &Fields<'_>,
     protocol: Option<Protocol>,
     private_roots: &BTreeSet<&str>,
-) -> Expect {
+) -> (Expect, Custom) {
     let Some(fields) = fields.table("expect", &EXPECT) else {
-        return Expect::default();
+        return Default::default();
     };
-    let problems = fields.problems();
     if let Some(protocol) = protocol {
-        let answer = Answer::of(protocol);
-        let http = ["status", "title", "contains", "body"];
-        refuse(
-            &fields,
-            &http,
-            answer.is_http,
-            protocol,
-            "is not judged by an HTTP answer",
-        );
-        refuse(
-            &fields,
-            &["private_root", "alpn"],
-            answer.is_tls,
-            protocol,
-            "does not speak TLS",
-        );
-        let is_noise = matches!(
-            protocol,
-            Protocol::WhatsappNoise | Protocol::WhatsappWebsocket
-        );
-        refuse(
-            &fields,
-            &["noise_root"],
-            is_noise,
-            protocol,
-            "has no Noise key",
-        );
+        refuse_strangers(&fields, protocol);
     }
+    let is_custom = protocol.is_some_and(Protocol::is_custom);
+    let own = is_custom.then(|| custom::expected(&fields));
+    // Where the protocol is not known, bytes are no mistake.
+    let is_bytes = protocol.map_or(!fields.is_text("contains"), Protocol::is_custom);
+    let expect = plain(&fields, private_roots, is_bytes);
+    (expect, own.unwrap_or_default())
+}
+
+/// Notes the expectations that the protocol's answer cannot meet.
+fn refuse_strangers(fields: &Fields<'_>, protocol: Protocol) {
+    let answer = Answer::of(protocol);
+    let refuse = |keys: &[&str], meant, why| refuse(fields, keys, meant, protocol, why);
+    let no_http = "is not judged by an HTTP answer";
+    refuse(&["status", "title", "body"], answer.is_http, no_http);
+    let is_custom = protocol.is_custom();
+    refuse(&["contains"], answer.is_http || is_custom, no_http);
+    refuse(
+        &["prefix", "regex"],
+        is_custom,
+        "is judged by its own answer",
+    );
+    refuse(
+        &["private_root", "alpn"],
+        answer.is_tls,
+        "does not speak TLS",
+    );
+    let is_noise = matches!(
+        protocol,
+        Protocol::WhatsappNoise | Protocol::WhatsappWebsocket
+    );
+    refuse(&["noise_root"], is_noise, "has no Noise key");
+}
+
+/// What any protocol can be expected to show.
+fn plain(fields: &Fields<'_>, private_roots: &BTreeSet<&str>, is_bytes: bool) -> Expect {
+    let problems = fields.problems();
     let phrase = |key, longest| {
         let text = fields.text(key)?;
         words::phrase(&text, &format!("`{key}`"), longest, problems)
@@ -134,9 +148,9 @@ pub(super) fn expect(
             .filter_map(|number| words::status(number, problems))
             .collect(),
         title: phrase("title", MAX_TITLE),
-        contains: phrase("contains", MAX_BODY),
-        body: body(&fields),
-        private_root: private_root(&fields, private_roots),
+        contains: (!is_bytes).then(|| phrase("contains", MAX_BODY)).flatten(),
+        body: body(fields),
+        private_root: private_root(fields, private_roots),
         alpn: fields
             .text("alpn")
             .and_then(|text| words::alpn(&text, problems)),

@@ -81,6 +81,14 @@ impl<'t> Fields<'t> {
         !self.has(key) && !self.misspelt.contains(&key)
     }
 
+    /// Whether the key holds a text.
+    pub(super) fn is_text(&self, key: &str) -> bool {
+        matches!(
+            self.value(key).map(Spanned::get_ref),
+            Some(DeValue::String(_))
+        )
+    }
+
     /// Where the value of a key stands; the table's own place if there is none.
     pub(super) fn place(&self, key: &str) -> Range<usize> {
         self.value(key)

@@ -2,8 +2,12 @@
 //!
 //! The file itself is read by hand, key by key, because serde stops at the first error; a test keeps the two alike.
 
-use schemars::JsonSchema;
+use std::borrow::Cow;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde_json::json;
+
+use crate::catalog::custom::{CUSTOM, OVER};
 use crate::model::catalog::{Protocol, Region};
 
 /// Definitions of what blockprobe measures.
@@ -47,6 +51,9 @@ pub struct Target {
     /// What a person calls it.
     #[schemars(length(min = 1, max = 100))]
     pub name: String,
+    /// Whether it is at home in the country whose censorship is looked at; `foreign` by default.
+    #[schemars(default)]
+    pub region: Option<Region>,
     /// What it does for a person.
     #[schemars(length(min = 1))]
     pub service: Vec<Service>,
@@ -78,7 +85,9 @@ pub struct Service {
 #[schemars(deny_unknown_fields)]
 pub struct Endpoint {
     /// What is spoken there.
-    pub protocol: Protocol,
+    pub protocol: Spoken,
+    /// What a `custom` protocol goes over, which needs it.
+    pub over: Option<Over>,
     /// Host names. Needed unless `addresses` is there.
     #[schemars(default)]
     pub hosts: Vec<String>,
@@ -86,7 +95,7 @@ pub struct Endpoint {
     #[schemars(default)]
     pub addresses: Vec<String>,
     /// The protocol's usual port by default: 80 for `http` and `mtproto_http`, 3478 for `stun` and `turn`, 443 for the others;
-    /// `tcp`, `telegram_reflector` and `commnat` have none and need it.
+    /// `tcp`, `telegram_reflector`, `commnat` and `custom` have none and need it.
     #[schemars(default, inner(range(min = 1, max = 65535)))]
     pub ports: Vec<u16>,
     /// Path and query of the request; `/` by default.
@@ -97,6 +106,8 @@ pub struct Endpoint {
     /// ALPN identifiers offered in TLS; by default the protocol's own.
     #[schemars(default, length(max = 16))]
     pub alpn: Vec<String>,
+    /// First message of a `custom` protocol, at most 4096 bytes, 1200 over UDP; without it the server speaks first.
+    pub send: Option<Octets>,
     /// What an honest answer looks like; anything by default.
     pub expect: Option<Expect>,
 }
@@ -111,12 +122,16 @@ pub struct Expect {
     /// A part of the HTML title.
     #[schemars(length(min = 1, max = 256))]
     pub title: Option<String>,
-    /// Text that the body contains.
-    #[schemars(length(min = 1, max = 4096))]
-    pub contains: Option<String>,
+    /// Text that the body contains; bytes that the answer of a `custom` protocol contains.
+    pub contains: Option<Octets>,
     /// The whole body, byte for byte; it may be empty.
     #[schemars(length(max = 4096))]
     pub body: Option<String>,
+    /// The answer of a `custom` protocol begins so.
+    pub prefix: Option<Octets>,
+    /// Regular expression found in the answer of a `custom` protocol. It reads bytes, and has no word for the answer's end.
+    #[schemars(length(min = 1, max = 1024))]
+    pub regex: Option<String>,
     /// Id of the private root under which the certificate chain may end.
     pub private_root: Option<String>,
     /// The selected ALPN identifier begins so.
@@ -124,6 +139,61 @@ pub struct Expect {
     /// Public key that vouches for a Noise server: 32 bytes in hexadecimal digits.
     #[schemars(regex(pattern = r"^[0-9A-Fa-f]{64}$"))]
     pub noise_root: Option<String>,
+}
+
+/// A protocol that blockprobe speaks, or `custom`: one that the table describes.
+pub struct Spoken;
+
+impl JsonSchema for Spoken {
+    fn schema_name() -> Cow<'static, str> {
+        "Protocol".into()
+    }
+
+    /// The protocols of reports, with one word for all that the definitions describe.
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let mut schema = Protocol::json_schema(generator);
+        if let Some(words) = schema.get_mut("oneOf").and_then(|it| it.as_array_mut()) {
+            words.retain(|word| OVER.iter().all(|(_, it)| word["const"] != it.word()));
+            words.push(json!({
+                "description": "What `over`, `send` and `expect` describe.",
+                "type": "string",
+                "const": CUSTOM
+            }));
+        }
+        schema
+    }
+}
+
+/// What a `custom` protocol goes over.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "lowercase")]
+pub enum Over {
+    /// A TCP connection.
+    Tcp,
+    /// A TLS handshake over TCP.
+    Tls,
+    /// Datagrams.
+    Udp,
+}
+
+/// Bytes.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+pub enum Octets {
+    /// Those of this text.
+    Plain(#[schemars(length(min = 1, max = 4096))] String),
+    /// Spelt out.
+    Spelt(Spelling),
+}
+
+/// How bytes are spelt.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "lowercase")]
+pub enum Spelling {
+    /// Two hexadecimal digits for each, spaces between them as one likes.
+    Hex(#[schemars(regex(pattern = r"^\s*([0-9A-Fa-f]{2}\s*)+$"))] String),
+    /// Those of this text.
+    Text(#[schemars(length(min = 1, max = 4096))] String),
 }
 
 /// What should work if only a target is filtered.
@@ -138,8 +208,8 @@ pub struct Control {
     pub operator: String,
     /// Under the censor's law or outside it.
     pub region: Region,
-    /// `http`, `https`, `tls`, `tcp` or `quic`.
-    pub protocol: Protocol,
+    /// `http`, `https`, `tls`, `tcp`, `quic` or `stun`.
+    pub protocol: Spoken,
     /// The host name.
     pub host: String,
     /// The protocol's usual port by default; `tcp` needs it.

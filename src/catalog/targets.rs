@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::catalog::contrasts;
 use crate::catalog::endpoints::{self, ENDPOINT};
 use crate::catalog::fields::{Fields, Kind};
 use crate::catalog::words;
@@ -10,7 +11,7 @@ use crate::model::catalog::{Service, Target};
 
 pub(super) const TARGET: Kind = Kind {
     name: "a target",
-    keys: &["id", "name", "service"],
+    keys: &["id", "name", "region", "service"],
 };
 pub(super) const SERVICE: Kind = Kind {
     name: "a service",
@@ -86,6 +87,7 @@ fn target(fields: &Fields<'_>, taken: &mut BTreeSet<String>, scope: &Scope<'_>) 
     Target {
         id: id.unwrap_or_default(),
         name: name.unwrap_or_default(),
+        region: contrasts::region_or_foreign(fields),
         services: tables
             .iter()
             .map(|fields| service(fields, &mut services, &mut endpoints, scope))

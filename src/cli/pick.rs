@@ -89,6 +89,7 @@ mod tests {
             targets: targets
                 .map(|(id, name)| Target {
                     id: id.to_owned(),
+                    region: crate::model::catalog::Region::Foreign,
                     name: name.to_owned(),
                     services: Vec::new(),
                 })

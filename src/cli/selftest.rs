@@ -18,6 +18,7 @@ use crate::cli::trouble::Trouble;
 use crate::cli::{pick, tell};
 use crate::lab::scenarios::{Expected, Scenario};
 use crate::lab::{self};
+use crate::measure::socket::raise_descriptors;
 use crate::model::report::{Status, TechniqueReport, Vantage, Verdict};
 use crate::output::destination::Destination;
 use crate::output::human::Detail;
@@ -33,8 +34,11 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Checks at once, as in an ordinary run.
 const CONCURRENCY: usize = 1024;
 
-/// Scenarios played at once.
-const AT_ONCE: usize = 16;
+/// Scenarios played at once, where there are descriptors for so many internets.
+const AT_ONCE: usize = 12;
+
+/// Descriptors of one scenario: its listeners, and both ends of what talks.
+const DESCRIPTORS: u64 = 1200;
 
 /// Plays the scenarios; exit status 1 if one came out otherwise than expected.
 ///
@@ -119,7 +123,9 @@ fn play_all(scenarios: &[&'static Scenario], save: Option<&Path>) -> Vec<mpsc::R
         results.push(receiver);
     }
     let waiting = Arc::new(Mutex::new(waiting));
-    for _ in 0..AT_ONCE {
+    let descriptors = raise_descriptors(DESCRIPTORS * (AT_ONCE as u64 + 1));
+    let at_once = usize::try_from(descriptors / DESCRIPTORS).unwrap_or(AT_ONCE);
+    for _ in 0..at_once.clamp(1, AT_ONCE) {
         let waiting = Arc::clone(&waiting);
         let save = save.map(Path::to_owned);
         thread::spawn(move || {

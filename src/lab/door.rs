@@ -6,6 +6,7 @@ use crate::lab::authority::{Leaf, Signer, Validity};
 use crate::lab::fault::Cut;
 use crate::lab::hostile::Hostility;
 use crate::model::catalog::{Endpoint, Protocol, Resolver, Transport};
+use crate::model::custom::Custom;
 use crate::model::technique::Interference;
 
 /// Everything that is served at one address and TCP port, or over QUIC at a UDP port.
@@ -145,6 +146,26 @@ impl Door {
         })
     }
 
+    /// The protocols of the definitions' own that are spoken here, in clear or inside TLS.
+    pub fn described(&self, is_tls: bool) -> Vec<&Custom> {
+        let spoken = if is_tls {
+            Protocol::CustomTls
+        } else {
+            Protocol::CustomTcp
+        };
+        self.endpoints
+            .iter()
+            .filter(|it| it.endpoint.protocol == spoken)
+            .filter_map(|it| it.endpoint.custom.as_deref())
+            .collect()
+    }
+
+    /// The one in which the server speaks first.
+    pub fn greeting(&self, is_tls: bool) -> Option<&Custom> {
+        let described = self.described(is_tls);
+        described.into_iter().find(|it| it.send.is_empty())
+    }
+
     /// Whether messages may be posted to this path.
     pub fn takes_posts(&self, path: &str) -> bool {
         self.endpoints
@@ -257,6 +278,7 @@ pub fn is_udp(protocol: Protocol) -> bool {
             | Protocol::TelegramReflector
             | Protocol::Commnat
             | Protocol::Quic
+            | Protocol::CustomUdp
     )
 }
 

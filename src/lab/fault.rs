@@ -306,6 +306,7 @@ mod tests {
             server_name: None,
             path: "/".to_owned(),
             alpn: Vec::new(),
+            custom: None,
             expect: Expect::default(),
         }
     }
@@ -323,6 +324,7 @@ mod tests {
     fn catalog(services: Vec<Service>) -> Catalog {
         let target = Target {
             id: "chat".to_owned(),
+            region: crate::model::catalog::Region::Foreign,
             name: "Chat".to_owned(),
             services,
         };

@@ -126,7 +126,7 @@ impl Town {
     }
 
     /// Nobody answers datagrams at these endpoints.
-    fn silence_relays(&mut self, aim: Aim, catalog: &Catalog, atlas: &Atlas) {
+    pub fn silence_relays(&mut self, aim: Aim, catalog: &Catalog, atlas: &Atlas) {
         for endpoint in aim.endpoints(catalog) {
             for address in atlas.addresses(endpoint) {
                 if let Some(seat @ Seat::Relay(_)) =

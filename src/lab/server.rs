@@ -123,6 +123,12 @@ impl Server {
         if !self.door.delay.is_zero() {
             tokio::time::sleep(self.door.delay).await;
         }
+        if let Some(custom) = self.door.greeting(false)
+            && self.is_there()
+            && self.tls.is_none()
+        {
+            return talk::greet(stream, custom).await;
+        }
         let mut stream = BufReader::with_capacity(BUFFER, stream);
         let first = stream.fill_buf().await?.first().copied();
         if let Some(met) = self.inspector.signature(stream.buffer()) {
@@ -180,16 +186,7 @@ impl Server {
         if is_honest && let Some(speaker) = self.speaker(Transport::Tcp) {
             return serve_stream(stream, speaker).await;
         }
-        // Faults of TLS are none of a server that speaks in clear.
-        let is_there = matches!(
-            self.door.face,
-            Face::Honest
-                | Face::Strict
-                | Face::Choosy
-                | Face::Narrow
-                | Face::Misconfigured
-                | Face::Misplaced
-        );
+        let is_there = self.is_there();
         if is_there && self.door.is_whatsapp() && first == Some(whatsapp::FIRST) {
             return whatsapp::serve(stream).await;
         }
@@ -211,7 +208,7 @@ impl Server {
             }
             return Box::pin(self.serve_http1(stream, false)).await;
         }
-        match self.door.own_protocol(false).and_then(talk::server) {
+        match self.own_server(false) {
             Some(server) if is_there => talk::serve_stream(stream, server).await,
             _ => discard(stream).await,
         }
@@ -251,13 +248,20 @@ impl Server {
         if alpn == Some(b"h2") {
             return Box::pin(self.serve_http2(stream)).await;
         }
+        if let Some(custom) = self.door.greeting(true)
+            && self.door.face == Face::Honest
+        {
+            return talk::greet(stream, custom).await;
+        }
         let first = stream.fill_buf().await?.first().copied();
         let is_http = self.door.is_tls_http() || !self.door.face.is_at_home();
         if is_http && looks_like_http(first) {
             return Box::pin(self.serve_http1(stream, true)).await;
         }
-        match self.door.own_protocol(true).and_then(talk::server) {
-            Some(server) if self.door.face.is_at_home() => talk::serve_stream(stream, server).await,
+        match self.own_server(true) {
+            Some(server) if self.door.face == Face::Honest => {
+                talk::serve_stream(stream, server).await
+            }
             _ => discard(stream).await,
         }
     }
@@ -315,6 +319,27 @@ impl Server {
         let mut response = web::answer(&self.door, &request, is_tls);
         web::date(&mut response, self.door.ahead_days);
         Ok(response)
+    }
+
+    /// Faults of TLS are none of a server that speaks in clear.
+    fn is_there(&self) -> bool {
+        matches!(
+            self.door.face,
+            Face::Honest
+                | Face::Strict
+                | Face::Choosy
+                | Face::Narrow
+                | Face::Misconfigured
+                | Face::Misplaced
+        )
+    }
+
+    /// Who speaks an app's own protocol on a bare stream, in clear or inside TLS.
+    fn own_server(&self, is_tls: bool) -> Option<talk::Answerer> {
+        let server = self.door.own_protocol(is_tls).and_then(talk::server);
+        let described = self.door.described(is_tls);
+        let own = || talk::described(described.iter().copied().cloned().collect());
+        server.or_else(|| (!described.is_empty()).then(own))
     }
 
     fn speaker(&self, transport: Transport) -> Option<&Speaker> {

@@ -14,9 +14,10 @@ use tokio_tungstenite::tungstenite::Message;
 
 use crate::lab::weather::Weather;
 use crate::model::catalog::Protocol;
+use crate::model::custom::Custom;
 use crate::wire::mtproto::message::PRODUCTION;
 use crate::wire::reading::Reply;
-use crate::wire::{max, mtproto, reflector, stun};
+use crate::wire::{custom, max, mtproto, reflector, stun};
 
 /// Where MAX's servers take their client to be.
 const COUNTRY: &str = "RU";
@@ -40,6 +41,53 @@ pub fn server(protocol: Protocol) -> Option<Answerer> {
             Some(Box::new(move |bytes| server.take(bytes)))
         }
         _ => None,
+    }
+}
+
+/// The server of protocols that the definitions describe: whoever sends what one of them sends gets what it expects.
+pub fn described(customs: Vec<Custom>) -> Answerer {
+    let mut heard: Vec<u8> = Vec::new();
+    let longest = customs.iter().map(|it| it.send.0.len()).max().unwrap_or(0);
+    Box::new(move |bytes| {
+        heard.extend_from_slice(bytes);
+        let asked = customs
+            .iter()
+            .find(|it| !it.send.is_empty() && heard.starts_with(&it.send.0));
+        match asked {
+            Some(custom) => {
+                heard.clear();
+                Reply::Answer(custom::honest_answer(custom).into_owned())
+            }
+            None if heard.len() < longest => Reply::NeedMore,
+            None => Reply::NotOurs,
+        }
+    })
+}
+
+/// Speaks first, then listens until the peer closes.
+pub async fn greet<S>(mut stream: S, custom: &Custom) -> io::Result<()>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    stream.write_all(&custom::honest_answer(custom)).await?;
+    stream.flush().await?;
+    let mut bytes = [0; 512];
+    while stream.read(&mut bytes).await? > 0 {}
+    Ok(())
+}
+
+/// Answers the datagrams of a protocol that the definitions describe.
+pub async fn serve_described_datagrams(socket: UdpSocket, custom: Custom) {
+    let mut bytes = [0; 2048];
+    loop {
+        let Ok((length, peer)) = socket.recv_from(&mut bytes).await else {
+            tokio::task::yield_now().await;
+            continue;
+        };
+        if bytes.get(..length) == Some(custom.send.0.as_slice()) {
+            let answer = custom::honest_answer(&custom);
+            drop(socket.send_to(&answer, peer).await);
+        }
     }
 }
 

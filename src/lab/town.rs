@@ -20,6 +20,7 @@ use crate::lab::zone::{Voice, Zone};
 use crate::model::catalog::{
     Catalog, Endpoint, Protocol, Region, Resolver, ResolverRole, Transport,
 };
+use crate::model::custom::Custom;
 use crate::model::technique::Trigger;
 
 /// The port that scenarios of `address_port` are about: XMPP's, which WhatsApp and Telegram use beside 443.
@@ -47,6 +48,8 @@ pub struct Town {
     pub doors: BTreeMap<Place, Door>,
     /// Who answers at each address and UDP port.
     pub datagrams: BTreeMap<Place, Seat>,
+    /// What those of them expect who speak what the definitions describe.
+    pub described: BTreeMap<Place, Custom>,
     /// What is served over QUIC at each address and UDP port.
     pub quic: BTreeMap<Place, Door>,
     /// What looks at QUIC's datagrams.
@@ -112,6 +115,11 @@ impl Town {
                     self.datagrams
                         .entry(place)
                         .or_insert(Seat::Relay(endpoint.protocol));
+                    if let Some(custom) = endpoint.custom.as_deref() {
+                        self.described
+                            .entry(place)
+                            .or_insert_with(|| custom.clone());
+                    }
                 }
                 if endpoint.protocol == Protocol::Quic {
                     let door = self.quic.entry(place).or_default();
@@ -185,6 +193,10 @@ impl Town {
         };
         if censor.is_at_resolvers() {
             return self.close_resolvers(censor.at, face);
+        }
+        // An address that is cut off is cut off for datagrams too.
+        if censor.technique.trigger == Trigger::Address && face == Face::Dropped {
+            self.silence_relays(censor.names, catalog, atlas);
         }
         let endpoints = censor.names.endpoints(catalog);
         let all: BTreeSet<u16> = self.doors.keys().map(|(_, port)| *port).collect();

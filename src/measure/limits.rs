@@ -47,6 +47,8 @@ pub struct Limits {
     pub datagram_resend: Vec<Duration>,
     /// A request over UDP without an answer is given up.
     pub datagram_give_up: Duration,
+    /// An answer whose end the definitions cannot know is over when nothing came for so long: a retransmission or two.
+    pub exchange_quiet: Duration,
     /// Of an answer that is not the protocol, bytes read on for what it says: a block page's head.
     pub exchange_text: usize,
     /// One message of a WebSocket, bytes: first answers have some hundred.
@@ -95,8 +97,9 @@ impl Default for Limits {
             quic: Duration::from_secs(4),
             http: Duration::from_secs(6),
             exchange: Duration::from_secs(6),
-            datagram_resend: vec![Duration::from_millis(400), Duration::from_millis(1000)],
-            datagram_give_up: Duration::from_millis(2000),
+            datagram_resend: vec![Duration::from_millis(400), Duration::from_secs(1)],
+            datagram_give_up: Duration::from_secs(2),
+            exchange_quiet: Duration::from_millis(1500),
             exchange_text: 4 << 10,
             websocket_message: 64 << 10,
             dns_stream: Duration::from_millis(3500),
@@ -126,6 +129,7 @@ mod tests {
         assert!(limits.connect + limits.tls < limits.check);
         assert!(limits.connect + limits.exchange < limits.check);
         assert!(limits.patience_talk < limits.exchange);
+        assert!(limits.exchange_quiet < limits.exchange);
         assert!(limits.patience_lookup < limits.lookup);
         assert!(limits.lookups < limits.lookup_threads);
         assert!(limits.connect_hops < limits.connect);

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::model::check::parent_of;
+use crate::model::custom::Custom;
 use crate::model::observation::{HttpFacts, Operation};
 
 /// Everything a run may measure. Read by every floor, written by none after loading.
@@ -43,6 +44,17 @@ pub struct Target {
     pub name: String,
     /// What it does for a person.
     pub services: Vec<Service>,
+    /// Whether it is at home in the country whose censorship is looked at.
+    #[serde(default = "foreign", skip_serializing_if = "is_foreign")]
+    pub region: Region,
+}
+
+const fn foreign() -> Region {
+    Region::Foreign
+}
+
+fn is_foreign(region: &Region) -> bool {
+    *region == Region::Foreign
 }
 
 /// What a target does for a person: chat, web, registration, media, calls, push.
@@ -85,6 +97,9 @@ pub struct Endpoint {
     /// ALPN identifiers to offer in TLS; empty means the protocol's own (`h2`, `http/1.1` for `https`).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub alpn: Vec<String>,
+    /// What is said and what must come back, where the definitions describe the protocol.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub custom: Option<Box<Custom>>,
     /// What an honest answer looks like.
     #[serde(default, skip_serializing_if = "Expect::is_anything")]
     pub expect: Expect,
@@ -166,6 +181,12 @@ pub enum Protocol {
     Commnat,
     /// A QUIC handshake.
     Quic,
+    /// What the definitions describe, over TCP.
+    CustomTcp,
+    /// What the definitions describe, over TLS.
+    CustomTls,
+    /// What the definitions describe, over UDP.
+    CustomUdp,
 }
 
 impl Endpoint {
@@ -222,10 +243,18 @@ impl Protocol {
             Self::TelegramReflector => "telegram_reflector",
             Self::Commnat => "commnat",
             Self::Quic => "quic",
+            Self::CustomTcp => "custom_tcp",
+            Self::CustomTls => "custom_tls",
+            Self::CustomUdp => "custom_udp",
         }
     }
 
-    /// Every protocol that definitions may name.
+    /// Whether the definitions describe it.
+    pub const fn is_custom(self) -> bool {
+        matches!(self, Self::CustomTcp | Self::CustomTls | Self::CustomUdp)
+    }
+
+    /// Every protocol that definitions name by its word; besides these they describe some, each over TCP, TLS or UDP.
     pub const ALL: &'static [Self] = &[
         Self::Tcp,
         Self::Tls,
@@ -260,13 +289,17 @@ impl Protocol {
             | Self::MtprotoAbridged
             | Self::MtprotoIntermediate
             | Self::MtprotoObfuscated
-            | Self::MtprotoHttp => &[TcpConnect, Exchange],
+            | Self::MtprotoHttp
+            | Self::CustomTcp => &[TcpConnect, Exchange],
             Self::WhatsappWebsocket
             | Self::MtprotoWebsocket
             | Self::MaxBinary
             | Self::MaxWebsocket
-            | Self::Websocket => &[TcpConnect, TlsHandshake, Exchange],
-            Self::Stun | Self::Turn | Self::TelegramReflector | Self::Commnat => &[Exchange],
+            | Self::Websocket
+            | Self::CustomTls => &[TcpConnect, TlsHandshake, Exchange],
+            Self::Stun | Self::Turn | Self::TelegramReflector | Self::Commnat | Self::CustomUdp => {
+                &[Exchange]
+            }
             Self::Quic => &[QuicHandshake],
         }
     }
@@ -414,7 +447,7 @@ impl BlockPage {
     pub fn is(&self, http: &HttpFacts) -> bool {
         let leads_to_it = http
             .redirect_host()
-            .is_some_and(|host| self.hosts.iter().any(|known| *known == host));
+            .is_some_and(|host| self.hosts.contains(&host));
         let body = http.body.as_deref().unwrap_or_default();
         leads_to_it || self.texts.iter().any(|text| body.contains(text.as_str()))
     }

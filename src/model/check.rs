@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::model::catalog::Protocol;
+use crate::model::custom::Custom;
 
 /// The subject of checks of the line itself.
 pub const GROUND: &str = "ground";
@@ -181,6 +182,9 @@ pub struct Climb {
     /// Public key that vouches for a Noise server, 64 hex digits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub noise_root: Option<String>,
+    /// What is said and what must come back, where the definitions describe the protocol.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub custom: Option<Box<Custom>>,
     /// How the ClientHello (or, in clear, the request) is sent.
     #[serde(default, skip_serializing_if = "Hello::is_plain")]
     pub hello: Hello,

@@ -86,6 +86,7 @@ fn connection(address: SocketAddr, hops: Option<u8>) -> Climb {
         look_for: None,
         private_root: None,
         noise_root: None,
+        custom: None,
         hello: Hello::Plain,
         payload: Payload::Own,
         hops,

@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use crate::model::catalog::{Catalog, Endpoint, Protocol};
 use crate::model::check::{Ask, Check, Climb, Hello, Payload};
+use crate::model::custom::Custom;
 use crate::model::failure::Failure;
 use crate::model::line::Line;
 use crate::model::observation::Operation;
@@ -89,9 +90,12 @@ pub fn climb(subject: Subject, endpoint: &Endpoint, address: IpAddr, trial: u32)
     } else {
         "-"
     };
+    // Two protocols of the definitions at one address and port are two measurements.
+    let mark = endpoint.custom.as_deref().map(Custom::mark);
+    let mark = mark.map_or_else(String::new, |mark| format!("~{mark}"));
     let address = SocketAddr::new(address, endpoint.port);
     let id = format!(
-        "{}/{}/{name}{}@{address}#{trial}",
+        "{}/{}/{name}{}{mark}@{address}#{trial}",
         subject.id,
         endpoint.protocol.word(),
         if endpoint.path == "/" {
@@ -127,6 +131,7 @@ pub fn climb(subject: Subject, endpoint: &Endpoint, address: IpAddr, trial: u32)
             look_for: endpoint.expect.contains.clone(),
             private_root: endpoint.expect.private_root.clone(),
             noise_root: endpoint.expect.noise_root.clone(),
+            custom: endpoint.custom.clone(),
             hello: Hello::Plain,
             payload: Payload::Own,
             hops: None,

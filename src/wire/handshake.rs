@@ -13,6 +13,16 @@ pub trait Handshake {
     /// What is known so far.
     fn told(&self) -> Told;
 
+    /// The peer closed, or fell silent: what that makes of what came. `More`: nothing.
+    fn end(&mut self) -> Progress {
+        Progress::More
+    }
+
+    /// Whether silence from now on is the end of the answer, where nothing else tells it.
+    fn ends_in_silence(&self) -> bool {
+        false
+    }
+
     /// Whether any answer at all is what was wanted.
     fn takes_anything(&self) -> bool {
         false

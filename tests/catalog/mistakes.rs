@@ -335,7 +335,7 @@ fn controls_and_resolvers_are_checked() {
 id = "c"
 operator = "o"
 region = "abroad"
-protocol = "stun"
+protocol = "turn"
 [[resolver]]
 id = "system"
 operator = "o"
@@ -362,7 +362,7 @@ transports = ["udp"]
     let complaint = complaint(text);
     for words in [
         ":5:10: unknown region `abroad`",
-        ":6:12: a control cannot speak `stun`",
+        ":6:12: a control cannot speak `turn`",
         ":2:1: `host` is missing in a control",
         ":8:6: `system` is the name of",
         "known are: `public`, `national`, `decoy`",

@@ -278,6 +278,9 @@ fn a_control_is_read_from_a_file_and_fetched_from_an_address() {
 fn a_control_that_cannot_be_had_is_told_before_anything_is_measured() {
     let gone = serve("404 Not Found", Vec::new());
     let unreadable = serve("200 OK", b"<html>".to_vec());
+    let folder = tempfile::tempdir().unwrap();
+    let missing = folder.path().join("missing.json");
+    let missing = missing.to_str().unwrap();
     let closed = {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         format!("http://{}/", listener.local_addr().unwrap())
@@ -286,7 +289,7 @@ fn a_control_that_cannot_be_had_is_told_before_anything_is_measured() {
         (gone.as_str(), "404"),
         (&unreadable, ":1:1: not JSON"),
         (&closed, "cannot fetch"),
-        ("/nonexistent", "cannot read /nonexistent"),
+        (missing, "cannot read "),
     ] {
         let refused = output(&["--lab", "open", "--control", control]);
         assert_eq!(code(&refused), 2, "{control}");

@@ -469,6 +469,7 @@ pub fn climb_check(subject: &str, endpoint: &Endpoint, address: &str, role: Role
             look_for: None,
             private_root: None,
             noise_root: None,
+            custom: endpoint.custom.clone(),
             hello: Hello::Plain,
             payload: Payload::Own,
             hops: None,
@@ -495,6 +496,7 @@ pub fn catalog() -> Catalog {
     Catalog {
         targets: vec![Target {
             id: "target".to_owned(),
+            region: blockprobe::model::catalog::Region::Foreign,
             name: "Target".to_owned(),
             services: vec![Service {
                 id: "web".to_owned(),
@@ -531,6 +533,7 @@ pub fn endpoint(protocol: Protocol, port: u16) -> Endpoint {
         server_name: None,
         path: "/".to_owned(),
         alpn: Vec::new(),
+        custom: None,
         expect: Expect::default(),
     }
 }

@@ -24,7 +24,7 @@ fn endpoint(site: &Site, protocol: Protocol) -> Endpoint {
 }
 
 /// Climbs to an endpoint at the lab's address of its name.
-async fn observe(site: &Site, endpoint: &Endpoint) -> Observation {
+pub async fn observe(site: &Site, endpoint: &Endpoint) -> Observation {
     let subject = Subject {
         id: "test",
         role: Role::Target,
@@ -42,7 +42,7 @@ async fn observe(site: &Site, endpoint: &Endpoint) -> Observation {
     }
 }
 
-fn exchange(observation: &Observation) -> &ExchangeFacts {
+pub fn exchange(observation: &Observation) -> &ExchangeFacts {
     observation
         .step(Operation::Exchange)
         .and_then(|step| step.exchange.as_deref())

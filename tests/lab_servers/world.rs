@@ -29,6 +29,7 @@ pub fn endpoint(protocol: Protocol, host: &str, port: u16) -> Endpoint {
         server_name: None,
         path: "/".to_owned(),
         alpn: Vec::new(),
+        custom: None,
         expect: Expect::default(),
     }
 }
@@ -46,6 +47,7 @@ fn service(id: &str, essential: bool, endpoints: Vec<Endpoint>) -> Service {
 fn target(id: &str, services: Vec<Service>) -> Target {
     Target {
         id: id.to_owned(),
+        region: Region::Foreign,
         name: id.to_owned(),
         services,
     }

@@ -88,10 +88,10 @@ fn stage() -> Stage {
 }
 
 fn find_stage() -> Stage {
-    let programs = ["ip", "nft", "iptables", "unshare", "mount"];
+    let programs = ["ip", "nft", "iptables", "unshare", "mount", "python3"];
     for program in programs {
         if shell("command -v \"$1\" >/dev/null", &[program]).is_err() {
-            let packages = "apt-get install iproute2 nftables iptables util-linux mount";
+            let packages = "apt-get install iproute2 nftables iptables util-linux mount python3";
             return Stage::Nowhere(format!("no {program} (hint: {packages})"));
         }
     }

@@ -1,7 +1,8 @@
 //! One scenario: what lies on the road, who lies, and the run of the command in the middle of it.
 
+use std::io::{BufRead, BufReader};
 use std::net::Ipv4Addr;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use blockprobe::catalog;
@@ -49,6 +50,10 @@ pub struct Scene {
     pub has_portal: bool,
     /// A forger beside the router answers A queries for these names, with this address.
     pub forger: Option<(&'static [&'static str], Ipv4Addr)>,
+    /// Definitions of somebody's own, measured in place of the built-in ones.
+    pub definitions: &'static str,
+    /// Python program that serves beside the world's servers, and prints a line when it does.
+    pub own_server: &'static str,
     /// The client has an IPv6 address and a route, and every name has an IPv6 address.
     pub has_ipv6: bool,
 }
@@ -59,6 +64,8 @@ impl Scene {
         let _seat = Seat::take();
         let road = Road::build(self.is_long, self.has_ipv6);
         let _world = Servers::of_the_world(&road.server, self.world());
+        let _own_server =
+            (!self.own_server.is_empty()).then(|| Neighbour::start(&road.server, self.own_server));
         let _portal = self.has_portal.then(|| {
             run_in(&road.router, &portal_rules());
             Servers::of_a_portal(&road.router)
@@ -109,6 +116,34 @@ impl Scene {
     }
 }
 
+/// A program in a namespace; it ends with the scene.
+#[derive(Debug)]
+struct Neighbour(Child);
+
+impl Neighbour {
+    fn start(namespace: &str, program: &str) -> Self {
+        let mut child = Command::new("ip")
+            .args(["netns", "exec", namespace, "python3", "-c", program])
+            .env("PATH", means::path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("iproute2 was there a moment ago");
+        let told = child.stdout.take().expect("it was asked for");
+        let mut line = String::new();
+        let read = BufReader::new(told).read_line(&mut line);
+        assert!(read.is_ok_and(|it| it > 0), "the server does not serve");
+        Self(child)
+    }
+}
+
+impl Drop for Neighbour {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
 /// As hotels do it: the web goes to the portal, names are resolved, all else is shut.
 fn portal_rules() -> String {
     format!(
@@ -153,6 +188,10 @@ fn run(road: &Road, scene: &Scene) -> Played {
         .args(["timeout", BOUND, env!("CARGO_BIN_EXE_blockprobe")])
         .args(["run", "-f", "json", "--ca-file"])
         .arg(file("authority.pem", &authority))
+        .args((!scene.definitions.is_empty()).then(|| {
+            let path = file("own.toml", scene.definitions);
+            format!("--definitions={}", path.display())
+        }))
         .env_clear()
         .env("PATH", means::path())
         .stdin(Stdio::null())

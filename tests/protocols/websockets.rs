@@ -106,6 +106,7 @@ impl Server {
                 look_for: None,
                 private_root: None,
                 noise_root: Some(whatsapp::noise_root()),
+                custom: None,
                 hello: Hello::Plain,
                 payload: Payload::Own,
                 hops: None,

@@ -92,7 +92,14 @@ fn read<'a>(
     let agree = trials
         .iter()
         .all(|trial| manner(trial, operation) == Some(interference));
-    if !agree || trials.len() < TRIALS {
+    // What was asked beside the trials: where that fails too, it is the line that failed for a while.
+    let mut beside = observations.iter().filter(|it| {
+        it.check.contrast.as_ref().is_some_and(|contrast| {
+            contrast.of == failed.check.id && contrast.varies == Variation::Address
+        })
+    });
+    let is_line = beside.any(|it| !it.is_success() && !it.is_not_run());
+    if !agree || trials.len() < TRIALS || is_line {
         return None;
     }
     let doubt = if interference == Interference::Unreachable {
@@ -121,7 +128,8 @@ fn read_handshake<'a>(
     let is_certain = reading
         .as_ref()
         .is_some_and(|it| it.confidence == Confidence::Confirmed);
-    if reading.is_none() && matrix.manner.may_be_genuine() {
+    let beside = matrix.row(Variation::Both);
+    if reading.is_none() && (matrix.manner.may_be_genuine() || !beside.all()) {
         return None;
     }
     let here = matrix.cells(Variation::ServerName);

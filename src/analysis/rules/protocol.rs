@@ -1,6 +1,6 @@
 //! Connections stand, and an app's first message meets nothing: `protocol/{drop,reset,close}`.
 //!
-//! What it infers: the bytes of an app's own protocol (WhatsApp's Noise, MTProto, STUN) are looked at.
+//! What it infers: the bytes of an app's own protocol (WhatsApp's Noise, MTProto, STUN, what definitions describe) are looked at.
 //! Evidence: the first message met the same in every trial and not a byte came back; random bytes of the same length get a
 //! reaction at controls' addresses where the first message gets none (on any address), or at the target's own addresses
 //! (there only). For STUN: the same request without its magic cookie is answered, by the relay or by controls, and the
@@ -18,6 +18,7 @@ use crate::analysis::matrix::TRIALS;
 use crate::analysis::rules::Finding;
 use crate::model::catalog::Protocol;
 use crate::model::check::{Ask, Climb, Variation};
+use crate::model::custom::Custom;
 use crate::model::failure::Failure;
 use crate::model::observation::{Observation, Operation};
 use crate::model::report::Confidence;
@@ -28,18 +29,39 @@ const ADDRESSES: usize = 2;
 
 /// One finding for each protocol and manner.
 pub fn infer(evidence: &Evidence) -> Vec<Finding> {
-    let mut told: BTreeMap<(Protocol, Manner), Vec<Cells>> = BTreeMap::new();
+    let mut told: BTreeMap<(Spoken, Manner), Vec<Cells>> = BTreeMap::new();
     for (climb, failed) in evidence.all_climbs() {
         if failed.check.contrast.is_none()
             && let Some(cells) = Cells::of(evidence, climb, failed)
         {
-            let key = (climb.protocol, cells.manner);
+            let key = (Spoken::by(climb), cells.manner);
             told.entry(key).or_default().push(cells);
         }
     }
     told.into_iter()
-        .filter_map(|((protocol, manner), cells)| finding(evidence, protocol, manner, &cells))
+        .filter_map(|((spoken, manner), cells)| finding(evidence, spoken, manner, &cells))
         .collect()
+}
+
+/// A protocol; of those that the definitions describe, each is one of its own.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Spoken<'a> {
+    protocol: Protocol,
+    custom: Option<&'a Custom>,
+}
+
+impl<'a> Spoken<'a> {
+    fn by(climb: &'a Climb) -> Self {
+        Self {
+            protocol: climb.protocol,
+            custom: climb.custom.as_deref(),
+        }
+    }
+
+    /// Whether its contrast is the same question in an older form, and not random bytes.
+    fn has_older_form(self) -> bool {
+        self.protocol.is_udp() && self.custom.is_none()
+    }
 }
 
 /// How the first message met nothing.
@@ -142,7 +164,7 @@ impl<'a> Cells<'a> {
 
 fn finding(
     evidence: &Evidence,
-    protocol: Protocol,
+    spoken: Spoken,
     manner: Manner,
     cells: &[Cells],
 ) -> Option<Finding> {
@@ -156,7 +178,7 @@ fn finding(
         .map(|it| it.address)
         .collect();
     // A relay that answers the same question in its older form answers strangers: what it does not hear is taken away.
-    let is_stun = protocol.is_udp();
+    let is_stun = spoken.has_older_form();
     let (confidence, doubt) = if hits > 0 && free == 0 {
         if hits >= TRIALS && trials >= TRIALS {
             (Confidence::Confirmed, None)
@@ -182,17 +204,19 @@ fn finding(
     Some(Finding {
         technique: Technique::new(Trigger::Protocol, manner.interference()),
         confidence,
-        endpoints: hit(evidence, protocol, manner),
+        endpoints: hit(evidence, spoken, manner),
         evidence: ids,
         doubt: doubt.map(str::to_owned),
-        seen: seen(protocol, manner, trials, cells, hits, columns().count()),
+        seen: seen(spoken, manner, trials, cells, hits, columns().count()),
     })
 }
 
 /// Endpoints of the protocol of which every exchange met the same, and there was one.
-fn hit(evidence: &Evidence, protocol: Protocol, manner: Manner) -> BTreeSet<String> {
+fn hit(evidence: &Evidence, spoken: Spoken, manner: Manner) -> BTreeSet<String> {
     endpoints(evidence.target)
-        .filter(|endpoint| endpoint.protocol == protocol)
+        .filter(|endpoint| {
+            endpoint.protocol == spoken.protocol && endpoint.custom.as_deref() == spoken.custom
+        })
         .filter(|endpoint| {
             let mut any = false;
             evidence
@@ -210,7 +234,7 @@ fn hit(evidence: &Evidence, protocol: Protocol, manner: Manner) -> BTreeSet<Stri
 }
 
 fn seen(
-    protocol: Protocol,
+    spoken: Spoken,
     manner: Manner,
     trials: usize,
     cells: &[Cells],
@@ -222,7 +246,7 @@ fn seen(
         Manner::Reset => "is reset",
         Manner::Close => "is closed without an answer",
     };
-    let other = if protocol.is_udp() {
+    let other = if spoken.has_older_form() {
         "the same request without its magic cookie"
     } else {
         "random bytes of the same length"
@@ -233,7 +257,7 @@ fn seen(
     format!(
         "The first message of {} {what}, in {trials} of {trials} trials at {} addresses, where {other} got a reaction in {reacted} of \
          {}. At controls' addresses the message met the same in {hits} of {columns} trials, {other} never",
-        protocol.word(),
+        spoken.protocol.word(),
         addresses.len(),
         here.count()
     )
@@ -241,6 +265,7 @@ fn seen(
 
 /// Whether a check is one of an app's own protocol over UDP, whose silence says nothing.
 pub fn is_silent_relay(observation: &Observation) -> bool {
-    matches!(&observation.check.ask, Ask::Climb(climb) if climb.protocol.is_udp())
+    // What the definitions describe must answer, or they would not say with what.
+    matches!(&observation.check.ask, Ask::Climb(climb) if Spoken::by(climb).has_older_form())
         && Manner::of(observation) == Some(Manner::Silence)
 }

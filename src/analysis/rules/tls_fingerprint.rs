@@ -33,15 +33,13 @@ pub fn infer(evidence: &Evidence) -> Vec<Finding> {
         if !is_by_shape(&matrix) {
             continue;
         }
-        let at = match told.iter().position(|(manner, _)| *manner == matrix.manner) {
-            Some(at) => at,
-            None => {
-                told.push((matrix.manner, Told::default()));
-                told.len() - 1
+        if !told.iter().any(|(manner, _)| *manner == matrix.manner) {
+            told.push((matrix.manner, Told::default()));
+        }
+        for (manner, told) in &mut told {
+            if *manner == matrix.manner {
+                told.add(climb.address.ip(), climb.server_name.as_deref(), &matrix);
             }
-        };
-        if let Some((_, told)) = told.get_mut(at) {
-            told.add(climb.address.ip(), climb.server_name.as_deref(), &matrix);
         }
     }
     told.into_iter()

@@ -100,7 +100,7 @@ pub(super) const LINE: &[Scenario] = &[
         "loss_15",
         "Of a hundred datagrams fifteen are lost",
         &[Fault::Loss(15, 2)],
-        ALL_ACCESSIBLE,
+        nobody_accused(Some(Regime::Open)),
     ),
     innocent(
         "loss_30",

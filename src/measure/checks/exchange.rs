@@ -1,8 +1,10 @@
 //! The app's own first message and its answer, on a stream that stands: one loop for every protocol.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::time::timeout;
 
 use crate::measure::checks::Context;
 use crate::measure::checks::tls::{MAX_FIRST, clear_text};
@@ -15,7 +17,7 @@ use crate::model::check::{Climb, Payload};
 use crate::model::failure::Failure;
 use crate::model::observation::{ExchangeFacts, Operation, Stage, Step};
 use crate::wire::handshake::{Anything, Handshake, Progress, Told};
-use crate::wire::{max, text};
+use crate::wire::{custom, max, text};
 
 pub mod datagrams;
 pub mod messages;
@@ -25,6 +27,9 @@ pub mod whatsapp;
 
 /// One reading. What a protocol keeps of it, it bounds itself.
 const READING: usize = 4 << 10;
+
+/// What is said of an answer that is not the one a researcher's definitions describe.
+pub const NOT_EXPECTED: &str = "the answer is not what the definitions expect";
 
 /// What is known so far; shared with whoever tells the facts, so that a deadline costs nothing of it.
 #[derive(Default)]
@@ -76,6 +81,14 @@ impl Talk {
                 handshake: None,
                 not_ours: "the answer is not a WebSocket's",
             }),
+            Protocol::CustomTcp | Protocol::CustomTls => {
+                let own = climb.custom.as_deref().cloned().unwrap_or_default();
+                Some(Self {
+                    is_in_websocket: false,
+                    handshake: Some(Box::new(custom::Client::new(&own))),
+                    not_ours: NOT_EXPECTED,
+                })
+            }
             _ => None,
         };
         match climb.payload {
@@ -89,11 +102,9 @@ impl Talk {
     /// Random bytes, as many as the protocol's own first message has.
     fn with_noise(self, context: &Context) -> Self {
         let length = self.handshake.map_or(0, |mut own| own.send().len());
-        let noise: [u8; 256] = random(context);
-        let noise = noise.get(..length).unwrap_or(&noise).to_vec();
         Self {
             is_in_websocket: false,
-            handshake: Some(Box::new(Anything::new(noise))),
+            handshake: Some(Box::new(Anything::new(noise(context, length)))),
             not_ours: "nothing came back",
         }
     }
@@ -174,19 +185,22 @@ where
             stream.write_all(&message).await?;
             stream.flush().await?;
         }
-        let length = match stream.read(&mut buffer).await {
+        let quiet = handshake.ends_in_silence().then_some(limits.exchange_quiet);
+        let length = match read(&mut stream, &mut buffer, quiet).await {
             Err(error) if messages::is_broken_rule(&error) => {
                 return Err(Failure::Unknown(not_ours.to_owned()));
             }
             read => read?,
         };
         let bytes = buffer.get(..length).unwrap_or_default();
-        if bytes.is_empty() {
-            return Err(Failure::Eof);
-        }
-        let progress = handshake.receive(bytes);
+        let progress = if bytes.is_empty() {
+            handshake.end()
+        } else {
+            handshake.receive(bytes)
+        };
         lock(seen).told = handshake.told();
         match progress {
+            Progress::More if bytes.is_empty() => return Err(Failure::Eof),
             Progress::More => {}
             // A message of the protocol that answers somebody else's question proves nobody here; a transport error is a
             // server's own word, although it echoes nothing.
@@ -202,10 +216,23 @@ where
             Progress::Failed(_) => {
                 // Somebody else's text may come in pieces, and what it says is evidence.
                 let rest = read_on(&mut stream, &mut buffer, limits.exchange_text);
-                drop(tokio::time::timeout(limits.patience_talk, rest).await);
+                drop(timeout(limits.patience_talk, rest).await);
                 return Err(Failure::Unknown(not_ours.to_owned()));
             }
         }
+    }
+}
+
+/// One reading. Nothing: the peer closed, or was `quiet` for so long, where that ends its answer.
+async fn read<S: AsyncRead + Unpin>(
+    stream: &mut S,
+    buffer: &mut [u8],
+    quiet: Option<Duration>,
+) -> std::io::Result<usize> {
+    let reading = stream.read(buffer);
+    match quiet {
+        Some(quiet) => timeout(quiet, reading).await.unwrap_or(Ok(0)),
+        None => reading.await,
     }
 }
 
@@ -248,6 +275,16 @@ fn sampler(
             ..ExchangeFacts::default()
         }));
     }
+}
+
+/// So many bytes that nobody can know.
+pub fn noise(context: &Context, length: usize) -> Vec<u8> {
+    let mut bytes = vec![0; length];
+    let source = context.room.trust.provider.secure_random;
+    source
+        .fill(&mut bytes)
+        .expect("the system has random bytes");
+    bytes
 }
 
 /// New random bytes.

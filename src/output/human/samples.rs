@@ -413,6 +413,7 @@ fn climb(title: &str) -> Observation {
                 look_for: None,
                 private_root: None,
                 noise_root: None,
+                custom: None,
                 hello: Hello::Plain,
                 payload: Payload::Own,
                 hops: None,

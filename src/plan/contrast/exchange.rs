@@ -1,11 +1,12 @@
 //! The cells around an app's first message that met nothing: {its own bytes, random ones of the same length} at {the target's
-//! address, controls' addresses}; for STUN, the request without its magic cookie, at relays and at controls.
+//! address, controls' addresses}, also for what definitions describe; for STUN, the request without its magic cookie, at relays and at controls.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use crate::model::catalog::Protocol;
 use crate::model::check::{Check, Climb, Payload, Variation};
+use crate::model::custom::Custom;
 use crate::model::failure::Failure;
 use crate::model::observation::{Observation, Operation};
 use crate::plan::Seen;
@@ -19,13 +20,16 @@ const ADDRESSES: usize = 3;
 
 /// The cells that are called for.
 pub fn checks(controls: &Controls, subject: Subject, seen: &Seen) -> Vec<Check> {
-    let mut groups: BTreeMap<(Protocol, String), Vec<SocketAddr>> = BTreeMap::new();
+    let mut groups: BTreeMap<(Protocol, Option<&Custom>, String), Vec<SocketAddr>> =
+        BTreeMap::new();
     let mut checks = Vec::new();
     for (climb, failed) in reached(seen) {
         let Some(word) = met_nothing(climb, failed) else {
             continue;
         };
-        let group = groups.entry((climb.protocol, word)).or_default();
+        let group = groups
+            .entry((climb.protocol, climb.custom.as_deref(), word))
+            .or_default();
         if group.len() == ADDRESSES || group.contains(&climb.address) {
             continue;
         }
@@ -50,6 +54,8 @@ fn met_nothing(climb: &Climb, observation: &Observation) -> Option<String> {
             climb.protocol,
             Protocol::TelegramReflector | Protocol::Commnat
         );
+    // Where the server speaks first there is nothing of ours to look at.
+    let is_mute = is_mute && climb.custom.as_deref().is_none_or(|it| !it.send.is_empty());
     (step.operation == Operation::Exchange && heard == 0 && is_mute && is_readable)
         .then(|| failure.word().into_owned())
 }
@@ -73,7 +79,7 @@ fn cells(
         .copied()
         .filter(|control| control.is_ipv4() == climb.address.is_ipv4())
         .collect();
-    let other = if is_udp {
+    let other = if is_udp && !climb.protocol.is_custom() {
         Payload::WithoutCookie
     } else {
         Payload::Random

@@ -152,6 +152,7 @@ pub fn handshake(climb: &Climb, address: SocketAddr, server_name: &str) -> Climb
         path: "/".to_owned(),
         look_for: None,
         noise_root: None,
+        custom: None,
         ..climb.clone()
     }
 }

@@ -144,6 +144,7 @@ mod tests {
             server_name: None,
             path: "/".to_owned(),
             alpn: Vec::new(),
+            custom: None,
             expect: Expect::default(),
         };
         reach::climb(SUBJECT, &endpoint, "192.0.2.1".parse().unwrap(), 1)

@@ -3,7 +3,9 @@
 use std::net::SocketAddr;
 
 use crate::model::catalog::{Catalog, Protocol, Resolver, ResolverRole};
-use crate::model::check::{Check, Climb, Hello, Payload, RecordType, Role, Round, Variation};
+use crate::model::check::{
+    Check, Climb, Contrast, Hello, Payload, RecordType, Role, Round, Variation,
+};
 use crate::model::failure::Failure;
 use crate::model::observation::{Observation, Operation};
 use crate::plan::Seen;
@@ -33,7 +35,10 @@ pub fn checks(catalog: &Catalog, controls: &Controls, seen: &Seen) -> Vec<Check>
     publics
         .filter_map(|resolver| Some((resolver, failed(resolver, host, seen)?)))
         .take(RESOLVERS)
-        .flat_map(|(resolver, failed)| contrasts(subject, resolver, host, failed, controls, seen))
+        .flat_map(|(resolver, failed)| {
+            let elsewhere = answering(catalog, resolver, host, seen);
+            contrasts(subject, resolver, host, failed, (controls, elsewhere), seen)
+        })
         .collect()
 }
 
@@ -57,34 +62,93 @@ fn failed<'a>(resolver: &Resolver, host: &str, seen: &'a Seen) -> Option<&'a Obs
     is_on_the_wire.then_some(observation)
 }
 
+/// Another operator's resolver that answered by the same transport.
+fn answering<'a>(
+    catalog: &'a Catalog,
+    failed: &Resolver,
+    host: &str,
+    seen: &Seen,
+) -> Option<&'a Resolver> {
+    let mut others = catalog.resolvers.iter().filter(|other| {
+        other.role == ResolverRole::Public
+            && other.transport == failed.transport
+            && other.operator != failed.operator
+            && other.address.is_ipv4() == failed.address.is_ipv4()
+    });
+    others.find(|other| {
+        let id = resolve::query(SUBJECT, other, host, RecordType::A, 1).id;
+        seen.complete(&id).is_some_and(Observation::is_success)
+    })
+}
+
+/// The failing question again, one after the other, each beside a control: an outage that lasts a moment must not fill all
+/// trials. Where the handshake failed, the cells hold their own controls.
 fn contrasts(
     subject: Subject,
     resolver: &Resolver,
     host: &str,
     failed: &Observation,
-    controls: &Controls,
+    (controls, elsewhere): (&Controls, Option<&Resolver>),
     seen: &Seen,
 ) -> Vec<Check> {
     let again =
         |climb: &Climb, trial| changed(subject, failed, Variation::Nothing, trial, climb.clone());
     match failed.steps.last().map(|step| step.operation) {
         Some(Operation::TcpConnect) => {
-            let climb = climb(resolver, Protocol::Tcp);
-            (2..=TRIALS).map(|trial| again(&climb, trial)).collect()
+            let connection = climb(resolver, Protocol::Tcp);
+            let beside = |trial: u32| {
+                let control = controls
+                    .tls
+                    .get(trial as usize % controls.tls.len().max(1))?;
+                let there = Climb {
+                    address: *control,
+                    ..connection.clone()
+                };
+                Some(changed(subject, failed, Variation::Address, trial, there))
+            };
+            in_turn(seen, |trial| again(&connection, trial), beside)
         }
         Some(Operation::TlsHandshake) => {
             let climb = climb(resolver, Protocol::Tls);
             cells(subject, &climb, failed, &controls.tls, seen)
         }
-        Some(Operation::Resolve) => (2..=TRIALS)
-            .map(|trial| resolve::query(subject, resolver, host, RecordType::A, trial))
-            .map(|check| Check {
+        Some(Operation::Resolve) => {
+            let question = |resolver: &Resolver, trial| Check {
                 role: Role::Control,
-                ..check
-            })
-            .collect(),
+                ..resolve::query(subject, resolver, host, RecordType::A, trial)
+            };
+            let beside = |trial: u32| {
+                let check = question(elsewhere?, trial);
+                Some(Check {
+                    id: format!("{}/beside#{trial}", failed.check.id),
+                    contrast: Some(Contrast {
+                        of: failed.check.id.clone(),
+                        varies: Variation::Address,
+                    }),
+                    ..check
+                })
+            };
+            in_turn(seen, |trial| question(resolver, trial), beside)
+        }
         _ => Vec::new(),
     }
+}
+
+/// Each trial once the one before it is complete, with its control.
+fn in_turn(
+    seen: &Seen,
+    again: impl Fn(u32) -> Check,
+    beside: impl Fn(u32) -> Option<Check>,
+) -> Vec<Check> {
+    let mut checks = Vec::new();
+    for trial in 2..=TRIALS {
+        if trial > 2 && !seen.is_complete(&again(trial - 1).id) {
+            break;
+        }
+        checks.push(again(trial));
+        checks.extend(beside(trial));
+    }
+    checks
 }
 
 /// A connection like the one that the question was asked on.
@@ -108,6 +172,7 @@ fn climb(resolver: &Resolver, protocol: Protocol) -> Climb {
         look_for: None,
         private_root: None,
         noise_root: None,
+        custom: None,
         hello: Hello::Plain,
         payload: Payload::Own,
         hops: None,

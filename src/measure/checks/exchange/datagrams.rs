@@ -9,7 +9,7 @@ use tokio::net::UdpSocket;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::measure::checks::Context;
-use crate::measure::checks::exchange::{lock_any, random};
+use crate::measure::checks::exchange::{NOT_EXPECTED, lock_any, noise, random};
 use crate::measure::datagram::{self, Listener, Schedule};
 use crate::measure::socket;
 use crate::measure::trace::Stopped;
@@ -19,7 +19,7 @@ use crate::model::failure::Failure;
 use crate::model::observation::{ExchangeFacts, IcmpError, Operation, Stage};
 use crate::wire::handshake::Told;
 use crate::wire::reading::Reading;
-use crate::wire::{reflector, stun, text};
+use crate::wire::{custom, reflector, stun, text};
 
 /// Bytes of a datagram that are read and told.
 const MAX_DATAGRAM: usize = 2 << 10;
@@ -35,6 +35,8 @@ const LAST_WAIT: Duration = Duration::from_millis(400);
 enum Client {
     Stun(stun::Client),
     Reflector(reflector::Client),
+    /// What the definitions send and expect.
+    Custom(Vec<u8>, Box<custom::Pattern>),
     /// Bytes that mean nothing: any answer is one.
     Noise(Vec<u8>),
 }
@@ -47,6 +49,14 @@ impl Client {
             _ => stun::Ask::Binding,
         };
         match (climb.protocol, climb.payload) {
+            (Protocol::CustomUdp, payload) => {
+                let own = climb.custom.as_deref().cloned().unwrap_or_default();
+                if payload == Payload::Random {
+                    return Self::Noise(noise(context, own.send.0.len()));
+                }
+                let pattern = Box::new(custom::Pattern::new(&own));
+                Self::Custom(own.send.0, pattern)
+            }
             (_, Payload::Random) => Self::Noise(random::<20>(context).to_vec()),
             (Protocol::TelegramReflector, _) => {
                 Self::Reflector(reflector::Client::new(random(context), random(context)))
@@ -60,7 +70,7 @@ impl Client {
         match self {
             Self::Stun(client) => client.hello(),
             Self::Reflector(client) => client.hello(),
-            Self::Noise(bytes) => bytes.clone(),
+            Self::Custom(bytes, _) | Self::Noise(bytes) => bytes.clone(),
         }
     }
 
@@ -69,7 +79,16 @@ impl Client {
         match self {
             Self::Stun(client) => client.read(datagram),
             Self::Reflector(client) => client.take(datagram),
+            Self::Custom(_, pattern) => Reading::Done(pattern.read(datagram)),
             Self::Noise(_) => Reading::Done(Told::new(Stage::Answered)),
+        }
+    }
+
+    /// What is said of an answer that is not the protocol.
+    const fn not_ours(&self) -> &'static str {
+        match self {
+            Self::Custom(..) => NOT_EXPECTED,
+            _ => NOT_OURS,
         }
     }
 
@@ -78,7 +97,7 @@ impl Client {
         match self {
             Self::Stun(client) => client.mapped().first().copied(),
             Self::Reflector(client) => client.mapped().first().copied(),
-            Self::Noise(_) => None,
+            Self::Custom(..) | Self::Noise(_) => None,
         }
     }
 }
@@ -113,11 +132,12 @@ pub async fn run(context: &Context, climb: &Climb) -> Result<(), Stopped> {
         let ended = datagram::exchange(&socket, &hello, &schedule, &room.line, &mut ear).await;
         match ear.outcome {
             Some(true) => {}
-            Some(false) => return Err(Failure::Unknown(NOT_OURS.to_owned())),
+            Some(false) => return Err(Failure::Unknown(ear.client.not_ours().to_owned())),
             None => return Err(ended.err().map_or(Failure::GenericTimeout, Failure::from)),
         }
         note_mapping(&facts, &room.line, ear.client.mapped());
-        if climb.payload == Payload::Own {
+        // Answers that nobody can tell apart would measure nothing.
+        if climb.payload == Payload::Own && !climb.protocol.is_custom() {
             // What the train loses is a fact beside the answer, and no failure.
             drop(train(context, climb, &socket, &facts).await);
         }
