@@ -122,7 +122,8 @@ mod tests {
             let head: [u8; 18] = unhex(HEAD).unwrap();
             let _ = server_name(&bytes);
             let _ = server_name(&[&head[..], &bytes].concat());
-            let _ = server_name(&[&head[..16], &[bytes.len() as u8 & 0x3f], &bytes].concat());
+            let length = u8::try_from(bytes.len() & 0x3f).unwrap();
+            let _ = server_name(&[&head[..16], &[length], &bytes].concat());
             let _ = crypto_stream(&bytes);
         }
     }
