@@ -88,6 +88,7 @@ impl Server {
                 look_for: None,
                 private_root: None,
                 noise_root: None,
+                custom: None,
                 hello,
                 payload: Payload::Own,
                 hops: None,
