@@ -10,9 +10,7 @@ use blockprobe::lab::atlas::Atlas;
 use blockprobe::lab::door::is_udp;
 use blockprobe::lab::ports::{self, Place, PortMap};
 use blockprobe::lab::rewrite;
-use blockprobe::model::catalog::{
-    Catalog, Endpoint, Protocol, Resolver as Known, ResolverRole, Transport,
-};
+use blockprobe::model::catalog::{Catalog, Endpoint, Resolver as Known, ResolverRole, Transport};
 use blockprobe::model::line::Line;
 use socket2::{Socket, Type};
 use tempfile::TempDir;
@@ -64,7 +62,7 @@ impl Site {
     /// Starts everything. Blocks until the last port is open.
     pub fn open(world: World) -> Self {
         let _alone = OPENING.lock().unwrap_or_else(PoisonError::into_inner);
-        let original = without_quic(embedded());
+        let original = over_tcp(embedded());
         let has_ipv6 = std::net::UdpSocket::bind((Ipv6Addr::LOCALHOST, 0)).is_ok();
         let atlas = Atlas::new(&original, has_ipv6);
         let (tcp, udp, silent) = free_ports(&original, &atlas, world);
@@ -99,12 +97,12 @@ impl Site {
 }
 
 /// What Debian's programs serve as they are set up here: over TCP alone.
-fn without_quic(mut catalog: Catalog) -> Catalog {
+fn over_tcp(mut catalog: Catalog) -> Catalog {
     for target in &mut catalog.targets {
         for service in &mut target.services {
             service
                 .endpoints
-                .retain(|endpoint| endpoint.protocol != Protocol::Quic);
+                .retain(|endpoint| !endpoint.protocol.is_udp());
         }
         target
             .services
@@ -112,7 +110,7 @@ fn without_quic(mut catalog: Catalog) -> Catalog {
     }
     catalog
         .controls
-        .retain(|control| control.endpoint.protocol != Protocol::Quic);
+        .retain(|control| !control.endpoint.protocol.is_udp());
     catalog
 }
 

@@ -7,7 +7,7 @@ use bytes::{Bytes, BytesMut};
 use quinn_proto::crypto::rustls::{HandshakeData, QuicClientConfig};
 use quinn_proto::{
     ClientConfig, Connection, ConnectionError, ConnectionHandle, DatagramEvent, Endpoint,
-    EndpointConfig, Event, TransportConfig, VarInt,
+    EndpointConfig, Event, NoneTokenStore, TransportConfig, VarInt,
 };
 use tokio::time::Instant;
 
@@ -45,6 +45,8 @@ pub async fn run(
     let crypto = QuicClientConfig::try_from(config).map_err(|error| unknown(&error))?;
     let mut config = ClientConfig::new(Arc::new(crypto));
     config.transport_config(Arc::new(transport()));
+    // Nobody is met twice.
+    config.token_store(Arc::new(NoneTokenStore));
     let endpoint_config = Arc::new(EndpointConfig::default());
     let mut endpoint = Endpoint::new(endpoint_config, None, false, None);
     let (handle, connection) = endpoint
