@@ -10,8 +10,11 @@ use blockprobe::lab::atlas::Atlas;
 use blockprobe::lab::door::is_udp;
 use blockprobe::lab::ports::{self, Place, PortMap};
 use blockprobe::lab::rewrite;
-use blockprobe::model::catalog::{Catalog, Endpoint, Resolver as Known, ResolverRole, Transport};
+use blockprobe::model::catalog::{
+    Catalog, Endpoint, Protocol, Resolver as Known, ResolverRole, Transport,
+};
 use blockprobe::model::line::Line;
+use blockprobe::model::observation::Operation;
 use socket2::{Socket, Type};
 use tempfile::TempDir;
 
@@ -96,13 +99,22 @@ impl Site {
     }
 }
 
-/// What Debian's programs serve as they are set up here: over TCP alone.
+/// What Debian's programs serve as they are set up here: over TCP alone, and of the apps' own protocols what carries them.
 fn over_tcp(mut catalog: Catalog) -> Catalog {
     for target in &mut catalog.targets {
         for service in &mut target.services {
             service
                 .endpoints
                 .retain(|endpoint| !endpoint.protocol.is_udp());
+            for endpoint in &mut service.endpoints {
+                if endpoint.protocol.ladder().contains(&Operation::Exchange) {
+                    endpoint.protocol = if endpoint.protocol.is_tls() {
+                        Protocol::Tls
+                    } else {
+                        Protocol::Tcp
+                    };
+                }
+            }
         }
         target
             .services
