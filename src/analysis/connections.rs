@@ -107,7 +107,7 @@ fn is_elsewhere(climb: &Climb, observation: &Observation) -> bool {
 
 /// Whether a control that worked before does not stand in between the trials: then the line fails, for everybody.
 pub fn controls_failed(evidence: &Evidence) -> bool {
-    evidence.observations.iter().any(|observation| {
+    let between = evidence.observations.iter().filter(|observation| {
         let contrast = observation.check.contrast.as_ref();
         let is_bare = matches!(
             &observation.check.ask,
@@ -115,9 +115,15 @@ pub fn controls_failed(evidence: &Evidence) -> bool {
         );
         is_bare
             && contrast.is_some_and(|it| it.varies == Variation::Address)
-            && observation.failure().is_some()
+            && !observation.is_not_run()
             && !is_interrupted(observation)
-    })
+    });
+    let mut any = false;
+    let failed = between
+        .inspect(|_| any = true)
+        .any(|observation| observation.failure().is_some());
+    // Where no control was there to be asked, and most fail, nothing tells the line from the target.
+    failed || (!any && !evidence.ground.most_controls_work)
 }
 
 /// The ICMP error that ended a connection.

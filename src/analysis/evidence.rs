@@ -73,6 +73,12 @@ impl<'a> Evidence<'a> {
         self.resolutions.keys().copied()
     }
 
+    /// Whether this line loses so many connection attempts that silence says nothing: of the connections that stood, two in
+    /// five needed to be asked for again. Rate limits of routers and very bad lines do that.
+    pub fn is_line_losing(&self) -> bool {
+        is_losing(attempts(self.observations.iter()), self.ground.attempts)
+    }
+
     /// Everything that was asked about a host.
     pub fn resolution(&self, host: &str) -> Option<&Resolution<'a>> {
         self.resolutions.get(host)
@@ -306,6 +312,32 @@ impl<'a> Evidence<'a> {
             .resolver
             .is_some_and(|resolver| self.ground.is_hijacked(&resolver.id))
     }
+}
+
+/// Connections that stood, and those of them whose SYN was sent again.
+pub fn attempts<'a>(observations: impl Iterator<Item = &'a Observation>) -> (usize, usize) {
+    let mut counted = (0, 0);
+    for observation in observations {
+        let is_whole = match &observation.check.ask {
+            Ask::Climb(climb) => climb.hops.is_none(),
+            _ => true,
+        };
+        let stood = observation
+            .step(Operation::TcpConnect)
+            .filter(|step| is_whole && step.failure.is_none());
+        if let Some(step) = stood {
+            let tcp = step.tcp.as_deref();
+            counted.0 += 1;
+            counted.1 += usize::from(tcp.is_some_and(|tcp| tcp.retransmits.unwrap_or(0) > 0));
+        }
+    }
+    counted
+}
+
+/// Whether two in five of these were asked for again, and there are enough of them to say so.
+pub fn is_losing(own: (usize, usize), ground: (usize, usize)) -> bool {
+    let (stood, again) = (own.0 + ground.0, own.1 + ground.1);
+    stood >= 10 && again * 5 >= stood * 2
 }
 
 /// All endpoints of a target.

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use crate::analysis::control::OtherVantage;
 use crate::analysis::everything;
-use crate::analysis::evidence::{is_proof, is_silent_quic};
+use crate::analysis::evidence::{attempts, is_losing, is_proof, is_silent_quic};
 use crate::analysis::resolvers;
 use crate::model::catalog::{Catalog, Control, Protocol, Region, Transport};
 use crate::model::check::{Ask, Role};
@@ -15,6 +15,7 @@ use crate::model::failure::Failure;
 use crate::model::observation::{DnsFacts, Observation, Operation};
 use crate::model::report::{Regime, ResolverReport, Status, TechniqueReport};
 use crate::model::resolution::Resolution;
+use crate::model::technique::Interference;
 
 /// What every target's judgement rests on.
 #[derive(Clone, Debug)]
@@ -27,6 +28,12 @@ pub struct Ground {
     pub resolvers: Vec<ResolverReport>,
     /// What is done to the whole line, whatever is asked of it.
     pub techniques: Vec<TechniqueReport>,
+    /// Connections that stood, and those of them whose SYN was sent again.
+    pub attempts: (usize, usize),
+    /// More controls worked than stayed silent.
+    pub most_controls_work: bool,
+    /// A control on a port that the web does not use was tried, and none of those answered.
+    pub shuts_odd_ports: bool,
     /// What else is worth knowing.
     pub notes: Vec<String>,
     /// What the controls over QUIC showed.
@@ -59,6 +66,9 @@ impl Ground {
             families,
             quic: quic(&states, observations),
             techniques: Vec::new(),
+            attempts: attempts(observations.iter()),
+            shuts_odd_ports: shuts_odd_ports(&states),
+            most_controls_work: most_work(&states),
             notes: notes.to_vec(),
             answering,
             hijacked: hijacked.keys().cloned().collect(),
@@ -74,6 +84,19 @@ impl Ground {
                 resolver.techniques.clear();
                 resolver.status = Status::Inconclusive;
             }
+        }
+        if is_losing(ground.attempts, (0, 0)) {
+            // Silence says nothing on such a line, whoever is asked.
+            for resolver in &mut ground.resolvers {
+                let drops = |it: &TechniqueReport| it.interference == Interference::Drop;
+                if resolver.techniques.iter().any(drops) {
+                    resolver.techniques.retain(|it| !drops(it));
+                    resolver.status = Status::Inconclusive;
+                }
+            }
+            ground.notes.push(
+                "This line loses many connection attempts: silence says nothing on it".to_owned(),
+            );
         }
         ground.note(catalog, &states, started_at, observations);
         ground
@@ -174,6 +197,23 @@ impl Ground {
     }
 }
 
+fn most_work(states: &[(&Control, State)]) -> bool {
+    let count = |wanted: State| states.iter().filter(|(_, state)| *state == wanted).count();
+    count(State::Works) > count(State::Silent)
+}
+
+/// Whether every control on a port that the web does not use stayed silent: firewalls of companies and hotels.
+fn shuts_odd_ports(states: &[(&Control, State)]) -> bool {
+    let mut odd = states
+        .iter()
+        .filter(|(control, _)| {
+            let endpoint = &control.endpoint;
+            !endpoint.protocol.is_udp() && !matches!(endpoint.port, 80 | 443)
+        })
+        .peekable();
+    odd.peek().is_some() && odd.all(|(_, state)| *state == State::Silent)
+}
+
 /// State of the whole line, by what its controls showed.
 fn regime(catalog: &Catalog, states: &[(&Control, State)], observations: &[Observation]) -> Regime {
     // What is spoken over UDP is shut on many honest networks: it is there for contrast and says nothing of the line.
@@ -217,6 +257,10 @@ fn regime(catalog: &Catalog, states: &[(&Control, State)], observations: &[Obser
     if taken_over || portal {
         return Regime::CaptivePortal;
     }
+    // A foreign resolver that proved itself by TLS is as good a sign of the world outside as a control.
+    if foreign_resolver_answers(catalog, observations) {
+        return Regime::Open;
+    }
     if operators(State::Works, None).is_empty() {
         // Cut short before any control could answer: a line of which nothing failed is not known to be offline.
         let untold = states.iter().all(|(_, state)| *state == State::NotMeasured);
@@ -231,10 +275,6 @@ fn regime(catalog: &Catalog, states: &[(&Control, State)], observations: &[Obser
         } else {
             Regime::Offline
         };
-    }
-    // A foreign resolver that proved itself by TLS is as good a sign of the world outside as a control.
-    if foreign_resolver_answers(catalog, observations) {
-        return Regime::Open;
     }
     let silent: BTreeSet<&str> = operators(State::Silent, None)
         .difference(&talking)
@@ -405,6 +445,15 @@ fn state_of(control: &Control, observation: &Observation) -> State {
     if let Some(http) = http.filter(|_| observation.failure().is_none()) {
         // A proven server may answer what it likes; in clear the whole answer must be the expected one.
         let honest = is_proof(observation) || control.endpoint.expect.is_met(http);
+        // A box that sends everybody in clear to the same host's TLS is no portal, and no sign of the control either.
+        let own = control.endpoint.host.as_deref();
+        let is_upgrade = http.redirect_host().as_deref() == own
+            && http
+                .header("location")
+                .is_some_and(|to| to.starts_with("https://"));
+        if !honest && is_upgrade {
+            return State::NotMeasured;
+        }
         return if honest {
             State::Works
         } else {

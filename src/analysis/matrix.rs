@@ -58,6 +58,11 @@ impl Manner {
         }
     }
 
+    /// Whether a repetition that met this met the same: a box that has reset a connection may remember and swallow the next.
+    fn is_met_again_as(self, first: Self) -> bool {
+        self == first || (first == Self::Reset && self == Self::Silence)
+    }
+
     /// Whether a real server is known to do this to its own name: then only what happens elsewhere tells.
     pub const fn may_be_genuine(self) -> bool {
         matches!(self, Self::Alert(_) | Self::Impostor)
@@ -140,7 +145,9 @@ impl<'a> Matrix<'a> {
             // The address itself was never reached: what its name meets elsewhere speaks alone.
             None => named.iter().copied().find_map(Manner::of)?,
         };
-        if trials.iter().any(|trial| Manner::of(trial) != Some(manner)) {
+        let agrees =
+            |trial: &&Observation| Manner::of(trial).is_some_and(|it| it.is_met_again_as(manner));
+        if !trials.iter().all(agrees) {
             return None;
         }
         let mut matrix = Self {
@@ -195,7 +202,8 @@ impl<'a> Matrix<'a> {
             return None;
         }
         let is_free = self.has_passed(named);
-        let is_hit = Manner::of(named) == Some(self.manner) && !is_free;
+        let is_hit =
+            !is_free && Manner::of(named).is_some_and(|it| it.is_met_again_as(self.manner));
         (is_hit || is_free).then(|| Column {
             is_hit,
             evidence: [named.id.clone(), innocuous.id.clone()],

@@ -2,6 +2,7 @@
 
 pub mod address;
 pub mod address_port;
+pub mod block_page;
 pub mod false_answer;
 pub mod http_host;
 pub mod injected_answer;
@@ -17,7 +18,7 @@ use std::collections::BTreeSet;
 use crate::analysis::evidence::{Evidence, endpoints};
 use crate::model::catalog::Target;
 use crate::model::report::{Confidence, TechniqueReport};
-use crate::model::technique::Technique;
+use crate::model::technique::{Interference, Technique, Trigger};
 
 /// What one rule says of one host or endpoint.
 #[derive(Clone, Debug)]
@@ -78,6 +79,7 @@ const RULES: &[Rule] = &[
     tls_fingerprint::infer,
     quic::infer,
     http_host::infer,
+    block_page::infer,
     protocol::infer,
     // What another vantage saw settles what was named before.
     other_vantage::infer,
@@ -97,6 +99,13 @@ pub fn findings(evidence: &Evidence) -> Vec<Finding> {
             Some(known) => merge(known, finding),
             None => merged.push(finding),
         }
+    }
+    // What a line that loses connection attempts leaves unanswered is nobody's doing. DNS has its own trials.
+    if evidence.is_line_losing() {
+        merged.retain(|finding| {
+            finding.technique.interference != Interference::Drop
+                || finding.technique.trigger == Trigger::DomainName
+        });
     }
     for finding in &mut merged {
         finding.evidence.truncate(EVIDENCE);

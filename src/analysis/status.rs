@@ -49,7 +49,9 @@ pub fn target(services: &[ServiceReport]) -> Status {
         .copied()
         .filter(|service| service.essential)
         .collect();
-    if essential.is_empty() {
+    // A run that ended before anything essential was measured knows nothing of what matters.
+    let defines_essential = services.iter().any(|service| service.essential);
+    if essential.is_empty() && !defines_essential {
         essential.clone_from(&measured);
     }
     let all = |status: Status| {

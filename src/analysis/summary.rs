@@ -73,7 +73,7 @@ pub fn tell(
             summary: format!("{name} is down: it fails at the control vantage too"),
             reason: ground
                 .other()
-                .map(|other| format!("The control vantage is {}", other.name())),
+                .map(|other| format!("Compared with {}", other.name())),
         },
         Status::Inconclusive => inconclusive(name, ground, services, is_resolved),
     }

@@ -24,6 +24,8 @@ use crate::model::technique::{Technique, Trigger};
 
 /// Addresses at which the same port must be silent.
 const PORTS_AT: usize = 2;
+/// The same where the port stands at other addresses of the target.
+const PORTS_IN_A_RANGE: usize = 4;
 
 /// At most one finding for each manner.
 pub fn infer(evidence: &Evidence) -> Vec<Finding> {
@@ -70,8 +72,17 @@ fn dead_port(
         }
     }
     dead.into_iter().find_map(|(port, addresses)| {
-        // Silence of one port here and not there is how servers differ.
-        if manner == Manner::Silence && (addresses.len() < PORTS_AT || stands.contains(&port)) {
+        // A firewall that lets only the web's ports pass cuts off everybody's others.
+        if evidence.ground.shuts_odd_ports && !matches!(port, 80 | 443) {
+            return None;
+        }
+        // Silence of one port at one address, and not at others, is how servers differ; at many it takes a range.
+        let needed = if stands.contains(&port) {
+            PORTS_IN_A_RANGE
+        } else {
+            PORTS_AT
+        };
+        if manner == Manner::Silence && addresses.len() < needed {
             return None;
         }
         let failing = roads.failing.iter();

@@ -25,16 +25,30 @@ use crate::model::technique::{Interference, Technique, Trigger};
 
 /// One finding for each Host that was contrasted.
 pub fn infer(evidence: &Evidence) -> Vec<Finding> {
-    evidence
+    let mut findings: Vec<(bool, Finding)> = evidence
         .all_climbs()
         .filter(|(climb, observation)| {
             climb.protocol == Protocol::Http && observation.check.contrast.is_none()
         })
         .filter_map(|(climb, failed)| {
             let cells = Cells::of(evidence, climb, failed)?;
-            finding(evidence, climb, &cells)
+            let is_contrasted = cells.columns.iter().any(|(is_hit, _)| *is_hit);
+            Some((is_contrasted, finding(evidence, climb, &cells)?))
         })
-        .collect()
+        .collect();
+    // Where one address shows the page for every Host, the page alone says no more of the Host elsewhere.
+    let is_about_addresses = findings
+        .iter()
+        .any(|(_, finding)| finding.technique.trigger == Trigger::AddressPort);
+    if is_about_addresses {
+        for (is_contrasted, finding) in &mut findings {
+            let is_page = finding.technique.interference == Interference::Blockpage;
+            if is_page && !*is_contrasted {
+                finding.technique.trigger = Trigger::AddressPort;
+            }
+        }
+    }
+    findings.into_iter().map(|(_, finding)| finding).collect()
 }
 
 /// What became of a request.

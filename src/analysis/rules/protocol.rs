@@ -97,10 +97,21 @@ impl Manner {
     }
 }
 
-/// Whether the peer did anything else with the bytes.
-fn reacted(observation: &Observation, manner: Manner) -> Option<bool> {
-    observation.step(Operation::Exchange)?;
-    Some(Manner::of(observation) != Some(manner))
+/// Whether the peer did anything else with the bytes. Where the first message was not even acknowledged, an
+/// acknowledgement is a reaction: a server that says nothing to strangers still takes what they send.
+fn reacted(observation: &Observation, manner: Manner, never_heard: bool) -> Option<bool> {
+    let step = observation.step(Operation::Exchange)?;
+    let acked = step.tcp.as_deref().and_then(|tcp| tcp.bytes_acked);
+    let is_taken = never_heard && acked.is_some_and(|bytes| bytes > 0);
+    Some(Manner::of(observation) != Some(manner) || is_taken)
+}
+
+/// Whether not a byte of what was sent was acknowledged.
+fn is_never_heard(observation: &Observation) -> bool {
+    let tcp = observation
+        .step(Operation::Exchange)
+        .and_then(|step| step.tcp.as_deref());
+    tcp.is_some_and(|tcp| tcp.unacked.unwrap_or(0) > 0 && tcp.bytes_acked == Some(0))
 }
 
 /// What was seen around one address.
@@ -128,6 +139,7 @@ impl<'a> Cells<'a> {
         if trials.iter().any(|it| Manner::of(it) != Some(manner)) {
             return None;
         }
+        let never_heard = trials.iter().all(|it| is_never_heard(it));
         let id = &failed.check.id;
         let here = evidence.contrasts(id, Variation::Payload);
         let both = evidence.contrasts(id, Variation::Both);
@@ -138,8 +150,9 @@ impl<'a> Cells<'a> {
                 let (_, other) = both.iter().find(|(climb, it)| {
                     climb.address == there.address && it.check.trial == own.check.trial
                 })?;
-                let is_hit = !reacted(own, manner)?;
-                reacted(other, manner)?.then(|| (is_hit, [own.id.clone(), other.id.clone()]))
+                let is_hit = !reacted(own, manner, never_heard)?;
+                reacted(other, manner, never_heard)?
+                    .then(|| (is_hit, [own.id.clone(), other.id.clone()]))
             })
             .collect();
         Some(Self {
@@ -148,7 +161,7 @@ impl<'a> Cells<'a> {
             trials,
             here: here
                 .into_iter()
-                .filter_map(|(_, it)| Some((reacted(it, manner)?, it)))
+                .filter_map(|(_, it)| Some((reacted(it, manner, never_heard)?, it)))
                 .collect(),
             columns,
         })

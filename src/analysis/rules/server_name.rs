@@ -52,7 +52,7 @@ fn finding(evidence: &Evidence, climb: &Climb, name: &str, matrix: &Matrix) -> O
     Some(Finding {
         technique: Technique::new(read.trigger, matrix.manner.interference()),
         confidence: read.confidence,
-        endpoints: hit(evidence, name, matrix, read.trigger),
+        endpoints: hit(evidence, name, matrix),
         evidence: ids,
         doubt: read.doubt.map(str::to_owned),
         seen: seen(name, climb, matrix),
@@ -117,12 +117,12 @@ pub fn read(matrix: &Matrix) -> Option<Reading> {
 
 /// Endpoints that the finding speaks for: those of the name itself, and those of its siblings under one domain of which
 /// every handshake met the same. Each sibling's own contrast would only load the line and the controls.
-fn hit(evidence: &Evidence, name: &str, matrix: &Matrix, trigger: Trigger) -> BTreeSet<String> {
+fn hit(evidence: &Evidence, name: &str, matrix: &Matrix) -> BTreeSet<String> {
     let is_own =
         |endpoint: &Endpoint| endpoint.protocol.is_tls() && name_of(endpoint) == Some(name);
     let is_sibling = |endpoint: &Endpoint| {
         let shares_domain = name_of(endpoint).is_some_and(|it| parent_of(it) == parent_of(name));
-        trigger == Trigger::ServerName && shares_domain && meets(evidence, endpoint, matrix.manner)
+        shares_domain && meets(evidence, endpoint, matrix.manner)
     };
     endpoints(evidence.target)
         .filter(|endpoint| is_own(endpoint) || is_sibling(endpoint))

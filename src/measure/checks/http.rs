@@ -126,7 +126,10 @@ where
     S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
 {
     let mut builder = http1::Builder::new();
-    builder.max_buf_size(limits.http_head);
+    // As browsers write them: boxes on the way look for `Host:`.
+    builder
+        .max_buf_size(limits.http_head)
+        .title_case_headers(true);
     let (sender, connection) = builder.handshake(TokioIo::new(stream)).await?;
     // The connection's own error is told through the request's.
     let task = tokio::spawn(async move { drop(connection.await) });
