@@ -6,6 +6,8 @@ mod connections;
 mod contrasts;
 #[path = "judgement/described.rs"]
 mod described;
+#[path = "judgement/found.rs"]
+mod found;
 #[path = "judgement/lines.rs"]
 mod lines;
 #[path = "judgement/quic.rs"]

@@ -1,0 +1,151 @@
+//! What was found to be judged wrongly, on real packets, kept right by hand-made worlds.
+
+use blockprobe::model::catalog::{Protocol, Service};
+use blockprobe::model::check::Variation;
+use blockprobe::model::failure::Failure;
+use blockprobe::model::observation::{ExchangeFacts, Operation, TcpFacts};
+use blockprobe::model::report::{Confidence, Status};
+
+use crate::world::{Cell, HONEST, Last, World, endpoint, ids, proven, silent, step};
+
+const CONTROLS: [&str; 3] = ["198.41.0.5", "198.41.0.6", "198.41.0.7"];
+
+/// A target that speaks WhatsApp's protocol in clear.
+fn in_noise() -> World {
+    let mut world = World::reachable();
+    world.catalog.targets[0].services[0].endpoints = vec![endpoint(Protocol::WhatsappNoise, 443)];
+    world
+}
+
+/// A first message that met silence; whether so much as an acknowledgement came.
+fn unanswered(is_acknowledged: bool) -> Last {
+    let mut step = step(Operation::Exchange, Some(Failure::GenericTimeout));
+    step.exchange = Some(Box::default());
+    step.tcp = Some(Box::new(TcpFacts {
+        unacked: Some(u32::from(!is_acknowledged)),
+        bytes_acked: Some(if is_acknowledged { 43 } else { 0 }),
+        ..TcpFacts::default()
+    }));
+    step.into()
+}
+
+fn answered_by(text: &str) -> Last {
+    let words = "the answer is not WhatsApp's".to_owned();
+    let mut step = step(Operation::Exchange, Some(Failure::Unknown(words)));
+    step.exchange = Some(Box::new(ExchangeFacts {
+        received_bytes: 200,
+        clear_text: Some(text.to_owned()),
+        ..ExchangeFacts::default()
+    }));
+    step.into()
+}
+
+/// Own bytes and random ones, at home and at controls; whether each was acknowledged.
+fn first_bytes(own: bool, random: bool, own_there: bool, random_there: bool) -> World {
+    let mut world = in_noise();
+    for trial in 1..=3 {
+        let control = CONTROLS[trial as usize - 1];
+        world.climb_again(HONEST, trial, unanswered(own));
+        world.contrast(HONEST, Variation::Payload, trial, unanswered(random));
+        world.contrast(control, Variation::Both, trial, unanswered(random_there));
+        world.contrast(control, Variation::Address, trial, unanswered(own_there));
+    }
+    world
+}
+
+#[test]
+fn first_bytes_that_are_never_acknowledged_are_known_although_servers_say_nothing_to_strangers() {
+    let verdict = first_bytes(false, true, false, true).judge();
+    assert_eq!(ids(&verdict), ["protocol/drop"]);
+    assert_eq!(verdict.techniques[0].confidence, Confidence::Confirmed);
+    assert_eq!(verdict.status, Status::Blocked);
+}
+
+#[test]
+fn servers_that_say_nothing_to_anybody_hide_nothing() {
+    for (own, random) in [(true, true), (false, false)] {
+        silent(
+            &first_bytes(own, random, true, true).judge(),
+            Status::Inconclusive,
+        );
+    }
+}
+
+#[test]
+fn a_known_block_page_in_a_protocols_place_is_named() {
+    let mut world = in_noise();
+    let page = "HTTP/1.1 302 Found\\u{d}\\u{a}Location: http://warning.provider.example/?id=1";
+    world.climb_again(HONEST, 1, answered_by(page));
+    let verdict = world.judge();
+    assert_eq!(ids(&verdict), ["address_port/blockpage"]);
+    assert_eq!(verdict.status, Status::Blocked);
+}
+
+#[test]
+fn an_unknown_page_in_a_protocols_place_may_be_the_servers() {
+    let mut world = in_noise();
+    world.climb_again(HONEST, 1, answered_by("HTTP/1.1 400 Bad Request"));
+    silent(&world.judge(), Status::Inconclusive);
+}
+
+#[test]
+fn a_box_that_resets_and_then_swallows_is_one_box() {
+    let mut world = World::reachable();
+    world.matrix(Cell::Reset, Cell::Silence, Cell::Reset, Cell::Answer, 1);
+    for trial in 2..=3 {
+        world.climb_again(HONEST, trial, Cell::Silence.last());
+        let control = CONTROLS[trial as usize - 1];
+        world.contrast(control, Variation::Both, trial, Cell::Answer.last());
+        world.contrast(control, Variation::Address, trial, Cell::Reset.last());
+    }
+    let verdict = world.judge();
+    assert_eq!(ids(&verdict), ["server_name/reset"]);
+    assert!(verdict.techniques[0].doubt.is_some());
+}
+
+#[test]
+fn silence_that_is_later_a_reset_agrees_with_nothing() {
+    let mut world = World::reachable();
+    world.matrix(Cell::Silence, Cell::Answer, Cell::Silence, Cell::Answer, 2);
+    world.climb_again(HONEST, 3, Cell::Reset.last());
+    silent(&world.judge(), Status::Inconclusive);
+}
+
+#[test]
+fn a_run_cut_short_before_anything_essential_was_measured_says_nothing_of_it() {
+    let mut world = World::reachable();
+    let spare = Service {
+        id: "spare".to_owned(),
+        essential: false,
+        ..world.catalog.targets[0].services[0].clone()
+    };
+    let mut main = spare.clone();
+    "main".clone_into(&mut main.id);
+    main.essential = true;
+    main.endpoints[0].id = "https://elsewhere.example/".to_owned();
+    main.endpoints[0].host = Some("elsewhere.example".to_owned());
+    world.catalog.targets[0].services = vec![spare, main];
+    world.climb(HONEST, proven());
+    silent(&world.judge(), Status::Inconclusive);
+}
+
+#[test]
+fn on_a_line_that_loses_connection_attempts_silence_says_nothing() {
+    let losing = |again: u32| {
+        let mut world = World::reachable();
+        world.matrix(Cell::Silence, Cell::Answer, Cell::Silence, Cell::Answer, 3);
+        for observation in &mut world.observations {
+            for step in &mut observation.steps {
+                if step.operation == Operation::TcpConnect {
+                    step.tcp = Some(Box::new(TcpFacts {
+                        retransmits: Some(again),
+                        ..TcpFacts::default()
+                    }));
+                }
+            }
+        }
+        world.judge()
+    };
+    silent(&losing(1), Status::Inconclusive);
+    assert_eq!(ids(&losing(0)), ["server_name/drop"]);
+}
