@@ -53,6 +53,10 @@ const fn foreign() -> Region {
     Region::Foreign
 }
 
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde asks for a reference"
+)]
 fn is_foreign(region: &Region) -> bool {
     *region == Region::Foreign
 }

@@ -41,7 +41,7 @@ fn answered_by(text: &str) -> Last {
 }
 
 /// Own bytes and random ones, at home and at controls; whether each was acknowledged.
-fn first_bytes(own: bool, random: bool, own_there: bool, random_there: bool) -> World {
+fn first_bytes([own, random, own_there, random_there]: [bool; 4]) -> World {
     let mut world = in_noise();
     for trial in 1..=3 {
         let control = CONTROLS[trial as usize - 1];
@@ -55,7 +55,7 @@ fn first_bytes(own: bool, random: bool, own_there: bool, random_there: bool) -> 
 
 #[test]
 fn first_bytes_that_are_never_acknowledged_are_known_although_servers_say_nothing_to_strangers() {
-    let verdict = first_bytes(false, true, false, true).judge();
+    let verdict = first_bytes([false, true, false, true]).judge();
     assert_eq!(ids(&verdict), ["protocol/drop"]);
     assert_eq!(verdict.techniques[0].confidence, Confidence::Confirmed);
     assert_eq!(verdict.status, Status::Blocked);
@@ -65,7 +65,7 @@ fn first_bytes_that_are_never_acknowledged_are_known_although_servers_say_nothin
 fn servers_that_say_nothing_to_anybody_hide_nothing() {
     for (own, random) in [(true, true), (false, false)] {
         silent(
-            &first_bytes(own, random, true, true).judge(),
+            &first_bytes([own, random, true, true]).judge(),
             Status::Inconclusive,
         );
     }
