@@ -16,6 +16,8 @@ mod facts;
 mod forger;
 #[path = "netns/internet.rs"]
 mod internet;
+#[path = "netns/layers.rs"]
+mod layers;
 #[path = "netns/means.rs"]
 mod means;
 #[path = "netns/names.rs"]

@@ -191,7 +191,8 @@ impl Played {
         render(&told, manner)
     }
 
-    fn verdict(&self, target: &str) -> &Verdict {
+    /// What is said of a target.
+    pub fn verdict(&self, target: &str) -> &Verdict {
         let mut verdicts = self.report.verdicts.iter();
         let verdict = verdicts.find(|it| it.target == target);
         verdict.unwrap_or_else(|| panic!("no verdict of {target}"))

@@ -1,0 +1,165 @@
+//! What boxes on the way read above TCP, on real packets: requests in clear, apps' first bytes, resolvers' names, and several at
+//! once; and lines whose trouble looks like it.
+
+use blockprobe::lab::censor::{Censor, Lie, Resolvers, Sight};
+use blockprobe::lab::fault::Aim;
+use blockprobe::model::report::{Regime, Status};
+use blockprobe::model::technique::{Interference, Technique, Trigger};
+
+use crate::means::play;
+use crate::played::Played;
+use crate::scene::Scene;
+
+/// A box on the router, by iptables rules of its own.
+fn with_box(name: &'static str, rules: &str) -> Played {
+    Scene {
+        name,
+        router: rules.to_owned(),
+        ..Scene::default()
+    }
+    .play()
+}
+
+#[test]
+fn a_host_in_clear_that_is_reset_is_named() {
+    play(|| {
+        with_box(
+            "http_host_reset",
+            "iptables -A FORWARD -p tcp --dport 80 -m string --algo bm --string 'Host: static.ess.apple.com' \
+             -j REJECT --reject-with tcp-reset",
+        )
+        .expect_line(Regime::Open, 0)
+        .expect_confirmed("facetime", Status::Accessible, &["http_host/reset"])
+        .expect_accessible(&["whatsapp", "telegram", "max"]);
+    });
+}
+
+#[test]
+fn first_bytes_that_vanish_wherever_they_lead_are_known() {
+    play(|| {
+        let played = with_box(
+            "first_bytes_of_whatsapp",
+            "for port in 443 5222 80; do
+                 iptables -A FORWARD -p tcp --dport $port -m string --algo bm --hex-string '|57410603|' -j DROP
+             done",
+        );
+        played
+            .expect_line(Regime::Open, 0)
+            .expect_confirmed("whatsapp", Status::Blocked, &["protocol/drop"])
+            .expect_accessible(&["telegram", "facetime", "max"])
+            .expect_within(20);
+    });
+}
+
+#[test]
+fn datagrams_with_the_magic_cookie_that_vanish_cut_calls_and_leave_chat() {
+    play(|| {
+        with_box(
+            "stun_cookie",
+            "iptables -A FORWARD -p udp -m u32 --u32 '0>>22&0x3C@12=0x2112A442' -j DROP",
+        )
+        .expect_line(Regime::Open, 0)
+        .expect_confirmed("whatsapp", Status::Degraded, &["protocol/drop"])
+        .expect_accessible(&["telegram", "facetime"]);
+    });
+}
+
+#[test]
+fn a_resolvers_name_in_tls_that_is_reset_is_told_at_the_resolver() {
+    play(|| {
+        let played = with_box(
+            "doh_name_reset",
+            "iptables -A FORWARD -p tcp --dport 443 -m string --algo bm --string dns.google -j REJECT --reject-with tcp-reset",
+        );
+        played
+            .expect_line(Regime::Open, 0)
+            .expect_accessible(&["whatsapp", "telegram", "facetime", "max"]);
+        assert!(
+            played
+                .techniques_of_resolver("google")
+                .contains("resolver/reset"),
+            "{}",
+            played.tell()
+        );
+        assert!(played.techniques_of_resolver("cloudflare").is_empty());
+    });
+}
+
+#[test]
+fn three_layers_are_three_techniques() {
+    play(|| {
+        Scene {
+            name: "three_layers",
+            censor: Some(Censor {
+                technique: Technique::new(Trigger::DomainName, Interference::Nxdomain),
+                at: Resolvers::System,
+                names: Aim::Target("whatsapp"),
+                lie: Lie::Bogon,
+                sight: Sight::Whole,
+            }),
+            router: "
+                iptables -A FORWARD -p tcp -d 157.240.0.0/16 --syn -j DROP
+                iptables -A FORWARD -p tcp --dport 443 -m string --string whatsapp --algo bm -j REJECT --reject-with tcp-reset"
+                .to_owned(),
+            ..Scene::default()
+        }
+        .play()
+        .expect_line(Regime::Open, 0)
+        .expect_confirmed(
+            "whatsapp",
+            Status::Blocked,
+            &["domain_name/nxdomain", "address/drop", "server_name/reset"],
+        )
+        .expect_accessible(&["telegram", "facetime", "max"])
+        .expect_within(20);
+    });
+}
+
+#[test]
+fn a_box_that_remembers_is_still_named() {
+    play(|| {
+        let played = with_box(
+            "residual",
+            "iptables -A FORWARD -m recent --name res --rdest --rcheck --seconds 20 -j DROP
+             iptables -A FORWARD -p tcp --dport 443 -m string --string ess.apple.com --algo bm \
+                 -m recent --name res --rdest --set -j REJECT --reject-with tcp-reset",
+        );
+        let facetime = played.verdict("facetime");
+        let ids: Vec<&str> = facetime
+            .techniques
+            .iter()
+            .map(|it| it.id.as_str())
+            .collect();
+        assert_eq!(ids, ["server_name/reset"], "{}", played.tell());
+    });
+}
+
+#[test]
+fn a_router_that_limits_new_connections_is_no_censor() {
+    play(|| {
+        with_box(
+            "syn_rate",
+            "iptables -A FORWARD -p tcp --syn -m hashlimit --hashlimit-above 30/sec --hashlimit-burst 30 \
+             --hashlimit-mode srcip --hashlimit-name rate -j DROP",
+        )
+        .expect_nobody_accused();
+    });
+}
+
+#[test]
+fn a_firewall_that_lets_only_the_webs_ports_pass_is_no_censor() {
+    play(|| {
+        let played = with_box(
+            "only_the_web",
+            "iptables -A FORWARD -p udp ! --dport 53 -i downlink -j DROP
+             iptables -A FORWARD -p tcp -i downlink -m multiport ! --dports 80,443 -j DROP",
+        );
+        for target in ["whatsapp", "telegram", "facetime", "max"] {
+            let verdict = played.verdict(target);
+            let is_quic = |id: &str| id == "quic/drop";
+            let others = verdict.techniques.iter().filter(|it| !is_quic(&it.id));
+            assert_eq!(others.count(), 0, "{}", played.tell());
+            assert_ne!(verdict.status, Status::Blocked, "{}", played.tell());
+        }
+    });
+}
