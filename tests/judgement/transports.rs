@@ -85,7 +85,7 @@ fn lost() -> Step {
 fn a_transport_that_is_silent_beside_one_that_answers_is_named_and_doubted() {
     for (last, technique) in [
         (Failure::GenericTimeout, "resolver/drop"),
-        (Failure::ConnectionRefused, "resolver/refuse"),
+        (Failure::ConnectionReset, "resolver/reset"),
     ] {
         let mut world = world();
         world.control("one/udp", 1);
@@ -124,6 +124,34 @@ fn a_resolvers_name_that_passes_in_pieces_is_interfered_with_beyond_doubt() {
     assert_eq!(reported.techniques[0].id, "resolver/reset");
     assert_eq!(reported.techniques[0].confidence, Confidence::Confirmed);
     assert_eq!(reported.techniques[0].doubt, None);
+}
+
+#[test]
+fn a_transport_that_one_operator_refuses_may_be_stopped_and_three_are_not() {
+    for operators in [1, 3] {
+        let mut world = world();
+        world.control("one/udp", 1);
+        let refused = || step(Operation::TcpConnect, Some(Failure::ConnectionRefused));
+        dot(&mut world, refused, 3);
+        for other in 1..operators {
+            let id = format!("other{other}/dot");
+            let resolver = resolver(&id, ResolverRole::Public, Transport::Dot);
+            world.catalog.resolvers.push(resolver);
+            let check = query("ground", &id, CONTROL, Role::Control, 1);
+            push(&mut world, check, vec![refused()]);
+        }
+        let ids: Vec<String> = reported(&world)
+            .techniques
+            .into_iter()
+            .map(|it| it.id)
+            .collect();
+        let named: &[&str] = if operators == 3 {
+            &["resolver/refuse"]
+        } else {
+            &[]
+        };
+        assert_eq!(ids, named);
+    }
 }
 
 #[test]

@@ -9,6 +9,8 @@
 //! name nothing without the cells).
 //! References: facts 2.1 `dns.doh_block`, `dns.dot_block`; net4people/bbs#81.
 
+use std::collections::BTreeSet;
+
 use crate::analysis::evidence::is_interrupted;
 use crate::analysis::matrix::{Matrix, TRIALS};
 use crate::analysis::rules::server_name;
@@ -18,6 +20,9 @@ use crate::model::failure::Failure;
 use crate::model::observation::{Observation, Operation};
 use crate::model::report::{Confidence, TechniqueReport};
 use crate::model::technique::{Interference, Technique, Trigger};
+
+/// Operators that must refuse alike before a refusal is more than a server that was stopped.
+const OPERATORS: usize = 3;
 
 /// What is done to this resolver by this transport, if anything is.
 pub fn infer(
@@ -34,6 +39,11 @@ pub fn infer(
     failed.failure().filter(|_| !is_interrupted(failed))?;
     let alive = answered_otherwise(catalog, resolver, observations)?;
     let read = read(observations, resolver, failed)?;
+    // A server that was stopped refuses; several operators do not stop the same at once.
+    let is_alone = operators_refused(catalog, resolver, observations) < OPERATORS;
+    if read.interference == Interference::Refuse && is_alone {
+        return None;
+    }
     let technique = Technique::new(Trigger::Resolver, read.interference);
     let mut evidence: Vec<String> = read.trials.iter().map(|it| it.id.clone()).collect();
     evidence.push(alive.1.id.clone());
@@ -179,6 +189,24 @@ fn manner(observation: &Observation, operation: Operation) -> Option<Interferenc
         Failure::Eof => Some(Interference::Close),
         _ => None,
     }
+}
+
+/// Operators whose same transport was refused.
+fn operators_refused(
+    catalog: &Catalog,
+    resolver: &Resolver,
+    observations: &[Observation],
+) -> usize {
+    let alike = catalog.resolvers.iter().filter(|other| {
+        other.transport == resolver.transport && other.role == ResolverRole::Public
+    });
+    let refused = alike.filter(|other| {
+        observations.iter().any(|it| {
+            is_control_query(it, &other.id) && it.failure() == Some(&Failure::ConnectionRefused)
+        })
+    });
+    let operators: BTreeSet<&str> = refused.map(|it| it.operator.as_str()).collect();
+    operators.len()
 }
 
 /// Another transport by which the same operator answered a control name.

@@ -155,7 +155,10 @@ impl<'a, 'b> Dead<'a, 'b> {
             (Manner::Refusal | Manner::Unreachable, Reach::Short { .. }) => self.is_traced(roads),
             (Manner::Unreachable, Reach::Unknown) => is_enough && self.is_told_by_one(),
         };
+        // What vanishes before the first router may vanish in this very machine.
+        let leaves_home = !matches!(reach, Reach::Short { hops: 0, .. });
         let is_sure = matches!(reach, Reach::Short { agrees: true, .. })
+            && (leaves_home || self.manner != Manner::Silence)
             && self.manner != Manner::Prohibited
             && (self.manner == Manner::Silence || self.is_traced(roads));
         let confidence = if is_sure {
@@ -191,6 +194,9 @@ impl<'a, 'b> Dead<'a, 'b> {
             (Manner::Prohibited, _) => "Whose router it is cannot be seen from here",
             (Manner::Refusal | Manner::Unreachable, Reach::Short { .. }) => {
                 "Servers that are down would have to stand nearer than all controls; only another vantage can tell"
+            }
+            (Manner::Silence, Reach::Short { hops: 0, .. }) => {
+                "Not even the first router is heard of: a firewall of this machine or of its own network does the same"
             }
             _ => {
                 "That all of them are down everywhere at once can only be excluded from another vantage"
