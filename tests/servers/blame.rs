@@ -47,9 +47,24 @@ async fn a_line_on_which_no_server_answers_is_offline() {
     let mut site = Site::open(World::default());
     site.targets.stop();
     site.controls.stop();
+    site.public.stop();
     let report = measure(&site).await;
     assert_eq!(report.vantage.regime, Regime::Offline);
-    nobody_is_blamed(&report);
+    nothing_is_told(&report);
+}
+
+#[tokio::test]
+async fn a_line_on_which_only_resolvers_prove_themselves_is_up_and_tells_nothing() {
+    let mut site = Site::open(World::default());
+    site.targets.stop();
+    site.controls.stop();
+    let report = measure(&site).await;
+    assert_eq!(report.vantage.regime, Regime::Open);
+    nothing_is_told(&report);
+}
+
+fn nothing_is_told(report: &Report) {
+    nobody_is_blamed(report);
     for verdict in &report.verdicts {
         assert_eq!(verdict.status, Status::Inconclusive, "{verdict:#?}");
     }
