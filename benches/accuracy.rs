@@ -2,31 +2,31 @@
 //!
 //! `cargo bench --bench accuracy` plays every negative scenario 100 times, every positive one 50 times and an open line with
 //! 5 and 15 % loss 200 times each. `-- 3` (or any number) plays everything that often, `-- 3 NAME...` only those scenarios.
+//! The reports of runs that came out wrong are kept in `target/tmp/accuracy`.
 
 use std::collections::BTreeMap;
-use std::process::ExitCode;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use blockprobe::catalog;
 use blockprobe::lab::fault::Fault;
 use blockprobe::lab::scenarios::{ExpectedTarget, Scenario};
 use blockprobe::lab::{self};
-use blockprobe::model::report::{Status, Verdict};
-use blockprobe::output::Silent;
-use blockprobe::session::{self, Setup};
-use tokio_util::sync::CancellationToken;
+use blockprobe::model::report::{Report, Status, Verdict};
+use blockprobe::session::rehearsal;
 
+/// First word of a process that plays one scenario.
+const CHILD: &str = "play";
 /// How often each is played.
 const NEGATIVE: u64 = 100;
 const POSITIVE: u64 = 50;
 const LOSSY: u64 = 200;
 /// Scenarios played at once: they mostly wait.
 const AT_ONCE: usize = 24;
-/// Far beyond what any scenario takes.
-const PATIENCE: Duration = Duration::from_secs(60);
-const CONCURRENCY: usize = 1024;
 /// Of a hundred techniques that are there so many must be named.
 const NAMED_PERCENT: u64 = 99;
 
@@ -38,10 +38,17 @@ fn main() -> ExitCode {
         .map(String::as_str)
         .filter(|it| !it.starts_with('-'))
         .collect();
+    if let [CHILD, name, seed, report] = *words {
+        return play_here(name, seed, Path::new(report));
+    }
     let times = words.first().and_then(|it| it.parse().ok());
     let names = words
         .get(usize::from(times.is_some())..)
         .unwrap_or_default();
+    if let Err(error) = fs::create_dir_all(directory()) {
+        eprintln!("cannot make {}: {error}", directory().display());
+        return ExitCode::FAILURE;
+    }
     let began = Instant::now();
     let tally = play_all(plays(times, names));
     tally.print();
@@ -53,40 +60,33 @@ fn main() -> ExitCode {
     }
 }
 
-/// Every play of every scenario. Seeds make the plays of a lossy line differ, and are the same every time.
-fn plays(times: Option<u64>, names: &[&str]) -> Vec<Scenario> {
+/// What is played: every scenario of the lab, and an open line that loses datagrams, with how often each.
+fn repertoire() -> Vec<(Scenario, u64)> {
+    let usual = |it: &Scenario| if it.is_negative() { NEGATIVE } else { POSITIVE };
+    let mut all: Vec<(Scenario, u64)> =
+        lab::scenarios().iter().map(|it| (*it, usual(it))).collect();
+    let open = *lab::find("open").expect("the lab has this scenario");
+    let lossy = |name, faults| Scenario {
+        name,
+        faults,
+        ..open
+    };
+    all.push((lossy("open_losing_5", &[Fault::Loss(5, 1)]), LOSSY));
+    all.push((lossy("open_losing_15", &[Fault::Loss(15, 1)]), LOSSY));
+    all
+}
+
+/// Every play of every scenario that is wanted, each with a seed. The seeds are the same every time.
+fn plays(times: Option<u64>, names: &[&str]) -> Vec<(Scenario, u64)> {
     let mut plays = Vec::new();
-    let is_wanted = |name: &str| names.is_empty() || names.contains(&name);
-    for scenario in lab::scenarios().iter().filter(|it| is_wanted(it.name)) {
-        let usual = if scenario.is_negative() {
-            NEGATIVE
-        } else {
-            POSITIVE
-        };
-        for seed in 0..times.unwrap_or(usual) {
-            plays.push((seed, seeded(scenario, seed)));
+    for (scenario, usual) in repertoire() {
+        if names.is_empty() || names.contains(&scenario.name) {
+            plays.extend((0..times.unwrap_or(usual)).map(|seed| (scenario, seed)));
         }
     }
-    for (name, percent) in [("open with 5 % loss", 5), ("open with 15 % loss", 15)] {
-        let open = lab::find("open").expect("the lab has this scenario");
-        if !names.is_empty() {
-            continue;
-        }
-        for seed in 0..times.unwrap_or(LOSSY) {
-            let faults = leak(vec![Fault::Loss(percent, 1000 + seed)]);
-            plays.push((
-                seed,
-                Scenario {
-                    name,
-                    faults,
-                    ..*open
-                },
-            ));
-        }
-    }
-    // The scenarios with the most descriptors do not all stand at once.
-    plays.sort_by_key(|(seed, _)| *seed);
-    plays.into_iter().map(|(_, scenario)| scenario).collect()
+    // What comes out wrong shows in every tenth of the way, not at its end.
+    plays.sort_by_key(|(_, seed)| *seed);
+    plays
 }
 
 /// The same scenario with another seed, where one matters.
@@ -100,29 +100,29 @@ fn seeded(scenario: &Scenario, seed: u64) -> Scenario {
         other => other,
     });
     Scenario {
-        faults: leak(faults.collect()),
+        // The table of scenarios is static, and the process plays only one.
+        faults: Vec::leak(faults.collect()),
         ..*scenario
     }
 }
 
-/// The table of scenarios is static, and so is what stands beside it; the process is short-lived.
-fn leak(faults: Vec<Fault>) -> &'static [Fault] {
-    Box::leak(faults.into_boxed_slice())
-}
-
-fn play_all(plays: Vec<Scenario>) -> Tally {
+fn play_all(plays: Vec<(Scenario, u64)>) -> Tally {
     let total = plays.len();
-    let waiting = Mutex::new(plays.into_iter().rev().collect::<Vec<_>>());
+    let waiting = Mutex::new(plays.into_iter().enumerate());
     let tally = Mutex::new(Tally::default());
+    let next = || {
+        waiting
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .next()
+    };
     thread::scope(|scope| {
         for _ in 0..AT_ONCE {
             scope.spawn(|| {
-                while let Some(scenario) = next(&waiting) {
-                    let outcome = play(&scenario);
-                    let mut tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
-                    tally.note(&scenario, outcome);
-                    if tally.played % 100 == 0 {
-                        eprintln!("{} of {total}", tally.played);
+                while let Some((number, (scenario, seed))) = next() {
+                    play(&scenario, seed, &tally);
+                    if number % 100 == 99 {
+                        eprintln!("{} of {total}", number + 1);
                     }
                 }
             });
@@ -131,30 +131,55 @@ fn play_all(plays: Vec<Scenario>) -> Tally {
     tally.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn next(waiting: &Mutex<Vec<Scenario>>) -> Option<Scenario> {
-    waiting.lock().unwrap_or_else(PoisonError::into_inner).pop()
+/// Plays one and notes how it came out; the report of one that came out wrong is kept.
+fn play(scenario: &Scenario, seed: u64, tally: &Mutex<Tally>) {
+    let report = directory().join(format!("{}-{seed}.json", scenario.name));
+    let outcome = play_apart(scenario.name, seed, &report);
+    let is_right = {
+        let mut tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
+        tally.note(scenario, outcome)
+    };
+    if is_right {
+        let _ = fs::remove_file(&report);
+    } else {
+        eprintln!("came out wrong: {}", report.display());
+    }
 }
 
-fn play(scenario: &Scenario) -> std::io::Result<Vec<Verdict>> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    let verdicts = runtime.block_on(async {
-        let site = lab::open(scenario, &catalog::embedded()).await?;
-        let setup = Setup {
-            catalog: site.catalog.clone(),
-            line: site.line.clone(),
-            label: None,
-            control: None,
-            timeout: Some(PATIENCE),
-            concurrency: CONCURRENCY,
-            cancel: CancellationToken::new(),
-        };
-        let outcome = session::run(&setup, &mut Silent).await?;
-        Ok(outcome.verdicts)
-    });
-    runtime.shutdown_background();
-    verdicts
+/// In a process of its own: all of them in one would need more descriptors than many machines give to a process.
+fn play_apart(name: &str, seed: u64, report: &Path) -> io::Result<Vec<Verdict>> {
+    let child = Command::new(std::env::current_exe()?)
+        .args([CHILD, name, &seed.to_string()])
+        .arg(report)
+        .output()?;
+    if !child.status.success() {
+        let said = String::from_utf8_lossy(&child.stderr);
+        return Err(io::Error::other(said.into_owned()));
+    }
+    let report: Report = serde_json::from_slice(&fs::read(report)?)?;
+    Ok(report.verdicts)
+}
+
+/// The other side of it.
+fn play_here(name: &str, seed: &str, report: &Path) -> ExitCode {
+    let repertoire = repertoire();
+    let scenario = repertoire.iter().find(|(it, _)| it.name == name);
+    let (Some((scenario, _)), Ok(seed)) = (scenario, seed.parse()) else {
+        eprintln!("{name}, {seed}: no such scenario, or no number");
+        return ExitCode::FAILURE;
+    };
+    match rehearsal::play(&seeded(scenario, seed), Some(report)) {
+        Ok(_) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Where reports of runs that came out wrong are kept.
+fn directory() -> PathBuf {
+    PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("accuracy")
 }
 
 /// What was, beside what was said.
@@ -174,38 +199,48 @@ struct Tally {
 }
 
 impl Tally {
-    fn note(&mut self, scenario: &Scenario, outcome: std::io::Result<Vec<Verdict>>) {
+    /// Whether it came out right.
+    fn note(&mut self, scenario: &Scenario, outcome: io::Result<Vec<Verdict>>) -> bool {
         self.played += 1;
         let verdicts = match outcome {
             Ok(verdicts) => verdicts,
             Err(error) => {
                 eprintln!("{} broke off: {error}", scenario.name);
                 self.broken += 1;
-                return;
+                return false;
             }
         };
+        let mut is_right = true;
         for expected in scenario.expected.targets {
             let Some(verdict) = verdicts.iter().find(|it| it.target == expected.target) else {
                 self.broken += 1;
+                is_right = false;
                 continue;
             };
-            self.compare(scenario, expected, verdict);
+            is_right &= self.compare(scenario, expected, verdict);
         }
+        is_right
     }
 
-    fn compare(&mut self, scenario: &Scenario, expected: &ExpectedTarget, verdict: &Verdict) {
+    fn compare(
+        &mut self,
+        scenario: &Scenario,
+        expected: &ExpectedTarget,
+        verdict: &Verdict,
+    ) -> bool {
+        let mut is_right = true;
         let said = verdict.status.word();
         let was = expected.status.map_or("nobody accused", Status::word);
         *self.confusion.entry((was, said)).or_default() += 1;
         let place = |what: &str| format!("{}: {} {what}", scenario.name, expected.target);
         if verdict.status == Status::Blocked && expected.status != Some(Status::Blocked) {
-            *self
-                .false_alarms
-                .entry(place("called blocked"))
-                .or_default() += 1;
+            is_right = false;
+            let alarms = &mut self.false_alarms;
+            *alarms.entry(place("called blocked")).or_default() += 1;
         }
         for technique in &verdict.techniques {
             if !expected.techniques.contains(&technique.id.as_str()) {
+                is_right = false;
                 *self.false_alarms.entry(place(&technique.id)).or_default() += 1;
             }
         }
@@ -214,9 +249,11 @@ impl Tally {
             if verdict.techniques.iter().any(|it| it.id == *id) {
                 self.named += 1;
             } else {
+                is_right = false;
                 *self.missed.entry(place(id)).or_default() += 1;
             }
         }
+        is_right
     }
 
     fn print(&self) {

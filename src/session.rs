@@ -3,6 +3,8 @@
 //! The ground and every target travel side by side; each target is judged and told as soon as its own last round and the
 //! ground are done, and its observations are told as they complete. Only what is still in flight is held in memory.
 
+pub mod rehearsal;
+
 use std::borrow::Cow;
 use std::collections::{BTreeSet, VecDeque};
 use std::io;

@@ -206,6 +206,9 @@ pub struct SelftestArguments {
     /// Save what was seen: one report for each scenario, in this directory
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, conflicts_with = "list")]
     pub save: Option<PathBuf>,
+    /// Play the one scenario in this process, and tell the process that began it
+    #[arg(long, hide = true, conflicts_with = "list")]
+    pub child: bool,
 }
 
 /// `blockprobe schema`.

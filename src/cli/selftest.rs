@@ -4,41 +4,29 @@ use std::collections::{BTreeSet, VecDeque};
 use std::fmt::Write as _;
 use std::fs;
 use std::io;
+use std::num::NonZero;
 use std::path::Path;
+use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use ipnet::IpNet;
-use tokio_util::sync::CancellationToken;
+use serde::{Deserialize, Serialize};
 
-use crate::catalog;
 use crate::cli::arguments::{Color, SelftestArguments};
 use crate::cli::trouble::Trouble;
 use crate::cli::{pick, tell};
 use crate::lab::scenarios::{Expected, Scenario};
 use crate::lab::{self};
-use crate::measure::socket::raise_descriptors;
 use crate::model::report::{Status, TechniqueReport, Vantage, Verdict};
-use crate::output::destination::Destination;
 use crate::output::human::Detail;
 use crate::output::human::layout::{Page, pad};
-use crate::output::json::Json;
-use crate::output::scrub::Scrubbed;
-use crate::output::{Silent, Sink};
-use crate::session::{self, Outcome, Setup};
+use crate::session::{Outcome, rehearsal};
 
-/// Far beyond what any scenario takes: a run that hangs is a failure, not a wait.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// Checks at once, as in an ordinary run.
-const CONCURRENCY: usize = 1024;
-
-/// Scenarios played at once, where there are descriptors for so many internets.
+/// Scenarios played at once for each core: they mostly wait.
 const AT_ONCE: usize = 12;
-
-/// Descriptors of one scenario: its listeners, and both ends of what talks.
-const DESCRIPTORS: u64 = 1200;
+/// And no more than these, for the sake of memory.
+const MOST_AT_ONCE: usize = 24;
 
 /// Plays the scenarios; exit status 1 if one came out otherwise than expected.
 ///
@@ -49,6 +37,12 @@ pub fn run(arguments: &SelftestArguments) -> Result<u8, Trouble> {
         return list();
     }
     let scenarios = chosen(&arguments.scenarios)?;
+    if let (true, [scenario]) = (arguments.child, &*scenarios) {
+        let played = play(scenario, arguments.save.as_deref());
+        let told = serde_json::to_string(&played).map_err(Trouble::new)?;
+        tell::print(told.as_bytes())?;
+        return Ok(0);
+    }
     if let Some(directory) = &arguments.save {
         fs::create_dir_all(directory).map_err(|error| {
             Trouble::new(format!("cannot make {}: {error}", directory.display()))
@@ -62,10 +56,8 @@ pub fn run(arguments: &SelftestArguments) -> Result<u8, Trouble> {
         .zip(play_all(&scenarios, arguments.save.as_deref()))
     {
         // A scenario whose thread is gone was not played: that is told like any other difference.
-        let Played { differences, took } = played.recv().unwrap_or_else(|_| Played {
-            differences: vec!["could not be played: it broke off".to_owned()],
-            took: 0.0,
-        });
+        let played = played.recv();
+        let Played { differences, took } = played.unwrap_or_else(|_| Played::not("it broke off"));
         let mut page = page();
         let name = pad(scenario.name, 30);
         if differences.is_empty() {
@@ -108,12 +100,24 @@ fn chosen(names: &[String]) -> Result<Vec<&'static Scenario>, Trouble> {
 }
 
 /// How a scenario came out.
+#[derive(Debug, Serialize, Deserialize)]
 struct Played {
+    /// In sentences; none if it came out as expected.
     differences: Vec<String>,
+    /// Seconds.
     took: f64,
 }
 
-/// Plays them a few at a time, since they mostly wait; the results come in the order of the scenarios.
+impl Played {
+    fn not(trouble: &str) -> Self {
+        Self {
+            differences: vec![format!("could not be played: {trouble}")],
+            took: 0.0,
+        }
+    }
+}
+
+/// Plays them side by side; the results come in the order of the scenarios.
 fn play_all(scenarios: &[&'static Scenario], save: Option<&Path>) -> Vec<mpsc::Receiver<Played>> {
     let mut results = Vec::new();
     let mut waiting = VecDeque::new();
@@ -122,65 +126,55 @@ fn play_all(scenarios: &[&'static Scenario], save: Option<&Path>) -> Vec<mpsc::R
         waiting.push_back((*scenario, sender));
         results.push(receiver);
     }
+    let is_only_one = waiting.len() == 1;
     let waiting = Arc::new(Mutex::new(waiting));
-    let descriptors = raise_descriptors(DESCRIPTORS * (AT_ONCE as u64 + 1));
-    let at_once = usize::try_from(descriptors / DESCRIPTORS).unwrap_or(AT_ONCE);
-    for _ in 0..at_once.clamp(1, AT_ONCE) {
+    let cores = thread::available_parallelism().map_or(1, NonZero::get);
+    for _ in 0..(cores * AT_ONCE).min(MOST_AT_ONCE) {
         let waiting = Arc::clone(&waiting);
         let save = save.map(Path::to_owned);
+        let next = move || {
+            let mut waiting = waiting.lock().unwrap_or_else(PoisonError::into_inner);
+            waiting.pop_front()
+        };
         thread::spawn(move || {
-            loop {
-                let next = waiting
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .pop_front();
-                let Some((scenario, sender)) = next else {
-                    return;
+            while let Some((scenario, sender)) = next() {
+                let played = if is_only_one {
+                    play(scenario, save.as_deref())
+                } else {
+                    play_apart(scenario, save.as_deref())
+                        .unwrap_or_else(|error| Played::not(&error.to_string()))
                 };
-                let began = Instant::now();
-                let differences = match play(scenario, save.as_deref()) {
-                    Ok(outcome) => differences(&scenario.expected, &outcome),
-                    Err(error) => vec![format!("could not be played: {error}")],
-                };
-                let took = began.elapsed().as_secs_f64();
-                let _ = sender.send(Played { differences, took });
+                let _ = sender.send(played);
             }
         });
     }
     results
 }
 
-/// One scenario in a runtime of its own: what one leaves behind does not disturb the next.
-fn play(scenario: &Scenario, save: Option<&Path>) -> io::Result<Outcome> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    let outcome = runtime.block_on(async {
-        let site = lab::open(scenario, &catalog::embedded()).await?;
-        let setup = Setup {
-            catalog: site.catalog.clone(),
-            line: site.line.clone(),
-            label: None,
-            control: None,
-            timeout: Some(PATIENCE),
-            concurrency: CONCURRENCY,
-            cancel: CancellationToken::new(),
-        };
-        let mut sink = sink(scenario, save, &site.line.own)?;
-        session::run(&setup, sink.as_mut()).await
-    });
-    runtime.shutdown_background();
-    outcome
+/// In a process of its own: an internet takes up to two thousand descriptors, and several would go beyond what many
+/// machines give to a process.
+fn play_apart(scenario: &Scenario, save: Option<&Path>) -> io::Result<Played> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.args(["selftest", "--child", scenario.name]);
+    if let Some(directory) = save {
+        command.arg("--save").arg(directory);
+    }
+    let child = command.stdin(Stdio::null()).output()?;
+    // One that broke off said why on its standard error.
+    serde_json::from_slice(&child.stdout)
+        .map_err(|_| io::Error::other(String::from_utf8_lossy(&child.stderr).into_owned()))
 }
 
-/// Where a scenario's run is told: nowhere, or in a report by its name.
-fn sink(scenario: &Scenario, save: Option<&Path>, own: &[IpNet]) -> io::Result<Box<dyn Sink>> {
-    let Some(directory) = save else {
-        return Ok(Box::new(Silent));
-    };
-    let path = directory.join(format!("{}.json", scenario.name));
-    let json = Json::new(Destination::whole(&path)?);
-    Ok(Box::new(Scrubbed::new(own, Box::new(json))))
+fn play(scenario: &Scenario, save: Option<&Path>) -> Played {
+    let report = save.map(|directory| directory.join(format!("{}.json", scenario.name)));
+    let began = Instant::now();
+    match rehearsal::play(scenario, report.as_deref()) {
+        Ok(outcome) => Played {
+            differences: differences(&scenario.expected, &outcome),
+            took: began.elapsed().as_secs_f64(),
+        },
+        Err(error) => Played::not(&error.to_string()),
+    }
 }
 
 /// Everything that came out otherwise than expected, in sentences.
@@ -323,7 +317,7 @@ mod tests {
 
     #[test]
     fn every_censor_of_the_lab_is_aimed_at_somebody() {
-        let catalog = catalog::embedded();
+        let catalog = crate::catalog::embedded();
         for scenario in lab::scenarios() {
             for censor in scenario.censors {
                 let aimed = censor.names.endpoints(&catalog);

@@ -1,0 +1,59 @@
+//! One scenario of the lab, measured and judged as a run is.
+
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::lab::scenarios::Scenario;
+use crate::measure::socket::raise_descriptors;
+use crate::output::destination::Destination;
+use crate::output::json::Json;
+use crate::output::scrub::Scrubbed;
+use crate::output::{Silent, Sink};
+use crate::session::{self, Outcome, Setup};
+use crate::{catalog, lab};
+
+/// Far beyond what any scenario takes: a run that hangs is a failure, not a wait.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Checks at once, as in an ordinary run.
+const CONCURRENCY: usize = 1024;
+
+/// Descriptors of one scenario: its listeners, and both ends of what talks.
+const DESCRIPTORS: u64 = 4096;
+
+/// Plays a scenario with the catalog that is built in, and writes the report to a file if one is given. In a runtime of
+/// its own, on this thread: what one leaves behind does not disturb the next.
+///
+/// # Errors
+/// When the lab cannot be opened on this machine, or the report cannot be written.
+pub fn play(scenario: &Scenario, report: Option<&Path>) -> io::Result<Outcome> {
+    raise_descriptors(DESCRIPTORS);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let outcome = runtime.block_on(async {
+        let site = lab::open(scenario, &catalog::embedded()).await?;
+        let setup = Setup {
+            catalog: site.catalog.clone(),
+            line: site.line.clone(),
+            label: None,
+            control: None,
+            timeout: Some(PATIENCE),
+            concurrency: CONCURRENCY,
+            cancel: CancellationToken::new(),
+        };
+        let mut sink: Box<dyn Sink> = match report {
+            Some(path) => {
+                let json = Json::new(Destination::whole(path)?);
+                Box::new(Scrubbed::new(&site.line.own, Box::new(json)))
+            }
+            None => Box::new(Silent),
+        };
+        session::run(&setup, sink.as_mut()).await
+    });
+    runtime.shutdown_background();
+    outcome
+}
