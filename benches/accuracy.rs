@@ -13,7 +13,7 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Instant;
 
-use blockprobe::lab::fault::Fault;
+use blockprobe::lab::fault::{Cut, Fault};
 use blockprobe::lab::scenarios::{ExpectedTarget, Scenario};
 use blockprobe::lab::{self};
 use blockprobe::model::report::{Report, Status, Verdict};
@@ -89,14 +89,25 @@ fn plays(times: Option<u64>, names: &[&str]) -> Vec<(Scenario, u64)> {
     plays
 }
 
-/// The same scenario with another seed, where one matters.
+/// The same scenario with another seed, where one matters: other datagrams are lost, or the line is cut at other times.
+#[expect(clippy::cast_possible_truncation, reason = "seeds are small")]
 fn seeded(scenario: &Scenario, seed: u64) -> Scenario {
-    let is_lossy = |fault: &Fault| matches!(fault, Fault::Loss(..));
-    if !scenario.faults.iter().any(is_lossy) {
+    let is_chancy = |fault: &Fault| matches!(fault, Fault::Loss(..) | Fault::Cut(_));
+    if !scenario.faults.iter().any(is_chancy) {
         return *scenario;
     }
     let faults = scenario.faults.iter().map(|fault| match *fault {
         Fault::Loss(percent, first) => Fault::Loss(percent, first * 1000 + seed),
+        // Half to one and a half times as often, half to twice as long.
+        Fault::Cut(cut) if cut.again => Fault::Cut(Cut {
+            after: cut.after * (50 + seed * 37 % 100) as usize / 100,
+            lasting: cut.lasting * (50 + seed * 61 % 150) / 100,
+            ..cut
+        }),
+        Fault::Cut(cut) => Fault::Cut(Cut {
+            after: cut.after + (seed * 7) as usize % cut.after,
+            ..cut
+        }),
         other => other,
     });
     Scenario {

@@ -389,6 +389,15 @@ pub fn is_interrupted(observation: &Observation) -> bool {
     observation.failure() == Some(&Failure::Interrupted)
 }
 
+/// Whether something passed while the other was silent: then it was not the line that was cut just then.
+pub fn is_amid(passed: &Observation, silent: &Observation) -> bool {
+    let span = |it: &Observation| Some((it.steps.first()?.t0, it.steps.last()?.t));
+    let (Some((began, ended)), Some((_, heard))) = (span(silent), span(passed)) else {
+        return false;
+    };
+    began <= heard && heard <= ended
+}
+
 /// Whether it was this resolver that was asked; `None` is the system's own view.
 fn was_asked(observation: &Observation, resolver: Option<&str>) -> bool {
     match &observation.check.ask {

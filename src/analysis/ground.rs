@@ -30,7 +30,7 @@ pub struct Ground {
     pub techniques: Vec<TechniqueReport>,
     /// Connections that stood, and those of them whose SYN was sent again.
     pub attempts: (usize, usize),
-    /// More controls worked than stayed silent.
+    /// More controls worked than stayed silent, those over UDP aside, which is shut on many honest networks.
     pub most_controls_work: bool,
     /// A control on a port that the web does not use was tried, and none of those answered.
     pub shuts_odd_ports: bool,
@@ -198,7 +198,12 @@ impl Ground {
 }
 
 fn most_work(states: &[(&Control, State)]) -> bool {
-    let count = |wanted: State| states.iter().filter(|(_, state)| *state == wanted).count();
+    let count = |wanted: State| {
+        let over_tcp = states
+            .iter()
+            .filter(|(control, _)| !control.endpoint.protocol.is_udp());
+        over_tcp.filter(|(_, state)| *state == wanted).count()
+    };
     count(State::Works) > count(State::Silent)
 }
 

@@ -3,7 +3,7 @@
 //! Read the same way for a target's endpoints and for a resolver's: {its name, an innocuous one of the same length} x {its
 //! address, controls' addresses}, its name in two writes, and its name in a ClientHello of another shape.
 
-use crate::analysis::evidence::is_interrupted;
+use crate::analysis::evidence::{is_amid, is_interrupted};
 use crate::model::check::{Ask, Climb, Variation};
 use crate::model::failure::Failure;
 use crate::model::observation::{Observation, Operation, Step, TlsFacts};
@@ -204,10 +204,18 @@ impl<'a> Matrix<'a> {
         let is_free = self.has_passed(named);
         let is_hit =
             !is_free && Manner::of(named).is_some_and(|it| it.is_met_again_as(self.manner));
-        (is_hit || is_free).then(|| Column {
+        (is_hit && self.is_beside_a_pass(named, Variation::Both) || is_free).then(|| Column {
             is_hit,
             evidence: [named.id.clone(), innocuous.id.clone()],
         })
+    }
+
+    /// Whether something of that row passed while this was silent. Datagrams leave no trace of a line that was cut for a
+    /// moment; a connection that stood does.
+    pub fn is_beside_a_pass(&self, silent: &Observation, row: Variation) -> bool {
+        let is_quic = silent.step(Operation::QuicHandshake).is_some();
+        let cells = || self.cells(row).into_iter().filter(|it| self.has_passed(it));
+        self.manner != Manner::Silence || !is_quic || cells().any(|it| is_amid(it, silent))
     }
 
     /// Whether a contrast got what the failed handshake did not get.

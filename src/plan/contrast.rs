@@ -1,6 +1,7 @@
 //! Round 4: what failed, again, with one thing changed. On an open line it is empty.
 
 pub mod address;
+pub mod alternation;
 pub mod exchange;
 pub mod handshake;
 pub mod hops;

@@ -101,7 +101,7 @@ fn steps(endpoint: &Endpoint, last: Step) -> Vec<Step> {
     steps
 }
 
-/// What is asked once these first messages met nothing.
+/// What is asked once these first messages met nothing, and neither did anything else.
 fn contrasts(endpoints: &[Endpoint]) -> Vec<(Check, Climb)> {
     let mut seen = Seen::default();
     for (number, endpoint) in endpoints.iter().enumerate() {
@@ -109,6 +109,24 @@ fn contrasts(endpoints: &[Endpoint]) -> Vec<(Check, Climb)> {
         let steps = steps(endpoint, lost());
         seen.note(observation(format!("o{number}"), check, steps), true);
     }
+    for check in planned(endpoints, &seen) {
+        let steps = steps(&endpoints[0], lost());
+        let id = check.id.clone();
+        seen.note(observation(id, check, steps), true);
+    }
+    let climbs = planned(endpoints, &seen)
+        .into_iter()
+        .filter_map(|check| match &check.ask {
+            Ask::Climb(climb) if climb.protocol.is_custom() => {
+                let climb = climb.clone();
+                Some((check, climb))
+            }
+            _ => None,
+        });
+    climbs.collect()
+}
+
+fn planned(endpoints: &[Endpoint], seen: &Seen) -> Vec<Check> {
     let world = world(endpoints.to_vec());
     let controls = Controls {
         tls: vec!["198.41.0.5:443".parse().unwrap()],
@@ -119,22 +137,14 @@ fn contrasts(endpoints: &[Endpoint]) -> Vec<(Check, Climb)> {
         round: Round::Contrast,
         ..SUBJECT
     };
-    let checks = contrast::checks(
+    contrast::checks(
         &world.catalog,
         &Line::default(),
         subject,
         || endpoints.iter(),
-        &seen,
+        seen,
         Some(&controls),
-    );
-    let climbs = checks.into_iter().filter_map(|check| match &check.ask {
-        Ask::Climb(climb) if climb.protocol.is_custom() => {
-            let climb = climb.clone();
-            Some((check, climb))
-        }
-        _ => None,
-    });
-    climbs.collect()
+    )
 }
 
 #[test]

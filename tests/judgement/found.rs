@@ -62,6 +62,37 @@ fn first_bytes_that_are_never_acknowledged_are_known_although_servers_say_nothin
 }
 
 #[test]
+fn silence_in_which_nothing_else_passed_may_be_a_line_that_was_cut_just_then() {
+    for (began, ended, is_telling) in [(0.0, 1.0, true), (0.5, 6.5, false)] {
+        let mut world = first_bytes([false, true, false, true]);
+        for observation in &mut world.observations {
+            let contrast = observation.check.contrast.as_ref();
+            if contrast.is_some_and(|it| it.varies == Variation::Address) {
+                for step in &mut observation.steps {
+                    (step.t0, step.t) = (began, ended);
+                }
+            }
+        }
+        let verdict = world.judge();
+        if is_telling {
+            assert_eq!(ids(&verdict), ["protocol/drop"]);
+        } else {
+            silent(&verdict, Status::Inconclusive);
+        }
+    }
+}
+
+#[test]
+fn a_first_message_that_met_silence_at_one_control_only_may_be_an_accident() {
+    let mut world = first_bytes([false, true, false, true]);
+    world.observations.retain(|it| {
+        let contrast = it.check.contrast.as_ref();
+        it.check.trial == 1 || contrast.is_some_and(|it| it.varies == Variation::Payload)
+    });
+    silent(&world.judge(), Status::Inconclusive);
+}
+
+#[test]
 fn servers_that_say_nothing_to_anybody_hide_nothing() {
     for (own, random) in [(true, true), (false, false)] {
         silent(

@@ -222,6 +222,31 @@ fn version_1_silent_and_a_nonsense_version_answered_is_a_filter_that_knows_versi
 }
 
 #[test]
+fn silence_over_quic_in_which_nothing_else_passed_may_be_a_line_that_was_cut_just_then() {
+    let versions = || {
+        let mut world = world(Cell::Answer);
+        own(&mut world, Cell::Silence, 3);
+        row(&mut world, Variation::ServerName, Cell::Silence, 3);
+        row(&mut world, Variation::Shape, Cell::Versions("00000001"), 3);
+        world
+    };
+    let at_home = || named(Cell::Answer, Cell::Silence, Cell::Answer, Cell::Answer);
+    let everywhere = || named(Cell::Answer, Cell::Silence, Cell::Answer, Cell::Silence);
+    let worlds: [&dyn Fn() -> World; 3] = [&versions, &at_home, &everywhere];
+    for scene in worlds {
+        assert_eq!(ids(&scene().judge()).len(), 1);
+        let mut apart = scene();
+        for observation in &mut apart.observations {
+            let is_silent = observation.failure() == Some(&Failure::GenericTimeout);
+            for step in observation.steps.iter_mut().filter(|_| is_silent) {
+                (step.t0, step.t) = (0.5, 4.5);
+            }
+        }
+        silent(&apart.judge(), Status::Accessible);
+    }
+}
+
+#[test]
 fn a_server_that_speaks_other_versions_only_is_not_filtered() {
     let mut world = world(Cell::Answer);
     own(&mut world, Cell::Silence, 3);
@@ -249,6 +274,30 @@ fn where_every_control_over_quic_is_silent_too_the_line_shuts_it_out() {
             .any(|id| id.starts_with("o20"))
     );
     assert_eq!(verdict.status, Status::Accessible);
+}
+
+#[test]
+fn where_most_controls_are_silent_over_tcp_too_it_is_not_quic_that_is_shut_out() {
+    let mut world = world(Cell::Silence);
+    own(&mut world, Cell::Silence, 1);
+    for (number, operator) in ["Three", "Four", "Five", "Six", "Seven"].iter().enumerate() {
+        let control = Control {
+            id: format!("{operator}_tcp"),
+            operator: (*operator).to_owned(),
+            region: Region::Domestic,
+            endpoint: Endpoint {
+                id: format!("tcp://{operator}:443"),
+                ..endpoint(Protocol::Tcp, 443)
+            },
+        };
+        let check = climb_check("ground", &control.endpoint, "198.41.0.9", Role::Control);
+        let lost = step(Operation::TcpConnect, Some(Failure::GenericTimeout));
+        let id = format!("o{}", 3000 + number);
+        world.ground.push(observation(id, check, vec![lost]));
+        world.catalog.controls.push(control);
+    }
+    assert_eq!(world.ground().regime, Regime::Open);
+    silent(&world.judge(), Status::Accessible);
 }
 
 #[test]

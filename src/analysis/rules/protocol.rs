@@ -7,13 +7,14 @@
 //! one with it is not.
 //! What else could explain it: a server that is dead behind its front (then random bytes meet nothing either: no finding); a
 //! server that stays silent to this message of its own will (doubt, where it was seen at its own addresses only); a relay that does
-//! not answer strangers (its silence is no evidence: only a contrast that is answered names anything).
+//! not answer strangers (its silence is no evidence: only a contrast that is answered names anything); a line that is cut for
+//! a moment (silence counts only where something else passed while it lasted).
 //! References: facts 2.6 `stun.block`, `proto.mtproto`, `proto.noise`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 
-use crate::analysis::evidence::{Evidence, endpoints, is_interrupted};
+use crate::analysis::evidence::{Evidence, endpoints, is_amid, is_interrupted};
 use crate::analysis::matrix::TRIALS;
 use crate::analysis::rules::Finding;
 use crate::model::catalog::Protocol;
@@ -26,6 +27,9 @@ use crate::model::technique::{Interference, Technique, Trigger};
 
 /// Addresses at which the target's own servers must have met the same, where nothing is seen elsewhere.
 const ADDRESSES: usize = 2;
+
+/// Controls at which the first message must have met the same: one alone may be an accident.
+const HITS: usize = 2;
 
 /// One finding for each protocol and manner.
 pub fn infer(evidence: &Evidence) -> Vec<Finding> {
@@ -143,6 +147,7 @@ impl<'a> Cells<'a> {
         let id = &failed.check.id;
         let here = evidence.contrasts(id, Variation::Payload);
         let both = evidence.contrasts(id, Variation::Both);
+        let has_reacted = |it: &Observation| reacted(it, manner, never_heard) == Some(true);
         let columns = evidence
             .contrasts(id, Variation::Address)
             .into_iter()
@@ -151,7 +156,10 @@ impl<'a> Cells<'a> {
                     climb.address == there.address && it.check.trial == own.check.trial
                 })?;
                 let is_hit = !reacted(own, manner, never_heard)?;
-                reacted(other, manner, never_heard)?
+                let mut beside = both.iter().filter(|(_, it)| has_reacted(it));
+                let is_telling =
+                    !is_hit || manner != Manner::Silence || beside.any(|(_, it)| is_amid(it, own));
+                (has_reacted(other) && is_telling)
                     .then(|| (is_hit, [own.id.clone(), other.id.clone()]))
             })
             .collect();
@@ -167,9 +175,14 @@ impl<'a> Cells<'a> {
         })
     }
 
-    /// Other bytes got a reaction at this very address, each time.
+    /// Other bytes got a reaction at this very address each time, and while the first message was silent.
     fn is_seen_here(&self) -> bool {
-        self.trials.len() >= TRIALS
+        let is_telling = |trial: &&&Observation| {
+            self.manner != Manner::Silence || self.here.iter().any(|(_, it)| is_amid(it, trial))
+        };
+        // The first trial was the reach round's, before there was a contrast.
+        self.trials.iter().filter(is_telling).count() >= TRIALS - 1
+            && self.trials.len() >= TRIALS
             && self.here.len() >= TRIALS
             && self.here.iter().all(|(reacted, _)| *reacted)
     }
@@ -192,7 +205,7 @@ fn finding(
         .collect();
     // A relay that answers the same question in its older form answers strangers: what it does not hear is taken away.
     let is_stun = spoken.has_older_form();
-    let (confidence, doubt) = if hits > 0 && free == 0 {
+    let (confidence, doubt) = if hits >= HITS && free == 0 {
         if hits >= TRIALS && trials >= TRIALS {
             (Confidence::Confirmed, None)
         } else {

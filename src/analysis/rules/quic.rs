@@ -13,7 +13,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::analysis::evidence::{Evidence, endpoints, is_interrupted, is_silent_quic};
+use crate::analysis::evidence::{Evidence, endpoints, is_amid, is_interrupted, is_silent_quic};
 use crate::analysis::ground::Quic;
 use crate::analysis::matrix::{Matrix, TRIALS};
 use crate::analysis::rules::{Finding, server_name};
@@ -52,7 +52,11 @@ fn by_name(evidence: &Evidence, climb: &Climb, matrix: &Matrix) -> Option<Findin
     let name = climb.server_name.as_deref()?;
     let read = server_name::read(matrix)?;
     let is_everywhere = read.trigger == Trigger::ServerName;
-    if !is_everywhere && !connects_over_tcp(evidence, climb) {
+    // The first trial was the reach round's, before there was a contrast.
+    let mut again = matrix.trials.iter().skip(1);
+    let is_here = again.all(|it| matrix.is_beside_a_pass(it, Variation::ServerName));
+    let is_named = is_everywhere || is_here && connects_over_tcp(evidence, climb);
+    if !is_named {
         return None;
     }
     let here = matrix.cells(Variation::ServerName);
@@ -87,9 +91,13 @@ fn by_version(evidence: &Evidence, climb: &Climb, matrix: &Matrix) -> Option<Fin
     let greased = matrix.cells(Variation::Shape);
     let answered: Vec<&Observation> = greased.iter().copied().filter(|it| offers_v1(it)).collect();
     let is_silent = |cells: &[&Observation]| cells.iter().all(|it| is_silent_quic(it));
+    // The first trial was the reach round's, before there was a contrast.
+    let mut again = matrix.trials.iter().skip(1);
+    let is_amid_answers = again.all(|silent| answered.iter().any(|it| is_amid(it, silent)));
     let is_filtered = !answered.is_empty()
         && !matrix.trials.is_empty()
         && !others.is_empty()
+        && is_amid_answers
         && is_silent(&matrix.trials)
         && is_silent(&others);
     if !is_filtered {
@@ -139,6 +147,10 @@ fn by_line(evidence: &Evidence) -> Option<Finding> {
     else {
         return None;
     };
+    // Where most controls are silent over TCP too, it is not QUIC.
+    if !evidence.ground.most_controls_work {
+        return None;
+    }
     let lost: Vec<&Observation> = failures(evidence)
         .filter(|(climb, failed)| ports.contains(&climb.address.port()) && is_silent_quic(failed))
         .map(|(_, failed)| failed)

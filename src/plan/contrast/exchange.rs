@@ -10,6 +10,7 @@ use crate::model::custom::Custom;
 use crate::model::failure::Failure;
 use crate::model::observation::{Observation, Operation};
 use crate::plan::Seen;
+use crate::plan::contrast::alternation::alternate;
 use crate::plan::contrast::{Controls, changed, reached};
 use crate::plan::resolve::Subject;
 
@@ -90,23 +91,37 @@ fn cells(
         host: None,
         ..climb.clone()
     };
-    let mut checks = Vec::new();
-    for trial in 1..=TRIALS {
-        let cell = |varies, climb| changed(subject, failed, varies, trial, climb);
-        checks.push(cell(Variation::Payload, message(climb.address, other)));
-        let at = (turn + trial as usize - 1) % elsewhere.len().max(1);
-        if let Some(control) = elsewhere.get(at) {
-            let both = cell(Variation::Both, message(*control, other));
-            // The censor is shown the signature there only after the meaningless bytes had their answer.
-            if seen.is_complete(&both.id) {
-                let own = message(*control, Payload::Own);
-                checks.push(cell(Variation::Address, own));
-            }
-            checks.push(both);
-        }
-        if trial > 1 {
-            checks.push(cell(Variation::Nothing, climb.clone()));
-        }
-    }
+    let cell = |varies, trial, climb| changed(subject, failed, varies, trial, climb);
+    let at = |trial: u32| {
+        let turn = (turn + trial as usize - 1) % elsewhere.len().max(1);
+        elsewhere.get(turn).copied()
+    };
+    let here = |round| {
+        let other = message(climb.address, other);
+        vec![cell(Variation::Payload, round, other)]
+    };
+    // The first of these was the reach round's.
+    let again = |round| vec![cell(Variation::Nothing, round + 1, climb.clone())];
+    let mut checks = if is_udp {
+        alternate(seen, TRIALS, here, again)
+    } else {
+        // A connection that stood shows by itself that the line is there, and a silent one takes long.
+        let turns = (1..TRIALS).flat_map(|round| [here(round), again(round)].concat());
+        turns.chain(here(TRIALS)).collect()
+    };
+    // The censor is shown the signature there only after the meaningless bytes had their answer.
+    let there = |varies, round, payload| {
+        let climb = at(round).map(|control| message(control, payload));
+        climb.map(|climb| cell(varies, round, climb))
+    };
+    checks.extend(alternate(
+        seen,
+        TRIALS + 1,
+        |round| there(Variation::Both, round, other).into_iter().collect(),
+        |round| {
+            let own = there(Variation::Address, round, Payload::Own);
+            own.into_iter().collect()
+        },
+    ));
     checks
 }

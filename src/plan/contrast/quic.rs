@@ -9,6 +9,7 @@ use crate::model::check::{Check, Climb, Hello, Variation};
 use crate::model::failure::Failure;
 use crate::model::observation::{Observation, Operation};
 use crate::plan::Seen;
+use crate::plan::contrast::alternation::alternate;
 use crate::plan::contrast::handshake::neutral_name;
 use crate::plan::contrast::{changed, reached};
 use crate::plan::resolve::Subject;
@@ -72,29 +73,40 @@ fn cells(
         server_name: Some(server_name.to_owned()),
         ..climb.clone()
     };
-    let mut checks = Vec::new();
-    for trial in 1..=TRIALS {
-        let turn = position + trial as usize - 1;
-        let cell = |varies, climb| changed(subject, failed, varies, trial, climb);
-        checks.push(cell(Variation::ServerName, at(climb.address, &neutral)));
-        if let Some(control) = controls.get(turn % controls.len().max(1)) {
-            let both = cell(Variation::Both, at(*control, &neutral));
-            // The censor is shown the name there only after the innocuous one had its answer.
-            if seen.is_complete(&both.id) {
-                checks.push(cell(Variation::Address, at(*control, name)));
-            }
-            checks.push(both);
-        }
-        let greased = Climb {
-            hello: Hello::Greased,
-            server_name: None,
-            ..at(climb.address, name)
-        };
-        checks.push(cell(Variation::Shape, greased));
-        if trial > 1 {
-            checks.push(cell(Variation::Nothing, climb.clone()));
-        }
-    }
+    let cell = |varies, round, climb| changed(subject, failed, varies, round, climb);
+    // The first of those that are tried here was the reach round's.
+    let mut checks = alternate(
+        seen,
+        TRIALS,
+        |round| {
+            let greased = Climb {
+                hello: Hello::Greased,
+                server_name: None,
+                ..at(climb.address, name)
+            };
+            let innocuous = at(climb.address, &neutral);
+            vec![
+                cell(Variation::ServerName, round, innocuous),
+                cell(Variation::Shape, round, greased),
+            ]
+        },
+        |round| vec![cell(Variation::Nothing, round + 1, climb.clone())],
+    );
+    // The censor is shown the name there only after the innocuous one had its answer.
+    let there = |varies, round: u32, name: &str| {
+        let turn = position + round as usize - 1;
+        let control = controls.get(turn % controls.len().max(1))?;
+        Some(cell(varies, round, at(*control, name)))
+    };
+    checks.extend(alternate(
+        seen,
+        TRIALS + 1,
+        |round| {
+            let innocuous = there(Variation::Both, round, &neutral);
+            innocuous.into_iter().collect()
+        },
+        |round| there(Variation::Address, round, name).into_iter().collect(),
+    ));
     checks
 }
 
@@ -171,11 +183,18 @@ mod tests {
         seen(&mut known, own(), Some(Failure::GenericTimeout));
         let first = checks(&controls, SUBJECT, &known);
         let row = |varies| count(&first, varies);
+        assert_eq!((row(Variation::ServerName), row(Variation::Shape)), (1, 1));
+        assert_eq!((row(Variation::Both), row(Variation::Nothing)), (1, 0));
+        // Nothing of it passes: all the rest goes at once, but the name is not shown to a control that did not answer.
+        for check in first {
+            seen(&mut known, check, Some(Failure::GenericTimeout));
+        }
+        let all = checks(&controls, SUBJECT, &known);
+        let row = |varies| count(&all, varies);
         assert_eq!(row(Variation::Nothing), 2);
         assert_eq!(row(Variation::ServerName), 3);
         assert_eq!(row(Variation::Shape), 3);
-        assert_eq!((row(Variation::Both), row(Variation::Address)), (3, 0));
-        for check in &first {
+        for check in &all {
             let Ask::Climb(climb) = &check.ask else {
                 panic!("a climb")
             };
@@ -183,11 +202,21 @@ mod tests {
             assert_eq!(climb.hello == Hello::Greased, is_greased);
             assert_eq!(climb.server_name.is_none(), is_greased);
         }
-        // The name is shown to a control only after an innocuous one had its answer there.
-        for check in first {
-            seen(&mut known, check, None);
+    }
+
+    #[test]
+    fn the_name_is_shown_to_a_control_after_an_innocuous_one_passed_there_and_beside_the_next() {
+        let controls = ["198.51.100.1:443".parse().unwrap()];
+        let mut known = Seen::default();
+        seen(&mut known, own(), Some(Failure::GenericTimeout));
+        for round in 1..=4 {
+            let planned = checks(&controls, SUBJECT, &known);
+            let row = |varies| count(&planned, varies);
+            assert_eq!(row(Variation::Both), round);
+            assert_eq!(row(Variation::Address), round - 1);
+            for check in planned {
+                seen(&mut known, check, None);
+            }
         }
-        let next = checks(&controls, SUBJECT, &known);
-        assert_eq!(count(&next, Variation::Address), 3);
     }
 }
