@@ -34,6 +34,9 @@ const TARGETS_IN_FLIGHT: usize = 8;
 /// An ordinary answer takes far less. After this the plan goes on with what other resolvers say.
 const OVERDUE: Duration = Duration::from_millis(1500);
 
+/// What comes in together is planned from together: the plan looks at everything that was seen.
+const GATHER: Duration = Duration::from_millis(1);
+
 /// What a run needs.
 pub struct Setup {
     /// What is measured.
@@ -112,7 +115,11 @@ pub async fn run(setup: &Setup, sink: &mut dyn Sink) -> io::Result<Outcome> {
             continue;
         }
         tokio::select! {
-            count = journeys.events.recv_many(&mut events, 256) => debug_assert!(count > 0, "the engine outlives the journeys"),
+            count = journeys.events.recv_many(&mut events, 256) => {
+                debug_assert!(count > 0, "the engine outlives the journeys");
+                tokio::time::sleep(GATHER).await;
+                events.extend(std::iter::from_fn(|| journeys.events.try_recv().ok()));
+            }
             _ = overdue.tick() => journeys.grow_impatient(),
             () = &mut deadline, if !cancel.is_cancelled() => cancel.cancel(),
         }
