@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use blockprobe::catalog;
 use blockprobe::lab::ports::PortMap;
+use blockprobe::lab::scenarios::Scenario;
 use blockprobe::lab::{self, Site};
 use blockprobe::model::catalog::Catalog;
 use blockprobe::model::line::Line;
@@ -57,6 +58,12 @@ impl Drop for Distant {
 
 /// Opens the open lab so far away; `None`: right here, without relays.
 pub fn open(half: Option<Duration>, silence: Silence) -> Distant {
+    let scenario = lab::find("open").expect("the lab has this scenario");
+    play(scenario, half, silence)
+}
+
+/// The same of any scenario.
+pub fn play(scenario: &'static Scenario, half: Option<Duration>, silence: Silence) -> Distant {
     let (end, ended) = oneshot::channel();
     let (told, hear) = mpsc::channel();
     let thread = std::thread::spawn(move || {
@@ -65,7 +72,8 @@ pub fn open(half: Option<Duration>, silence: Silence) -> Distant {
             .build()
             .expect("a runtime");
         runtime.block_on(async move {
-            let (site, held) = stand(half, silence).await.expect("loopback is free");
+            let stood = stand(scenario, half, silence).await;
+            let (site, held) = stood.expect("loopback is free");
             drop(told.send((
                 site.catalog.clone(),
                 site.line.clone(),
@@ -89,8 +97,11 @@ pub fn open(half: Option<Duration>, silence: Silence) -> Distant {
     }
 }
 
-async fn stand(half: Option<Duration>, silence: Silence) -> io::Result<(Site, Vec<Socket>)> {
-    let scenario = lab::find("open").expect("the lab has this scenario");
+async fn stand(
+    scenario: &Scenario,
+    half: Option<Duration>,
+    silence: Silence,
+) -> io::Result<(Site, Vec<Socket>)> {
     let embedded = catalog::embedded();
     let Some(half) = half else {
         return Ok((lab::open(scenario, &embedded).await?, Vec::new()));

@@ -1,4 +1,5 @@
-//! Peak resident memory of whole processes: `run --lab open`, lab and product in one, and the product alone.
+//! Peak resident memory of whole processes: `run --lab open`, lab and product in one; the product alone on the open line,
+//! and before every server that means harm.
 //!
 //! What the kernel says of a child includes what its parent held when it was made, so every process that is measured is
 //! the only child of a small one: this program again, with the words below.
@@ -12,6 +13,7 @@ use blockprobe::catalog;
 use blockprobe::lab::atlas::Atlas;
 use blockprobe::lab::ports::PortMap;
 use blockprobe::lab::rewrite;
+use blockprobe::lab::scenarios::HOSTILE;
 use blockprobe::model::catalog::Catalog;
 use blockprobe::model::line::Line;
 use blockprobe::output::Sink;
@@ -48,22 +50,28 @@ pub fn print() {
             format,
         ];
         let what = format!("run --lab open -f {format}, the lab inside");
-        table::row(&what, &peak(&program, ""), "MB", "budget 40 MB");
+        table::row(&what, &peak(&program, "", TIMES), "MB", "budget 40 MB");
     }
-    let lab = distance::open(None, Silence::Nobody);
     let itself = std::env::current_exe().expect("this program has a path");
     let itself = itself.to_str().expect("and it is text");
-    let map = serde_json::to_string(&Map::of(&lab)).expect("plain words");
+    let alone = |lab: &Distant, scenario: &str, format: &str, times| {
+        let map = serde_json::to_string(&Map::of(lab)).expect("plain words");
+        peak(&[itself, ALONE, scenario, format], &map, times)
+    };
+    let lab = distance::open(None, Silence::Nobody);
     for format in FORMATS {
         let what = format!("the product alone, -f {format}");
-        table::row(
-            &what,
-            &peak(&[itself, ALONE, format], &map),
-            "MB",
-            "budget 40 MB",
-        );
+        let figures = alone(&lab, "open", format, TIMES);
+        table::row(&what, &figures, "MB", "budget 40 MB");
     }
-    let least = peak(&[env!("CARGO_BIN_EXE_blockprobe"), "--version"], "");
+    drop(lab);
+    for scenario in HOSTILE {
+        let lab = distance::play(scenario, None, Silence::Nobody);
+        let what = format!("the product alone, {}, -f json", scenario.name);
+        let figures = alone(&lab, scenario.name, "json", 1);
+        table::row(&what, &figures, "MB", "budget 40 MB");
+    }
+    let least = peak(&[env!("CARGO_BIN_EXE_blockprobe"), "--version"], "", TIMES);
     table::row("--version, for comparison", &least, "MB", "");
 }
 
@@ -71,17 +79,17 @@ pub fn print() {
 pub fn is_assistant(arguments: &[String]) -> bool {
     match arguments {
         [word, program, rest @ ..] if word == WEIGH => weigh(program, rest),
-        [word, format] if word == ALONE => alone(format),
+        [word, scenario, format] if word == ALONE => alone(scenario, format),
         _ => return false,
     }
     true
 }
 
-fn peak(program: &[&str], input: &str) -> Figures {
+fn peak(program: &[&str], input: &str, times: usize) -> Figures {
     let itself = std::env::current_exe().expect("this program has a path");
     let directory = std::env::temp_dir();
     let path = directory.join(format!("blockprobe-figures-{}", std::process::id()));
-    let peaks = (0..TIMES).map(|_| {
+    let peaks = (0..times).map(|_| {
         std::fs::write(&path, input).expect("a temporary file");
         let told = Command::new(&itself)
             .arg(WEIGH)
@@ -133,11 +141,11 @@ impl Map {
         }
     }
 
-    fn read(self) -> (Catalog, Line) {
+    fn read(self, scenario: &str) -> (Catalog, Line) {
         let embedded = catalog::embedded();
         let has_ipv6 = std::net::UdpSocket::bind((Ipv6Addr::LOCALHOST, 0)).is_ok();
         let atlas = Atlas::new(&embedded, has_ipv6);
-        let mut catalog = rewrite::catalog(&embedded, "open", &atlas, &self.tcp, &self.udp)
+        let mut catalog = rewrite::catalog(&embedded, scenario, &atlas, &self.tcp, &self.udp)
             .expect("the lab's roots can be made");
         for root in &mut catalog.private_roots {
             if let Some(certificates) = self.private.get(&root.id) {
@@ -158,13 +166,13 @@ impl Map {
     }
 }
 
-fn alone(format: &str) {
+fn alone(scenario: &str, format: &str) {
     let mut map = String::new();
     std::io::stdin()
         .read_to_string(&mut map)
         .expect("a map of the lab");
     let map: Map = serde_json::from_str(&map).expect("written by this program");
-    let (catalog, line) = map.read();
+    let (catalog, line) = map.read(scenario);
     let destination = Destination::stdout();
     let told: Box<dyn Sink> = match format {
         "human" => Box::new(Human::new(
