@@ -16,7 +16,7 @@ use std::time::Instant;
 use blockprobe::lab::fault::{Cut, Fault};
 use blockprobe::lab::scenarios::{ExpectedTarget, Scenario};
 use blockprobe::lab::{self};
-use blockprobe::model::report::{Report, Status, Verdict};
+use blockprobe::model::report::{Report, ResolverReport, Status, Verdict};
 use blockprobe::session::rehearsal;
 
 /// First word of a process that plays one scenario.
@@ -158,7 +158,7 @@ fn play(scenario: &Scenario, seed: u64, tally: &Mutex<Tally>) {
 }
 
 /// In a process of its own: all of them in one would need more descriptors than many machines give to a process.
-fn play_apart(name: &str, seed: u64, report: &Path) -> io::Result<Vec<Verdict>> {
+fn play_apart(name: &str, seed: u64, report: &Path) -> io::Result<Report> {
     let child = Command::new(std::env::current_exe()?)
         .args([CHILD, name, &seed.to_string()])
         .arg(report)
@@ -167,8 +167,7 @@ fn play_apart(name: &str, seed: u64, report: &Path) -> io::Result<Vec<Verdict>> 
         let said = String::from_utf8_lossy(&child.stderr);
         return Err(io::Error::other(said.into_owned()));
     }
-    let report: Report = serde_json::from_slice(&fs::read(report)?)?;
-    Ok(report.verdicts)
+    Ok(serde_json::from_slice(&fs::read(report)?)?)
 }
 
 /// The other side of it.
@@ -211,17 +210,18 @@ struct Tally {
 
 impl Tally {
     /// Whether it came out right.
-    fn note(&mut self, scenario: &Scenario, outcome: io::Result<Vec<Verdict>>) -> bool {
+    fn note(&mut self, scenario: &Scenario, outcome: io::Result<Report>) -> bool {
         self.played += 1;
-        let verdicts = match outcome {
-            Ok(verdicts) => verdicts,
+        let report = match outcome {
+            Ok(report) => report,
             Err(error) => {
                 eprintln!("{} broke off: {error}", scenario.name);
                 self.broken += 1;
                 return false;
             }
         };
-        let mut is_right = true;
+        let mut is_right = self.compare_resolvers(scenario, &report.vantage.resolvers);
+        let verdicts = report.verdicts;
         for expected in scenario.expected.targets {
             let Some(verdict) = verdicts.iter().find(|it| it.target == expected.target) else {
                 self.broken += 1;
@@ -229,6 +229,21 @@ impl Tally {
                 continue;
             };
             is_right &= self.compare(scenario, expected, verdict);
+        }
+        is_right
+    }
+
+    /// What is said of resolvers that was not done to them.
+    fn compare_resolvers(&mut self, scenario: &Scenario, resolvers: &[ResolverReport]) -> bool {
+        let expected = scenario.expected.resolver_techniques;
+        let mut is_right = true;
+        for resolver in resolvers {
+            let said = resolver.techniques.iter().map(|it| it.id.as_str());
+            for id in said.filter(|id| !expected.contains(&(resolver.name.as_str(), id))) {
+                is_right = false;
+                let place = format!("{}: resolver {} {id}", scenario.name, resolver.name);
+                *self.false_alarms.entry(place).or_default() += 1;
+            }
         }
         is_right
     }

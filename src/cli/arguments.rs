@@ -206,8 +206,8 @@ pub struct SelftestArguments {
     /// Save what was seen: one report for each scenario, in this directory
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, conflicts_with = "list")]
     pub save: Option<PathBuf>,
-    /// Play the one scenario in this process, and tell the process that began it
-    #[arg(long, hide = true, conflicts_with = "list")]
+    /// Play the scenarios that are named on standard input, for the process that began this one
+    #[arg(long, hide = true, conflicts_with_all = ["list", "scenarios"])]
     pub child: bool,
 }
 

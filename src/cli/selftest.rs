@@ -3,10 +3,10 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::fmt::Write as _;
 use std::fs;
-use std::io;
+use std::io::{self, BufRead, BufReader, Write as _};
 use std::num::NonZero;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
 use std::time::Instant;
@@ -24,9 +24,9 @@ use crate::output::human::layout::{Page, pad};
 use crate::session::{Outcome, rehearsal};
 
 /// Scenarios played at once for each core: they mostly wait.
-const AT_ONCE: usize = 12;
+const AT_ONCE: usize = 16;
 /// And no more than these, for the sake of memory.
-const MOST_AT_ONCE: usize = 24;
+const MOST_AT_ONCE: usize = 32;
 
 /// Plays the scenarios; exit status 1 if one came out otherwise than expected.
 ///
@@ -36,13 +36,10 @@ pub fn run(arguments: &SelftestArguments) -> Result<u8, Trouble> {
     if arguments.list {
         return list();
     }
-    let scenarios = chosen(&arguments.scenarios)?;
-    if let (true, [scenario]) = (arguments.child, &*scenarios) {
-        let played = play(scenario, arguments.save.as_deref());
-        let told = serde_json::to_string(&played).map_err(Trouble::new)?;
-        tell::print(told.as_bytes())?;
-        return Ok(0);
+    if arguments.child {
+        return serve(arguments.save.as_deref());
     }
+    let scenarios = chosen(&arguments.scenarios)?;
     if let Some(directory) = &arguments.save {
         fs::create_dir_all(directory).map_err(|error| {
             Trouble::new(format!("cannot make {}: {error}", directory.display()))
@@ -129,7 +126,8 @@ fn play_all(scenarios: &[&'static Scenario], save: Option<&Path>) -> Vec<mpsc::R
     let is_only_one = waiting.len() == 1;
     let waiting = Arc::new(Mutex::new(waiting));
     let cores = thread::available_parallelism().map_or(1, NonZero::get);
-    for _ in 0..(cores * AT_ONCE).min(MOST_AT_ONCE) {
+    let at_once = (cores * AT_ONCE).min(MOST_AT_ONCE).min(scenarios.len());
+    for _ in 0..at_once {
         let waiting = Arc::clone(&waiting);
         let save = save.map(Path::to_owned);
         let next = move || {
@@ -137,32 +135,88 @@ fn play_all(scenarios: &[&'static Scenario], save: Option<&Path>) -> Vec<mpsc::R
             waiting.pop_front()
         };
         thread::spawn(move || {
+            let mut worker = None;
             while let Some((scenario, sender)) = next() {
                 let played = if is_only_one {
-                    play(scenario, save.as_deref())
+                    Ok(play(scenario, save.as_deref()))
                 } else {
-                    play_apart(scenario, save.as_deref())
-                        .unwrap_or_else(|error| Played::not(&error.to_string()))
+                    play_apart(&mut worker, scenario, save.as_deref())
                 };
-                let _ = sender.send(played);
+                let _ = sender.send(played.unwrap_or_else(|error| {
+                    // The next scenario gets a new one.
+                    worker = None;
+                    Played::not(&error.to_string())
+                }));
             }
         });
     }
     results
 }
 
-/// In a process of its own: an internet takes up to two thousand descriptors, and several would go beyond what many
-/// machines give to a process.
-fn play_apart(scenario: &Scenario, save: Option<&Path>) -> io::Result<Played> {
-    let mut command = Command::new(std::env::current_exe()?);
-    command.args(["selftest", "--child", scenario.name]);
-    if let Some(directory) = save {
-        command.arg("--save").arg(directory);
+/// A process that plays one scenario after the other: an internet takes up to two thousand descriptors, and several would
+/// go beyond what many machines give to a process.
+struct Worker {
+    process: Child,
+    ask: ChildStdin,
+    answers: BufReader<ChildStdout>,
+}
+
+impl Worker {
+    fn new(save: Option<&Path>) -> io::Result<Self> {
+        let mut command = Command::new(std::env::current_exe()?);
+        command.args(["selftest", "--child"]);
+        if let Some(directory) = save {
+            command.arg("--save").arg(directory);
+        }
+        let mut process = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let closed = || io::Error::from(io::ErrorKind::BrokenPipe);
+        Ok(Self {
+            ask: process.stdin.take().ok_or_else(closed)?,
+            answers: BufReader::new(process.stdout.take().ok_or_else(closed)?),
+            process,
+        })
     }
-    let child = command.stdin(Stdio::null()).output()?;
-    // One that broke off said why on its standard error.
-    serde_json::from_slice(&child.stdout)
-        .map_err(|_| io::Error::other(String::from_utf8_lossy(&child.stderr).into_owned()))
+
+    fn play(&mut self, scenario: &Scenario) -> io::Result<Played> {
+        writeln!(self.ask, "{}", scenario.name)?;
+        let mut answer = String::new();
+        self.answers.read_line(&mut answer)?;
+        serde_json::from_str(&answer).map_err(|_| io::Error::other("it broke off"))
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        // It has nothing to do, or cannot be understood any more.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn play_apart(
+    worker: &mut Option<Worker>,
+    scenario: &Scenario,
+    save: Option<&Path>,
+) -> io::Result<Played> {
+    let worker = match worker {
+        Some(worker) => worker,
+        none => none.insert(Worker::new(save)?),
+    };
+    worker.play(scenario)
+}
+
+/// The other side of it: names come in, and how each came out goes back.
+fn serve(save: Option<&Path>) -> Result<u8, Trouble> {
+    for name in io::stdin().lines() {
+        let name = name.map_err(Trouble::new)?;
+        let scenario = lab::find(&name).ok_or_else(|| Trouble::new("no such scenario"))?;
+        let told = serde_json::to_string(&play(scenario, save)).map_err(Trouble::new)?;
+        tell::print(format!("{told}\n").as_bytes())?;
+    }
+    Ok(0)
 }
 
 fn play(scenario: &Scenario, save: Option<&Path>) -> Played {
