@@ -10,14 +10,17 @@ pub mod outline;
 pub mod reach;
 pub mod resolve;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use crate::model::check::Ask;
 use crate::model::observation::Observation;
 
 /// What was seen so far on behalf of one subject, by check id.
 #[derive(Debug, Default)]
 pub struct Seen {
     sightings: BTreeMap<String, Sighting>,
+    /// Ids of the checks that were about a host: the plan asks for them again and again.
+    about: BTreeMap<String, BTreeSet<String>>,
 }
 
 /// One observation, perhaps still being completed (a DNS window that is listened out).
@@ -30,6 +33,14 @@ struct Sighting {
 impl Seen {
     /// Notes an observation; a complete one replaces the first answer that went before it.
     pub fn note(&mut self, observation: Observation, complete: bool) {
+        let host = match &observation.check.ask {
+            Ask::Lookup { name } | Ask::Query { name, .. } => Some(name),
+            Ask::Climb(climb) => climb.host.as_ref(),
+        };
+        if let Some(host) = host {
+            let ids = self.about.entry(host.clone()).or_default();
+            ids.insert(observation.check.id.clone());
+        }
         self.sightings.insert(
             observation.check.id.clone(),
             Sighting {
@@ -43,6 +54,13 @@ impl Seen {
     pub fn observations(&self) -> impl Iterator<Item = &Observation> {
         self.sightings
             .values()
+            .map(|sighting| &sighting.observation)
+    }
+
+    /// Everything seen of questions for that host and of its climbs, complete or not.
+    pub fn about(&self, host: &str) -> impl Iterator<Item = &Observation> {
+        let ids = self.about.get(host).into_iter().flatten();
+        ids.filter_map(|id| self.sightings.get(id))
             .map(|sighting| &sighting.observation)
     }
 

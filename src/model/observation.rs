@@ -126,7 +126,9 @@ impl DnsFacts {
 
     /// The addresses of the accepted reply, as written in it.
     pub fn addresses(&self) -> Vec<String> {
-        self.accepted().map(DnsReply::addresses).unwrap_or_default()
+        let accepted = self.accepted().into_iter();
+        let addresses = accepted.flat_map(DnsReply::addresses);
+        addresses.map(str::to_owned).collect()
     }
 }
 
@@ -165,11 +167,11 @@ pub struct DnsReply {
 
 impl DnsReply {
     /// Addresses among the answers, as text.
-    pub fn addresses(&self) -> Vec<String> {
+    pub fn addresses(&self) -> Vec<&str> {
         self.answers
             .iter()
             .filter(|answer| answer.record == "A" || answer.record == "AAAA")
-            .map(|answer| answer.value.clone())
+            .map(|answer| answer.value.as_str())
             .collect()
     }
 }

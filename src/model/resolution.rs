@@ -32,10 +32,13 @@ impl<'a> Answer<'a> {
         let Some(facts) = self.dns() else {
             return Vec::new();
         };
-        facts
+        let Some(reply) = facts.accepted() else {
+            return Vec::new();
+        };
+        reply
             .addresses()
-            .iter()
-            .filter(|address| !facts.bogons.contains(address))
+            .into_iter()
+            .filter(|address| !facts.bogons.iter().any(|bogon| bogon == address))
             .filter_map(|address| address.parse().ok())
             .collect()
     }

@@ -65,13 +65,11 @@ fn without_alpn(check: &Check, seen: &Seen) -> Option<Check> {
     let Ask::Climb(climb) = &check.ask else {
         return None;
     };
-    let refused = seen.observations().any(|observation| {
-        observation.check.id == check.id
-            && observation
-                .step(Operation::TlsHandshake)
-                .and_then(|step| step.tls.as_deref())
-                .is_some_and(|tls| tls.alert == Some(NO_APPLICATION_PROTOCOL))
-    });
+    let tls = seen
+        .complete(&check.id)
+        .and_then(|observation| observation.step(Operation::TlsHandshake))
+        .and_then(|step| step.tls.as_deref());
+    let refused = tls.is_some_and(|tls| tls.alert == Some(NO_APPLICATION_PROTOCOL));
     (refused && !climb.alpn.is_empty()).then(|| Check {
         id: format!("{}/without_alpn", check.id),
         ask: Ask::Climb(Climb {
@@ -147,7 +145,7 @@ fn addresses_of(
     seen: &Seen,
     patience: Patience,
 ) -> Vec<IpAddr> {
-    let resolution = Resolution::of(catalog, host, seen.observations());
+    let resolution = Resolution::of(catalog, host, seen.about(host));
     let (mut chosen, ask_others) = match resolution.ordinary(answers_due(catalog, line)) {
         Ordinary::Waiting if patience == Patience::Waiting => return Vec::new(),
         Ordinary::Waiting | Ordinary::Failed(_) | Ordinary::NotMeasured => (Vec::new(), true),
@@ -173,11 +171,11 @@ fn addresses_of(
 /// Whether no climb of this host at these addresses worked, and at least one failed or is overdue.
 fn leads_nowhere(host: &str, addresses: &[IpAddr], seen: &Seen, patience: Patience) -> bool {
     let mut failed = patience == Patience::Overdue;
-    for observation in seen.observations() {
+    for observation in seen.about(host) {
         let Ask::Climb(climb) = &observation.check.ask else {
             continue;
         };
-        if climb.host.as_deref() != Some(host) || !addresses.contains(&climb.address.ip()) {
+        if !addresses.contains(&climb.address.ip()) {
             continue;
         }
         if observation.is_success() {

@@ -71,7 +71,8 @@ impl Forgeries {
     }
 
     fn add(&mut self, reply: &DnsReply) {
-        self.addresses.extend(reply.addresses());
+        let addresses = reply.addresses().into_iter();
+        self.addresses.extend(addresses.map(str::to_owned));
         if reply.rcode != 0 {
             self.codes.insert(reply.rcode);
         }
@@ -84,7 +85,7 @@ impl Forgeries {
         };
         let addresses = reply.addresses();
         let by_address =
-            !addresses.is_empty() && addresses.iter().all(|it| self.addresses.contains(it));
+            !addresses.is_empty() && addresses.iter().all(|it| self.addresses.contains(*it));
         by_address || self.codes.contains(&reply.rcode)
     }
 }
@@ -184,7 +185,7 @@ fn is_false(facts: &DnsFacts, reply: &DnsReply) -> bool {
     let addresses = reply.addresses();
     addresses
         .iter()
-        .all(|address| facts.bogons.contains(address))
+        .all(|address| facts.bogons.iter().any(|bogon| bogon == address))
 }
 
 fn seen(host: &str, forged: &[&Answer], decoy: Option<&Answer>) -> String {

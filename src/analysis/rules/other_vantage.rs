@@ -78,7 +78,7 @@ fn is_geography(evidence: &Evidence, other: &OtherVantage, host: &str) -> bool {
         return false;
     };
     let there = other.addresses(&evidence.target.id, host);
-    let is_told_there = |address: &String| {
+    let is_told_there = |address: &&str| {
         address
             .parse::<IpAddr>()
             .is_ok_and(|address| there.contains(&address))

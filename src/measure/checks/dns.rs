@@ -119,7 +119,8 @@ impl Inquiry {
             }
             let heard = lock(&sampled);
             let mut facts = heard.facts.clone();
-            let told: Vec<String> = facts.replies.iter().flat_map(DnsReply::addresses).collect();
+            let told = facts.replies.iter().flat_map(DnsReply::addresses);
+            let told: Vec<String> = told.map(str::to_owned).collect();
             facts.bogons = bogons(&room.line, &told);
             facts.bogons.sort();
             facts.bogons.dedup();

@@ -30,7 +30,7 @@ pub fn checks<'a>(
     let mut checks = Vec::new();
     let mut repeated = 0;
     for host in hosts(endpoints) {
-        let resolution = Resolution::of(catalog, host, seen.observations());
+        let resolution = Resolution::of(catalog, host, seen.about(host));
         let suspicious: Vec<&Answer> = resolution
             .answers
             .iter()
