@@ -20,9 +20,7 @@ use crate::analysis::evidence::Evidence;
 use crate::analysis::ground::Ground;
 use crate::model::catalog::{Catalog, Target};
 use crate::model::observation::Observation;
-use crate::model::report::{
-    Confidence, EndpointReport, Regime, ServiceReport, Status, TechniqueReport, Verdict,
-};
+use crate::model::report::{Confidence, Regime, ServiceReport, Status, TechniqueReport, Verdict};
 
 /// Judges one target by the ground and by its own observations, and by nothing else.
 pub fn judge(
@@ -82,14 +80,15 @@ fn confidence(
                 .iter()
                 .filter(|service| service.essential)
                 .any(|service| !status::is_measured_to_the_top(service));
-            let is_relay =
-                |endpoint: &EndpointReport| endpoint.reason.as_deref() == Some(endpoint::RELAY);
             let untold = services
                 .iter()
                 .filter(|service| !service.alternative)
                 .any(|service| {
                     service.status == Status::Inconclusive
-                        && !service.endpoints.iter().all(is_relay)
+                        && !service
+                            .endpoints
+                            .iter()
+                            .all(endpoint::is_relay_that_says_nothing)
                 });
             if partial || untold {
                 Confidence::Likely

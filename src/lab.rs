@@ -128,8 +128,7 @@ pub async fn open_behind(
     let town = Town::new(scenario, catalog, &atlas);
     let tcp: BTreeSet<Place> = town.doors.keys().copied().collect();
     let udp: BTreeSet<Place> = town.datagrams.keys().copied().collect();
-    let (tcp_ports, streams) = ports::bind(Type::STREAM, &tcp, &stand)?;
-    let (udp_ports, datagrams) = ports::bind(Type::DGRAM, &udp, &stand)?;
+    let [(tcp_ports, streams), (udp_ports, datagrams)] = ports::bind_both(&tcp, &udp, &stand)?;
     let catalog = rewrite::catalog(catalog, scenario.name, &atlas, &tcp_ports, &udp_ports)?;
     let line = line_of_a_resident(town.claims_ipv6 || has_ipv6)?;
     let servers = Life::default();

@@ -12,6 +12,8 @@ mod found;
 mod lines;
 #[path = "judgement/quic.rs"]
 mod quic;
+#[path = "judgement/relays.rs"]
+mod relays;
 #[path = "judgement/roads.rs"]
 mod roads;
 #[path = "judgement/transports.rs"]

@@ -14,6 +14,8 @@ mod pages;
 mod queries;
 #[path = "measure/quic.rs"]
 mod quic;
+#[path = "measure/relays.rs"]
+mod relays;
 #[path = "measure/site.rs"]
 mod site;
 #[path = "measure/streams.rs"]

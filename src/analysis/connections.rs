@@ -103,6 +103,14 @@ fn is_elsewhere(climb: &Climb, observation: &Observation) -> bool {
     let contrast = observation.check.contrast.as_ref();
     climb.hops.is_some()
         || contrast.is_some_and(|it| matches!(it.varies, Variation::Address | Variation::Both))
+        || is_not_served(observation)
+}
+
+/// A server of datagrams that was asked over TCP too: that no connection stands there says nothing, it may have none to offer.
+pub fn is_not_served(observation: &Observation) -> bool {
+    let contrast = observation.check.contrast.as_ref();
+    contrast.is_some_and(|it| it.varies == Variation::Transport)
+        && !observation.reached(Operation::TcpConnect)
 }
 
 /// Whether a control that worked before does not stand in between the trials: then the line fails, for everybody.

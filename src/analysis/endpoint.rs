@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use crate::analysis::control::is_of_the_way;
 use crate::analysis::evidence::{Evidence, is_interrupted, is_proof};
-use crate::analysis::rules::protocol::is_silent_relay;
+use crate::analysis::rules::protocol::{answers_over_tcp, is_silent_relay};
 use crate::analysis::rules::{Finding, address};
 use crate::model::catalog::Endpoint;
 use crate::model::check::Climb;
@@ -17,6 +17,14 @@ use crate::model::technique::{Interference, Trigger};
 
 /// Why nothing follows from a relay's silence.
 pub const RELAY: &str = "A relay may not answer strangers: its silence says nothing";
+
+/// The same, where nobody at all is heard over UDP.
+pub const RELAY_WITHOUT_UDP: &str = "A relay answers over TCP and is silent over UDP, and no neutral server is heard over UDP either: \
+     a firewall may shut UDP for everybody";
+
+/// Why a relay's silence is told and blamed on nobody, although it does answer strangers.
+pub const RELAY_OVER_TCP: &str = "A relay answers over TCP and is silent over UDP, where neutral servers are heard: UDP to it is \
+     dropped, or it serves TCP alone";
 
 /// One endpoint as it is told, and whether it fails *here*: a name that nobody knows does not, the definitions are stale.
 #[derive(Debug)]
@@ -66,8 +74,7 @@ pub fn judge(evidence: &Evidence, endpoint: &Endpoint, findings: &[Finding]) -> 
     let fails_here = match status {
         EndpointStatus::Blocked | EndpointStatus::Down => true,
         EndpointStatus::Inconclusive => {
-            let is_relay = met.reason.as_deref() == Some(RELAY);
-            met.failure.is_some() && !met.is_retired && !is_relay
+            met.failure.is_some() && !met.is_retired && !is_relay(met.reason.as_deref())
         }
         EndpointStatus::Accessible | EndpointStatus::NotRun => false,
     };
@@ -81,6 +88,16 @@ pub fn judge(evidence: &Evidence, endpoint: &Endpoint, findings: &[Finding]) -> 
         },
         fails_here,
     }
+}
+
+/// Whether a relay's silence is all there is, so that nothing fails that is known to work elsewhere.
+fn is_relay(reason: Option<&str>) -> bool {
+    matches!(reason, Some(RELAY | RELAY_WITHOUT_UDP | RELAY_OVER_TCP))
+}
+
+/// Whether the silence of relays leaves nothing to be explained: they may not answer strangers, or nobody is heard so.
+pub fn is_relay_that_says_nothing(report: &EndpointReport) -> bool {
+    matches!(report.reason.as_deref(), Some(RELAY | RELAY_WITHOUT_UDP))
 }
 
 /// Why it is thought to be down: it fails here on an open line, and at the other vantage too.
@@ -252,7 +269,12 @@ fn reason(evidence: &Evidence, endpoint: &Endpoint, observation: &Observation) -
         return "It works at another address than the one given here".to_owned();
     }
     if is_silent_relay(observation) {
-        return RELAY.to_owned();
+        let words = match answers_over_tcp(evidence, endpoint) {
+            None => RELAY,
+            Some(false) => RELAY_WITHOUT_UDP,
+            Some(true) => RELAY_OVER_TCP,
+        };
+        return words.to_owned();
     }
     let operation = observation.steps.last().map(|step| step.operation);
     if operation == Some(Operation::TcpConnect)

@@ -168,7 +168,7 @@ pub(super) const fn default_port(protocol: Protocol) -> Option<u16> {
         | Protocol::MaxWebsocket
         | Protocol::Websocket
         | Protocol::Quic => Some(443),
-        Protocol::Stun | Protocol::Turn => Some(3478),
+        Protocol::Stun | Protocol::Turn | Protocol::StunTcp | Protocol::TurnTcp => Some(3478),
         Protocol::Tcp
         | Protocol::TelegramReflector
         | Protocol::Commnat

@@ -127,6 +127,13 @@ impl Door {
             .any(|it| it.endpoint.protocol == Protocol::WhatsappNoise)
     }
 
+    /// Whether a relay answers here over TCP as it does over UDP.
+    pub fn is_relay(&self) -> bool {
+        self.endpoints
+            .iter()
+            .any(|it| it.endpoint.protocol.over_tcp().is_some())
+    }
+
     /// Whether HTTP is spoken in clear.
     pub fn is_clear_http(&self) -> bool {
         self.endpoints

@@ -63,6 +63,8 @@ pub enum Fault {
     DeadResolver,
     /// The servers do not offer QUIC: nobody listens to its datagrams.
     NoQuic(Aim),
+    /// The relays of STUN and TURN answer over TCP alone.
+    NoDatagrams(Aim),
     /// A firewall lets no datagram to a QUIC server pass, for everybody, as in many companies.
     QuicFirewall,
     /// The system's resolver is a household filter: advertisers and these names are at 0.0.0.0 and `::`.

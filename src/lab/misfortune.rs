@@ -80,6 +80,9 @@ impl Town {
                     }
                 }
             }
+            Fault::NoDatagrams(aim) => {
+                self.silence(aim, catalog, atlas, |it| it.over_tcp().is_some());
+            }
             Fault::Border(Border::Silent) => {
                 self.doors_of(Aim::Foreign, catalog, atlas, |it| it.face = Face::Silent);
                 self.close_resolver_doors(Face::Silent);
@@ -127,7 +130,19 @@ impl Town {
 
     /// Nobody answers datagrams at these endpoints.
     pub fn silence_relays(&mut self, aim: Aim, catalog: &Catalog, atlas: &Atlas) {
-        for endpoint in aim.endpoints(catalog) {
+        self.silence(aim, catalog, atlas, |_| true);
+    }
+
+    fn silence(
+        &mut self,
+        aim: Aim,
+        catalog: &Catalog,
+        atlas: &Atlas,
+        is_hit: impl Fn(Protocol) -> bool,
+    ) {
+        let mut endpoints = aim.endpoints(catalog);
+        endpoints.retain(|endpoint| is_hit(endpoint.protocol));
+        for endpoint in endpoints {
             for address in atlas.addresses(endpoint) {
                 if let Some(seat @ Seat::Relay(_)) =
                     self.datagrams.get_mut(&(address, endpoint.port))

@@ -208,7 +208,11 @@ impl Server {
             }
             return Box::pin(self.serve_http1(stream, false)).await;
         }
-        match self.own_server(false) {
+        let relay = match stream.get_ref().peer_addr() {
+            Ok(peer) if self.door.is_relay() => Some(talk::relay(peer)),
+            _ => None,
+        };
+        match relay.or_else(|| self.own_server(false)) {
             Some(server) if is_there => Box::pin(talk::serve_stream(stream, server)).await,
             _ => Box::pin(discard(stream)).await,
         }

@@ -1,6 +1,7 @@
 //! Servers of one question and one answer, on a stream, in the messages of a WebSocket, or in datagrams.
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,6 +25,12 @@ const COUNTRY: &str = "RU";
 
 /// Whoever answers: bytes in, a reply out.
 pub type Answerer = Box<dyn FnMut(&[u8]) -> Reply + Send>;
+
+/// A relay that answers over TCP too, at the same port (RFC 8489, 6.2.2), for whoever comes from there.
+pub fn relay(from: SocketAddr) -> Answerer {
+    let mut server = stun::server::Server::new(from);
+    Box::new(move |bytes| server.take(bytes))
+}
 
 /// The server of a protocol; `None` for those that are not of this kind.
 pub fn server(protocol: Protocol) -> Option<Answerer> {

@@ -92,6 +92,7 @@ impl Town {
         let services = catalog.targets.iter().flat_map(|it| &it.services);
         let targets = services.flat_map(|it| &it.endpoints);
         let controls = catalog.controls.iter().map(|it| &it.endpoint);
+        let mut relays = Vec::new();
         for endpoint in targets.chain(controls) {
             let mut tenant = Tenant {
                 endpoint: endpoint.clone(),
@@ -128,6 +129,16 @@ impl Town {
                     let door = self.doors.entry(place).or_default();
                     door.endpoints.push(tenant.clone());
                 }
+                if endpoint.protocol.over_tcp().is_some() {
+                    relays.push((place, tenant.clone()));
+                }
+            }
+        }
+        // Relays answer over TCP too; where somebody else has the port, there they do not.
+        for (place, tenant) in relays {
+            let door = self.doors.entry(place).or_default();
+            if door.endpoints.is_empty() || door.is_relay() {
+                door.endpoints.push(tenant);
             }
         }
     }
@@ -199,7 +210,8 @@ impl Town {
             self.silence_relays(censor.names, catalog, atlas);
         }
         let endpoints = censor.names.endpoints(catalog);
-        let all: BTreeSet<u16> = self.doors.keys().map(|(_, port)| *port).collect();
+        let doors = self.doors.iter().filter(|(_, door)| !door.is_relay());
+        let all: BTreeSet<u16> = doors.map(|((_, port), _)| *port).collect();
         let ports = match censor.technique.trigger {
             Trigger::AddressPort => BTreeSet::from([WHATSAPPS_OWN]),
             _ => all,
@@ -208,6 +220,10 @@ impl Town {
             for address in atlas.addresses(endpoint) {
                 if censor.technique.trigger == Trigger::Address {
                     self.quic.retain(|(it, _), _| *it != address);
+                    let doors = self.doors.iter_mut();
+                    doors
+                        .filter(|((it, _), _)| *it == address)
+                        .for_each(|(_, door)| door.face = face);
                 }
                 for port in &ports {
                     self.doors.entry((address, *port)).or_default().face = face;

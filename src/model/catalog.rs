@@ -179,6 +179,10 @@ pub enum Protocol {
     Stun,
     /// TURN Allocate over UDP.
     Turn,
+    /// STUN Binding over TCP: no definition names it, a relay that is silent over UDP is asked so.
+    StunTcp,
+    /// TURN Allocate over TCP, likewise.
+    TurnTcp,
     /// A Telegram call reflector, over UDP.
     TelegramReflector,
     /// Apple's CommNAT, over UDP.
@@ -244,6 +248,8 @@ impl Protocol {
             Self::Websocket => "websocket",
             Self::Stun => "stun",
             Self::Turn => "turn",
+            Self::StunTcp => "stun_tcp",
+            Self::TurnTcp => "turn_tcp",
             Self::TelegramReflector => "telegram_reflector",
             Self::Commnat => "commnat",
             Self::Quic => "quic",
@@ -256,6 +262,15 @@ impl Protocol {
     /// Whether the definitions describe it.
     pub const fn is_custom(self) -> bool {
         matches!(self, Self::CustomTcp | Self::CustomTls | Self::CustomUdp)
+    }
+
+    /// The same question over TCP, where servers of this protocol answer there too (RFC 8489, 6.2.2; RFC 8656, 2.1).
+    pub const fn over_tcp(self) -> Option<Self> {
+        match self {
+            Self::Stun => Some(Self::StunTcp),
+            Self::Turn => Some(Self::TurnTcp),
+            _ => None,
+        }
     }
 
     /// Every protocol that definitions name by its word; besides these they describe some, each over TCP, TLS or UDP.
@@ -294,6 +309,8 @@ impl Protocol {
             | Self::MtprotoIntermediate
             | Self::MtprotoObfuscated
             | Self::MtprotoHttp
+            | Self::StunTcp
+            | Self::TurnTcp
             | Self::CustomTcp => &[TcpConnect, Exchange],
             Self::WhatsappWebsocket
             | Self::MtprotoWebsocket

@@ -15,8 +15,8 @@ pub const COOKIE: [u8; 4] = [0x21, 0x12, 0xa4, 0x42];
 const OTHER_COOKIE: [u8; 4] = [0x5a, 0x3c, 0x91, 0x0e];
 /// What FINGERPRINT's CRC-32 is mixed with.
 const FINGERPRINT_MIX: u32 = 0x5354_554e;
-/// Bytes of a header: type, length, cookie, transaction id.
-const HEADER: usize = 20;
+/// Bytes of a header: type, length, cookie, transaction id. Behind it stands the address that the server saw us at.
+pub const HEADER: usize = 20;
 /// Bytes of attributes at most; an answer has about a hundred.
 const MAX_ATTRIBUTES: usize = 2048;
 /// Characters kept of a text.

@@ -82,3 +82,35 @@ async fn a_server_that_forbids_everything_upgrades_nobody() {
     assert_eq!(seen.failure(), Some(&expected));
     assert_eq!(exchange(&seen).http_status, Some(403));
 }
+
+/// The lab's relay as it answers over both transports, at one address and port.
+async fn relay(scenario: &str) -> [Observation; 2] {
+    let site = open(scenario).await;
+    let over_udp = endpoint(&site, Protocol::Stun);
+    let over_tcp = Endpoint {
+        protocol: Protocol::StunTcp,
+        ..over_udp.clone()
+    };
+    [
+        observe(&site, &over_udp).await,
+        observe(&site, &over_tcp).await,
+    ]
+}
+
+#[tokio::test]
+async fn a_relay_answers_over_tcp_where_it_answers_over_udp() {
+    for seen in relay("open").await {
+        assert!(seen.is_success() && seen.not_run.is_none(), "{seen:?}");
+        assert_eq!(exchange(&seen).stage, Stage::Bound);
+    }
+    let [over_udp, over_tcp] = relay("relays_over_tcp_alone").await;
+    assert_eq!(over_udp.failure(), Some(&Failure::GenericTimeout));
+    assert!(over_tcp.is_success(), "{over_tcp:?}");
+}
+
+#[tokio::test]
+async fn a_relay_that_is_down_is_down_over_both_transports() {
+    let [over_udp, over_tcp] = relay("silent_relays").await;
+    assert_eq!(over_udp.failure(), Some(&Failure::GenericTimeout));
+    assert_eq!(over_tcp.failure(), Some(&Failure::ConnectionRefused));
+}

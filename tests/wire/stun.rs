@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use blockprobe::model::observation::Stage;
 use blockprobe::wire::handshake::{Handshake, Progress};
-use blockprobe::wire::reading::Reading;
+use blockprobe::wire::reading::{Reading, Reply};
 use blockprobe::wire::stun::{Ask, Client, server};
 use proptest::prelude::*;
 
@@ -39,7 +39,78 @@ fn an_allocate_without_credentials_is_told_401() {
     assert_eq!(client.told().said("error"), Some("401 Unauthorized"));
 }
 
+#[test]
+fn a_stream_that_promises_more_than_any_answer_has_is_given_up_at_its_head() {
+    for (length, ends) in [
+        (2048_u16, Progress::More),
+        (2052, FAILED),
+        (u16::MAX, FAILED),
+    ] {
+        let [high, low] = length.to_be_bytes();
+        let mut client = Client::new(Ask::Binding, [9; 16]);
+        let progress = client.receive(&[0x01, 0x01, high, low]);
+        assert_eq!(progress, ends, "{length}");
+        let mut server = server::Server::new("[::1]:1".parse().unwrap());
+        let reply = server.take(&[0x00, 0x01, high, low]);
+        assert_eq!(reply == Reply::NotOurs, ends != Progress::More, "{length}");
+    }
+}
+
+const FAILED: Progress = Progress::Failed("a STUN message of impossible length");
+
+#[test]
+fn a_stream_that_never_ends_its_message_ends_at_the_longest() {
+    let mut client = Client::new(Ask::Binding, [9; 16]);
+    client.receive(&[0x01, 0x01, 0x08, 0x00]);
+    for _ in 0..2063 {
+        assert_eq!(client.receive(&[0]), Progress::More);
+    }
+    // Attributes of type 0 without a value fill it, and somebody else's transaction is in its head.
+    assert_eq!(client.receive(&[0]), Progress::Done);
+    assert_eq!(client.told().stage, Stage::Parsed);
+}
+
+/// What a server of a stream answers to bytes cut at these places; `None` once it leaves.
+fn served(bytes: &[u8], cuts: &[prop::sample::Index], from: SocketAddr) -> Option<Vec<u8>> {
+    let mut server = server::Server::new(from);
+    let mut places: Vec<usize> = cuts.iter().map(|cut| cut.index(bytes.len() + 1)).collect();
+    places.extend([0, bytes.len()]);
+    places.sort_unstable();
+    let mut answers = Vec::new();
+    for pair in places.windows(2) {
+        match server.take(&bytes[pair[0]..pair[1]]) {
+            Reply::NeedMore => {}
+            Reply::Answer(answer) => answers.extend(answer),
+            Reply::NotOurs => return None,
+        }
+    }
+    Some(answers)
+}
+
 proptest! {
+    #[test]
+    fn requests_in_a_stream_are_answered_one_by_one_however_they_are_cut(
+        asks in proptest::collection::vec((proptest::sample::select(&ASKS[..]), any::<[u8; 16]>()), 1..200),
+        from in addresses(), cuts in cuts(),
+    ) {
+        let mut requests = Vec::new();
+        let mut wanted = Vec::new();
+        for (ask, draw) in asks {
+            let hello = Client::new(ask, draw).hello();
+            wanted.extend(server::answer(&hello, from).unwrap());
+            requests.extend(hello);
+        }
+        prop_assert_eq!(served(&requests, &cuts, from), Some(wanted));
+    }
+
+    #[test]
+    fn no_bytes_break_a_server_of_a_stream(bytes in noise(6000), cuts in cuts(), from in addresses()) {
+        let _ = served(&bytes, &cuts, from);
+        // What begins as a request and goes on as anything is read further.
+        let hello = Client::new(Ask::Binding, [9; 16]).hello();
+        let _ = served(&[hello, bytes].concat(), &cuts, from);
+    }
+
     #[test]
     fn the_halves_meet_and_the_address_is_known_but_not_told(
         ask in proptest::sample::select(&ASKS[..3]), draw in any::<[u8; 16]>(), from in addresses(), cuts in cuts(),

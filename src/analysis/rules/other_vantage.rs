@@ -12,6 +12,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 
+use crate::analysis::connections::is_not_served;
 use crate::analysis::control::OtherVantage;
 use crate::analysis::evidence::{Evidence, endpoints, is_interrupted, valid_replies};
 use crate::analysis::rules::lying_resolver::whose;
@@ -260,7 +261,7 @@ fn places<'a>(evidence: &Evidence<'a>) -> BTreeMap<IpAddr, Place<'a>> {
         let at_control = observation.check.contrast.as_ref().is_some_and(|contrast| {
             matches!(contrast.varies, Variation::Address | Variation::Both)
         });
-        if at_control || !is_telling(evidence, climb, observation) {
+        if at_control || is_not_served(observation) || !is_telling(evidence, climb, observation) {
             continue;
         }
         let place = places.entry(climb.address.ip()).or_default();

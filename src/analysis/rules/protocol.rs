@@ -8,7 +8,8 @@
 //! What else could explain it: a server that is dead behind its front (then random bytes meet nothing either: no finding); a
 //! server that stays silent to this message of its own will (doubt, where it was seen at its own addresses only); a relay that does
 //! not answer strangers (its silence is no evidence: only a contrast that is answered names anything); a line that is cut for
-//! a moment (silence counts only where something else passed while it lasted).
+//! a moment (silence counts only where something else passed while it lasted). A relay that answers over TCP and not over UDP
+//! may serve TCP alone: that is told, and names nothing.
 //! References: facts 2.6 `stun.block`, `proto.mtproto`, `proto.noise`.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,7 +18,7 @@ use std::net::{IpAddr, SocketAddr};
 use crate::analysis::evidence::{Evidence, endpoints, is_amid, is_interrupted};
 use crate::analysis::matrix::TRIALS;
 use crate::analysis::rules::Finding;
-use crate::model::catalog::Protocol;
+use crate::model::catalog::{Endpoint, Protocol};
 use crate::model::check::{Ask, Climb, Variation};
 use crate::model::custom::Custom;
 use crate::model::failure::Failure;
@@ -127,6 +128,8 @@ struct Cells<'a> {
     here: Vec<(bool, &'a Observation)>,
     /// Controls that reacted to other bytes: whether the first message met there what it met at home.
     columns: Vec<(bool, [String; 2])>,
+    /// The same question over TCP.
+    over_tcp: Vec<&'a Observation>,
 }
 
 impl<'a> Cells<'a> {
@@ -172,7 +175,31 @@ impl<'a> Cells<'a> {
                 .filter_map(|(_, it)| Some((reacted(it, manner, never_heard)?, it)))
                 .collect(),
             columns,
+            over_tcp: evidence
+                .contrasts(id, Variation::Transport)
+                .into_iter()
+                .map(|(_, it)| it)
+                .collect(),
         })
+    }
+
+    /// Answers over TCP, where it is heard in no form over UDP, to somebody who was silent over UDP just then.
+    fn answers_over_tcp_alone(&self) -> bool {
+        self.manner == Manner::Silence
+            && self.here.iter().all(|(reacted, _)| !reacted)
+            && self
+                .over_tcp
+                .iter()
+                .any(|it| it.is_success() && self.is_beside_silence(it))
+    }
+
+    /// Whether it passed while this address was silent.
+    fn is_beside_silence(&self, passed: &Observation) -> bool {
+        let here = self.here.iter().map(|(_, it)| it);
+        self.trials
+            .iter()
+            .chain(here)
+            .any(|silent| is_amid(passed, silent))
     }
 
     /// Other bytes got a reaction at this very address each time, and while the first message was silent.
@@ -226,6 +253,7 @@ fn finding(
         ids.extend(it.trials.iter().map(|it| it.id.clone()).take(TRIALS));
         ids.extend(it.here.iter().map(|(_, it)| it.id.clone()).take(1));
         ids.extend(it.columns.iter().flat_map(|(_, ids)| ids.clone()).take(2));
+        ids.extend(it.over_tcp.iter().map(|it| it.id.clone()).take(1));
     }
     Some(Finding {
         technique: Technique::new(Trigger::Protocol, manner.interference()),
@@ -280,9 +308,15 @@ fn seen(
     let addresses: BTreeSet<IpAddr> = cells.iter().map(|it| it.address.ip()).collect();
     let here = cells.iter().flat_map(|it| &it.here);
     let reacted = here.clone().filter(|(reacted, _)| *reacted).count();
+    let over_tcp = cells.iter().flat_map(|it| &it.over_tcp);
+    let answered = over_tcp.clone().filter(|it| it.is_success()).count();
+    let over_tcp = match over_tcp.count() {
+        0 => String::new(),
+        trials => format!(". Over TCP it was answered in {answered} of {trials}"),
+    };
     format!(
         "The first message of {} {what}, in {trials} of {trials} trials at {} addresses, where {other} got a reaction in {reacted} of \
-         {}. At controls' addresses the message met the same in {hits} of {columns} trials, {other} never",
+         {}. At controls' addresses the message met the same in {hits} of {columns} trials, {other} never{over_tcp}",
         spoken.protocol.word(),
         addresses.len(),
         here.count()
@@ -294,4 +328,23 @@ pub fn is_silent_relay(observation: &Observation) -> bool {
     // What the definitions describe must answer, or they would not say with what.
     matches!(&observation.check.ask, Ask::Climb(climb) if Spoken::by(climb).has_older_form())
         && Manner::of(observation) == Some(Manner::Silence)
+}
+
+/// What a relay of this endpoint, silent over UDP, does over TCP: `Some` if it answers, with whether neutral servers were heard
+/// over UDP meanwhile.
+pub fn answers_over_tcp(evidence: &Evidence, endpoint: &Endpoint) -> Option<bool> {
+    let climbs = evidence.climbs(endpoint).into_iter();
+    let first = climbs.filter(|(_, it)| it.check.contrast.is_none());
+    first
+        .filter_map(|(climb, failed)| {
+            let cells = Cells::of(evidence, climb, failed)?;
+            let neutral = [Variation::Address, Variation::Both];
+            let mut neutral = neutral
+                .into_iter()
+                .flat_map(|varies| evidence.contrasts(&failed.check.id, varies));
+            cells
+                .answers_over_tcp_alone()
+                .then(|| neutral.any(|(_, it)| it.is_success() && cells.is_beside_silence(it)))
+        })
+        .max()
 }

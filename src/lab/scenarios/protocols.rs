@@ -103,6 +103,33 @@ pub(super) const PROTOCOLS: &[Scenario] = &[
         ]),
     ),
     innocent(
+        "relays_over_tcp_alone",
+        "WhatsApp's relays answer strangers over TCP and not over UDP",
+        &[Fault::NoDatagrams(Aim::Service(WHATSAPP, "calls"))],
+        only(&[
+            told(WHATSAPP, Status::Accessible, Some(Confidence::Likely), &[]),
+            accessible(TELEGRAM),
+            accessible(FACETIME),
+            accessible(MAX),
+        ]),
+    ),
+    innocent(
+        "no_stun_over_udp",
+        "A firewall lets no datagram to a STUN or TURN server pass, whoever's it is",
+        &[Fault::NoDatagrams(Aim::Everybody)],
+        only(&[
+            told(
+                WHATSAPP,
+                Status::Accessible,
+                Some(Confidence::Confirmed),
+                &[],
+            ),
+            accessible(TELEGRAM),
+            accessible(FACETIME),
+            accessible(MAX),
+        ]),
+    ),
+    innocent(
         "silent_relays",
         "WhatsApp's relays do not answer strangers",
         &[Fault::ServerDown(Aim::Service(WHATSAPP, "calls"))],

@@ -17,7 +17,7 @@ use crate::model::check::{Climb, Payload};
 use crate::model::failure::Failure;
 use crate::model::observation::{ExchangeFacts, Operation, Stage, Step};
 use crate::wire::handshake::{Anything, Handshake, Progress, Told};
-use crate::wire::{custom, max, text};
+use crate::wire::{custom, max, stun, text};
 
 pub mod datagrams;
 pub mod messages;
@@ -39,6 +39,15 @@ pub struct Seen {
     carried: Stage,
     /// Status of the answer to an upgrade.
     http_status: Option<u16>,
+}
+
+/// What STUN is asked, over either transport.
+pub fn ask_of(climb: &Climb) -> stun::Ask {
+    match (climb.protocol, climb.payload) {
+        (_, Payload::WithoutCookie) => stun::Ask::Classic,
+        (Protocol::Turn | Protocol::TurnTcp, _) => stun::Ask::Allocate,
+        _ => stun::Ask::Binding,
+    }
 }
 
 /// How a protocol's messages travel, and who reads them.
@@ -81,6 +90,14 @@ impl Talk {
                 handshake: None,
                 not_ours: "the answer is not a WebSocket's",
             }),
+            Protocol::StunTcp | Protocol::TurnTcp => {
+                let ask = ask_of(climb);
+                Some(Self {
+                    is_in_websocket: false,
+                    handshake: Some(Box::new(stun::Client::new(ask, random(context)))),
+                    not_ours: "the answer is not STUN's",
+                })
+            }
             Protocol::CustomTcp | Protocol::CustomTls => {
                 let own = climb.custom.as_deref().cloned().unwrap_or_default();
                 Some(Self {
@@ -130,7 +147,9 @@ where
     let stream = Tee::new(stream);
     let passed = stream.passed();
     let seen = Arc::new(Mutex::new(Seen::default()));
-    context.trace.sample(sampler(&passed, &seen));
+    context
+        .trace
+        .sample(sampler(&passed, &seen, most_kept(climb)));
     place.take().await;
     // Boxed: the buffers of a WebSocket are large, and most climbs have none.
     let talking = Box::pin(converse(stream, talk, climb, limits, &seen));
@@ -247,10 +266,23 @@ async fn read_on<S: AsyncRead + Unpin>(stream: &mut S, buffer: &mut [u8], most: 
     }
 }
 
+/// How much is told of an answer's beginning: of STUN's the head alone, since an own address may stand behind it.
+pub const fn most_kept(climb: &Climb) -> usize {
+    match climb.protocol {
+        Protocol::Stun
+        | Protocol::Turn
+        | Protocol::Commnat
+        | Protocol::StunTcp
+        | Protocol::TurnTcp => stun::HEADER,
+        _ => MAX_FIRST,
+    }
+}
+
 /// Adds to the step what was seen, however it ended.
 fn sampler(
     passed: &Arc<Passed>,
     seen: &Arc<Mutex<Seen>>,
+    most: usize,
 ) -> impl Fn(&mut Step) + Send + use<> + 'static {
     let (passed, seen) = (Arc::clone(passed), Arc::clone(seen));
     move |step| {
@@ -263,7 +295,7 @@ fn sampler(
         } else {
             Vec::new()
         };
-        let first = head.get(..MAX_FIRST).unwrap_or(&head);
+        let first = head.get(..most).unwrap_or(&head);
         step.exchange = Some(Box::new(ExchangeFacts {
             sent_bytes: passed.sent(),
             received_bytes: passed.received(),

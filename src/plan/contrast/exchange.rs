@@ -1,5 +1,6 @@
 //! The cells around an app's first message that met nothing: {its own bytes, random ones of the same length} at {the target's
-//! address, controls' addresses}, also for what definitions describe; for STUN, the request without its magic cookie, at relays and at controls.
+//! address, controls' addresses}, also for what definitions describe; for STUN, the request without its magic cookie, at relays and at
+//! controls, and the same request over TCP, at relays.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -10,12 +11,15 @@ use crate::model::custom::Custom;
 use crate::model::failure::Failure;
 use crate::model::observation::{Observation, Operation};
 use crate::plan::Seen;
+use crate::plan::contrast::address::is_silent;
 use crate::plan::contrast::alternation::alternate;
 use crate::plan::contrast::{Controls, changed, reached};
 use crate::plan::resolve::Subject;
 
 /// Trials of the failing combination in all, and of each contrast.
 const TRIALS: u32 = 3;
+/// The same over TCP, of STUN that met silence.
+const TRIALS_OVER_TCP: u32 = 2;
 /// Addresses that are contrasted of those which fail alike: the others share their fate.
 const ADDRESSES: usize = 3;
 
@@ -114,6 +118,19 @@ fn cells(
         let climb = at(round).map(|control| message(control, payload));
         climb.map(|climb| cell(varies, round, climb))
     };
+    if let Some(protocol) = climb.protocol.over_tcp()
+        && is_silent(failed)
+    {
+        // A relay that answers somebody whom it does not know, by another transport: in turn with its silence over UDP.
+        let over_tcp = |round| {
+            let climb = Climb {
+                protocol,
+                ..message(climb.address, Payload::Own)
+            };
+            vec![cell(Variation::Transport, round, climb)]
+        };
+        checks.extend(alternate(seen, TRIALS_OVER_TCP, over_tcp, again));
+    }
     checks.extend(alternate(
         seen,
         TRIALS + 1,
@@ -124,4 +141,150 @@ fn cells(
         },
     ));
     checks
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::catalog::{Endpoint, Expect};
+    use crate::model::check::{Ask, Role, Round};
+    use crate::model::observation::Step;
+    use crate::plan::reach;
+
+    const SUBJECT: Subject = Subject {
+        id: "target",
+        role: Role::Target,
+        round: Round::Reach,
+    };
+
+    fn own(protocol: Protocol, address: &str) -> Check {
+        let endpoint = Endpoint {
+            id: format!("{}://{address}:3478", protocol.word()),
+            host: None,
+            addresses: vec![address.parse().unwrap()],
+            port: 3478,
+            protocol,
+            server_name: None,
+            path: "/".to_owned(),
+            alpn: Vec::new(),
+            custom: None,
+            expect: Expect::default(),
+        };
+        reach::climb(SUBJECT, &endpoint, endpoint.addresses[0], 1)
+    }
+
+    fn note(seen: &mut Seen, check: Check, failure: Option<Failure>) {
+        let step = Step {
+            operation: Operation::Exchange,
+            t0: 0.0,
+            t: 4.0,
+            failure,
+            dns: None,
+            tcp: None,
+            tls: None,
+            quic: None,
+            http: None,
+            exchange: None,
+        };
+        let observation = Observation {
+            id: "o1".to_owned(),
+            check,
+            steps: vec![step],
+            not_run: None,
+        };
+        seen.note(observation, true);
+    }
+
+    fn over_tcp(checks: &[Check]) -> Vec<(u32, Protocol, SocketAddr)> {
+        let asked = checks.iter().filter_map(|check| {
+            let Ask::Climb(climb) = &check.ask else {
+                return None;
+            };
+            let contrast = check.contrast.as_ref()?;
+            (contrast.varies == Variation::Transport).then_some((
+                check.trial,
+                climb.protocol,
+                climb.address,
+            ))
+        });
+        asked.collect()
+    }
+
+    /// What is asked over TCP after these ended so, and again once all that was planned was answered or not.
+    fn asked(
+        ended: &[(Protocol, &str, Option<Failure>)],
+        then: Option<&Failure>,
+    ) -> Vec<(u32, Protocol, SocketAddr)> {
+        let mut seen = Seen::default();
+        for (protocol, address, failure) in ended {
+            note(&mut seen, own(*protocol, address), failure.clone());
+        }
+        for _ in 0..TRIALS + 2 {
+            for check in checks(&Controls::default(), SUBJECT, &seen) {
+                note(&mut seen, check, then.cloned());
+            }
+        }
+        over_tcp(&checks(&Controls::default(), SUBJECT, &seen))
+    }
+
+    #[test]
+    fn a_relay_that_is_silent_over_udp_is_asked_over_tcp_at_its_port_twice() {
+        let silence = || Some(Failure::GenericTimeout);
+        for (protocol, wanted) in [
+            (Protocol::Stun, Protocol::StunTcp),
+            (Protocol::Turn, Protocol::TurnTcp),
+        ] {
+            let place: SocketAddr = "192.0.2.1:3478".parse().unwrap();
+            let twice = [(1, wanted, place), (2, wanted, place)];
+            let ended = [(protocol, "192.0.2.1", silence())];
+            assert_eq!(asked(&ended, None), twice);
+            assert_eq!(asked(&ended, silence().as_ref()), twice);
+        }
+    }
+
+    #[test]
+    fn nobody_else_is_asked_over_tcp() {
+        let silence = || Some(Failure::GenericTimeout);
+        for (protocol, failure) in [
+            (Protocol::Stun, None),
+            (Protocol::Turn, None),
+            (Protocol::Stun, Some(Failure::ConnectionRefused)),
+            (Protocol::TelegramReflector, silence()),
+            (Protocol::Commnat, silence()),
+            (Protocol::MtprotoAbridged, silence()),
+        ] {
+            let asked = asked(&[(protocol, "192.0.2.1", failure)], silence().as_ref());
+            assert!(asked.is_empty(), "{asked:?}");
+        }
+    }
+
+    #[test]
+    fn only_addresses_that_are_contrasted_are_asked_over_tcp() {
+        let addresses: Vec<String> = (1..=9).map(|it| format!("192.0.2.{it}")).collect();
+        let silent = |it| (Protocol::Stun, it, Some(Failure::GenericTimeout));
+        let ended: Vec<_> = addresses.iter().map(|it| silent(it.as_str())).collect();
+        assert_eq!(asked(&ended, None).len(), ADDRESSES * 2);
+    }
+
+    #[test]
+    fn silence_over_udp_is_looked_for_beside_the_second_question_over_tcp() {
+        let mut seen = Seen::default();
+        let silence = Some(Failure::GenericTimeout);
+        note(&mut seen, own(Protocol::Stun, "192.0.2.1"), silence);
+        let first = checks(&Controls::default(), SUBJECT, &seen);
+        let again = |checks: &[Check]| {
+            let contrasts = checks.iter().filter_map(|it| it.contrast.as_ref());
+            contrasts
+                .filter(|it| it.varies == Variation::Nothing)
+                .count()
+        };
+        assert_eq!((over_tcp(&first).len(), again(&first)), (1, 0));
+        let answered = first.into_iter().find(|check| {
+            let contrast = check.contrast.as_ref();
+            contrast.is_some_and(|it| it.varies == Variation::Transport)
+        });
+        note(&mut seen, answered.unwrap(), None);
+        let second = checks(&Controls::default(), SUBJECT, &seen);
+        assert_eq!((over_tcp(&second).len(), again(&second)), (2, 1));
+    }
 }

@@ -1,12 +1,56 @@
-//! The server's half of STUN: where Binding came from, and 401 to an Allocate without credentials.
+//! The server's half of STUN, for datagrams and for a stream: where Binding came from, and 401 to an Allocate without
+//! credentials.
 
 use std::net::{IpAddr, SocketAddr};
 
 use super::{
-    ALLOCATE, BINDING, COOKIE, ERROR, ERROR_CODE, FINGERPRINT, HEADER, MAPPED_ADDRESS, NONCE,
-    REALM, SUCCESS, Whole, XOR_MAPPED_ADDRESS, attribute, attributes, fingerprint, message, whole,
-    word,
+    ALLOCATE, BINDING, COOKIE, ERROR, ERROR_CODE, FINGERPRINT, HEADER, MAPPED_ADDRESS,
+    MAX_ATTRIBUTES, NONCE, REALM, SUCCESS, Whole, XOR_MAPPED_ADDRESS, attribute, attributes,
+    fingerprint, message, whole, word,
 };
+use crate::wire::reading::Reply;
+
+/// The server's half of one stream.
+pub struct Server {
+    from: SocketAddr,
+    buffer: Vec<u8>,
+}
+
+impl Server {
+    /// A server of whoever comes from there.
+    pub fn new(from: SocketAddr) -> Self {
+        Self {
+            from,
+            buffer: Vec::new(),
+        }
+    }
+
+    /// More bytes came: every whole request among them is answered. A client that speaks something else, or asks for what
+    /// is not served here, is left.
+    pub fn take(&mut self, bytes: &[u8]) -> Reply {
+        let mut answers = Vec::new();
+        let mut rest = bytes;
+        loop {
+            // A message fits, so there is room again as soon as it is whole.
+            let room = (HEADER + MAX_ATTRIBUTES).saturating_sub(self.buffer.len());
+            let (now, later) = rest.split_at(rest.len().min(room));
+            self.buffer.extend(now);
+            rest = later;
+            match whole(&self.buffer) {
+                Whole::Not(_) => return Reply::NotOurs,
+                Whole::NeedMore if answers.is_empty() => return Reply::NeedMore,
+                Whole::NeedMore => return Reply::Answer(answers),
+                Whole::Until(end) => {
+                    let request: Vec<u8> = self.buffer.drain(..end).collect();
+                    match answer(&request, self.from) {
+                        Some(answer) => answers.extend(answer),
+                        None => return Reply::NotOurs,
+                    }
+                }
+            }
+        }
+    }
+}
 
 /// The answer to one whole request that came from `from`; `None` for what is no request of these.
 pub fn answer(request: &[u8], from: SocketAddr) -> Option<Vec<u8>> {

@@ -9,7 +9,7 @@ use tokio::net::UdpSocket;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::measure::checks::Context;
-use crate::measure::checks::exchange::{NOT_EXPECTED, lock_any, noise, random};
+use crate::measure::checks::exchange::{NOT_EXPECTED, ask_of, lock_any, most_kept, noise, random};
 use crate::measure::datagram::{self, Listener, Schedule};
 use crate::measure::socket;
 use crate::measure::trace::Stopped;
@@ -23,7 +23,6 @@ use crate::wire::{custom, reflector, stun, text};
 
 /// Bytes of a datagram that are read and told.
 const MAX_DATAGRAM: usize = 2 << 10;
-const MAX_FIRST: usize = 32;
 /// The train: enough to see a tenth of the packets lost now and then, too few to load anybody.
 const TRAIN: usize = 10;
 /// Between two of the train, as in a call.
@@ -43,11 +42,6 @@ enum Client {
 
 impl Client {
     fn new(context: &Context, climb: &Climb) -> Self {
-        let ask = match (climb.protocol, climb.payload) {
-            (_, Payload::WithoutCookie) => stun::Ask::Classic,
-            (Protocol::Turn, _) => stun::Ask::Allocate,
-            _ => stun::Ask::Binding,
-        };
         match (climb.protocol, climb.payload) {
             (Protocol::CustomUdp, payload) => {
                 let own = climb.custom.as_deref().cloned().unwrap_or_default();
@@ -62,7 +56,7 @@ impl Client {
                 Self::Reflector(reflector::Client::new(random(context), random(context)))
             }
             // Apple's own protocol is not published: what is sent is a question that its neighbours know.
-            _ => Self::Stun(stun::Client::new(ask, random(context))),
+            _ => Self::Stun(stun::Client::new(ask_of(climb), random(context))),
         }
     }
 
@@ -126,6 +120,7 @@ pub async fn run(context: &Context, climb: &Climb) -> Result<(), Stopped> {
             client: Client::new(context, climb),
             began: Instant::now(),
             facts: &facts,
+            most_kept: most_kept(climb),
             outcome: None,
         };
         let hello = ear.client.hello();
@@ -177,6 +172,8 @@ struct Ear<'a> {
     client: Client,
     began: Instant,
     facts: &'a Mutex<ExchangeFacts>,
+    /// Bytes that are told of what came first.
+    most_kept: usize,
     /// Whether an answer was the protocol's.
     outcome: Option<bool>,
 }
@@ -195,7 +192,7 @@ impl Listener for Ear<'_> {
         let mut facts = lock_any(self.facts);
         facts.received_bytes += length(bytes);
         facts.stage = facts.stage.max(Stage::Answered);
-        let kept = bytes.get(..MAX_FIRST).unwrap_or(bytes);
+        let kept = bytes.get(..self.most_kept).unwrap_or(bytes);
         facts.first_received.get_or_insert_with(|| text::hex(kept));
         let is_answer = match reading {
             Reading::Done(told) => {

@@ -1,0 +1,299 @@
+//! Relays that are silent over UDP and were asked over TCP too: what is told of it, and that nobody is accused.
+
+use blockprobe::model::catalog::{Endpoint, Protocol, Service};
+use blockprobe::model::check::{Ask, Check, Climb, Contrast, Payload, Role, Round, Variation};
+use blockprobe::model::failure::Failure;
+use blockprobe::model::observation::{ExchangeFacts, Operation, Stage, Step};
+use blockprobe::model::report::{Confidence, EndpointStatus, Status, Verdict};
+
+use crate::world::{HONEST, World, climb_check, endpoint, ids, proven, step};
+
+const RELAYS: [&str; 5] = [
+    "192.0.2.1",
+    "192.0.2.2",
+    "192.0.2.3",
+    "192.0.2.4",
+    "192.0.2.5",
+];
+const NEUTRAL: &str = "198.41.0.9";
+
+/// When something was asked, and what came of it.
+#[derive(Clone, Copy)]
+enum Came {
+    Answer,
+    Nothing,
+    Reset,
+    Refusal,
+    /// No connection stood.
+    NoConnection,
+}
+
+/// How long after the first silence something is asked.
+const SOON: f64 = 4.0;
+const LATER: f64 = 20.0;
+
+fn relay(protocol: Protocol, address: &str) -> Endpoint {
+    Endpoint {
+        id: format!("{}://{address}:3478", protocol.word()),
+        host: None,
+        addresses: vec![address.parse().unwrap()],
+        ..endpoint(protocol, 3478)
+    }
+}
+
+/// A web service that works and is essential, and calls by these relays.
+fn world(relays: &[Endpoint]) -> World {
+    let mut world = World::reachable();
+    world.climb(HONEST, proven());
+    let services = &mut world.catalog.targets[0].services;
+    services.push(Service {
+        id: "calls".to_owned(),
+        essential: false,
+        pool: true,
+        alternative: false,
+        endpoints: relays.to_vec(),
+    });
+    world
+}
+
+fn steps(came: Came, t0: f64, is_tcp: bool) -> Vec<Step> {
+    // Silence takes its time, the rest is told at once.
+    let lasts = match came {
+        Came::Nothing | Came::NoConnection => 3.0,
+        _ => 0.1,
+    };
+    let at = |it: Step| Step {
+        t0,
+        t: t0 + lasts,
+        ..it
+    };
+    let connected = |failure| at(step(Operation::TcpConnect, failure));
+    let exchanged = |failure, received_bytes| Step {
+        exchange: Some(Box::new(ExchangeFacts {
+            received_bytes,
+            stage: if received_bytes > 0 {
+                Stage::Bound
+            } else {
+                Stage::Silent
+            },
+            ..ExchangeFacts::default()
+        })),
+        ..at(step(Operation::Exchange, failure))
+    };
+    let last = match came {
+        Came::Answer => exchanged(None, 44),
+        Came::Nothing => exchanged(Some(Failure::GenericTimeout), 0),
+        Came::Reset => exchanged(Some(Failure::ConnectionReset), 0),
+        Came::Refusal => return vec![connected(Some(Failure::ConnectionRefused))],
+        Came::NoConnection => return vec![connected(Some(Failure::GenericTimeout))],
+    };
+    if is_tcp {
+        vec![connected(None), last]
+    } else {
+        vec![last]
+    }
+}
+
+/// What is asked around one relay that was silent at first.
+struct Around<'a> {
+    world: &'a mut World,
+    first: Check,
+}
+
+impl<'a> Around<'a> {
+    /// Its silence at first, and again `SOON`.
+    fn silent(world: &'a mut World, relay: &Endpoint) -> Self {
+        let address = relay.addresses[0].to_string();
+        let first = climb_check("target", relay, &address, Role::Target);
+        world.push(first.clone(), steps(Came::Nothing, 0.0, false));
+        let mut around = Self { world, first };
+        for trial in 2..=3 {
+            around.ask(Variation::Nothing, trial, (Came::Nothing, SOON), |_| ());
+        }
+        around
+    }
+
+    fn ask(
+        &mut self,
+        varies: Variation,
+        trial: u32,
+        (came, t0): (Came, f64),
+        change: impl Fn(&mut Climb),
+    ) {
+        let mut check = self.first.clone();
+        check.id = format!("{}/{varies:?}#{trial}", self.first.id);
+        check.round = Round::Contrast;
+        check.trial = trial;
+        check.contrast = Some(Contrast {
+            of: self.first.id.clone(),
+            varies,
+        });
+        if varies != Variation::Nothing {
+            check.role = Role::Control;
+            check.endpoints.clear();
+        }
+        if let Ask::Climb(climb) = &mut check.ask {
+            change(climb);
+        }
+        let is_tcp = varies == Variation::Transport;
+        self.world.push(check, steps(came, t0, is_tcp));
+    }
+
+    fn over_tcp(&mut self, came: Came, t0: f64) {
+        for trial in 1..=2 {
+            self.ask(Variation::Transport, trial, (came, t0), |climb| {
+                climb.protocol = climb.protocol.over_tcp().unwrap();
+            });
+        }
+    }
+
+    /// The question without its cookie, at the relay.
+    fn classic(&mut self, came: Came) {
+        for trial in 1..=3 {
+            self.ask(Variation::Payload, trial, (came, SOON + 0.1), |climb| {
+                climb.payload = Payload::WithoutCookie;
+            });
+        }
+    }
+
+    /// Neutral servers over UDP.
+    fn neutral(&mut self, came: Came) {
+        for varies in [Variation::Both, Variation::Address] {
+            self.ask(varies, 1, (came, SOON + 0.5), |climb| {
+                climb.address.set_ip(NEUTRAL.parse().unwrap());
+            });
+        }
+    }
+}
+
+fn reason(verdict: &Verdict) -> &str {
+    let calls = &verdict.services[1];
+    let endpoint = &calls.endpoints[0];
+    assert_eq!(endpoint.status, EndpointStatus::Inconclusive);
+    endpoint.reason.as_deref().unwrap()
+}
+
+/// Nobody is accused, and the target works this surely.
+fn works(verdict: &Verdict, confidence: Confidence) {
+    assert_eq!(verdict.status, Status::Accessible, "{verdict:#?}");
+    assert_eq!(verdict.confidence, confidence, "{verdict:#?}");
+    assert!(verdict.techniques.is_empty(), "{:#?}", verdict.techniques);
+    assert_eq!(verdict.services[1].status, Status::Inconclusive);
+}
+
+#[test]
+fn a_relay_that_answers_over_tcp_alone_where_neutral_servers_are_heard_is_told_and_nobody_is_accused()
+ {
+    for protocol in [Protocol::Stun, Protocol::Turn] {
+        let relay = relay(protocol, RELAYS[0]);
+        let mut world = world(std::slice::from_ref(&relay));
+        let mut around = Around::silent(&mut world, &relay);
+        around.over_tcp(Came::Answer, SOON + 1.0);
+        around.classic(Came::Nothing);
+        around.neutral(Came::Answer);
+        let verdict = world.judge();
+        // Somebody answers strangers and is not heard over UDP: that calls work is not told any more.
+        works(&verdict, Confidence::Likely);
+        let reason = reason(&verdict);
+        assert!(
+            reason.contains("over TCP and is silent over UDP"),
+            "{reason}"
+        );
+        assert!(reason.contains("or it serves TCP alone"), "{reason}");
+    }
+}
+
+#[test]
+fn where_no_neutral_server_is_heard_over_udp_a_firewall_is_told() {
+    for neutral in [None, Some(Came::Nothing)] {
+        let relay = relay(Protocol::Stun, RELAYS[0]);
+        let mut world = world(std::slice::from_ref(&relay));
+        let mut around = Around::silent(&mut world, &relay);
+        around.over_tcp(Came::Answer, SOON + 1.0);
+        around.classic(Came::Nothing);
+        if let Some(came) = neutral {
+            around.neutral(came);
+        }
+        let verdict = world.judge();
+        works(&verdict, Confidence::Confirmed);
+        let reason = reason(&verdict);
+        assert!(
+            reason.contains("firewall may shut UDP for everybody"),
+            "{reason}"
+        );
+    }
+}
+
+#[test]
+fn a_relay_that_is_not_heard_over_tcp_either_says_nothing() {
+    for came in [
+        Came::Nothing,
+        Came::Reset,
+        Came::Refusal,
+        Came::NoConnection,
+    ] {
+        let relay = relay(Protocol::Stun, RELAYS[0]);
+        let mut world = world(std::slice::from_ref(&relay));
+        let mut around = Around::silent(&mut world, &relay);
+        around.over_tcp(came, SOON + 1.0);
+        around.classic(Came::Nothing);
+        around.neutral(Came::Answer);
+        let verdict = world.judge();
+        works(&verdict, Confidence::Confirmed);
+        assert!(reason(&verdict).contains("says nothing"));
+    }
+}
+
+#[test]
+fn an_answer_over_tcp_after_the_silence_was_over_says_nothing_of_it() {
+    let relay = relay(Protocol::Stun, RELAYS[0]);
+    let mut world = world(std::slice::from_ref(&relay));
+    let mut around = Around::silent(&mut world, &relay);
+    // The line may have been cut before, for both.
+    around.over_tcp(Came::Answer, LATER);
+    around.classic(Came::Nothing);
+    around.neutral(Came::Answer);
+    let verdict = world.judge();
+    works(&verdict, Confidence::Confirmed);
+    assert!(reason(&verdict).contains("says nothing"));
+}
+
+#[test]
+fn relays_whose_tcp_port_is_dead_are_no_dead_addresses() {
+    for came in [Came::NoConnection, Came::Refusal] {
+        let relays = RELAYS.map(|address| relay(Protocol::Stun, address));
+        let mut world = world(&relays);
+        for relay in &relays {
+            let mut around = Around::silent(&mut world, relay);
+            around.over_tcp(came, SOON);
+            around.over_tcp(came, SOON + 3.0);
+            around.classic(Came::Nothing);
+        }
+        works(&world.judge(), Confidence::Confirmed);
+    }
+}
+
+#[test]
+fn where_the_cookie_is_looked_at_the_answer_over_tcp_is_among_the_evidence() {
+    let relay = relay(Protocol::Stun, RELAYS[0]);
+    let mut world = world(std::slice::from_ref(&relay));
+    let mut around = Around::silent(&mut world, &relay);
+    around.over_tcp(Came::Answer, SOON + 1.0);
+    around.classic(Came::Answer);
+    let verdict = world.judge();
+    assert_eq!(ids(&verdict), ["protocol/drop"]);
+    assert_eq!(verdict.status, Status::Degraded);
+    let technique = &verdict.techniques[0];
+    assert!(
+        technique
+            .seen
+            .ends_with("Over TCP it was answered in 2 of 2"),
+        "{}",
+        technique.seen
+    );
+    let over_tcp = world.observations.iter().find(|it| {
+        let contrast = it.check.contrast.as_ref();
+        contrast.is_some_and(|it| it.varies == Variation::Transport)
+    });
+    assert!(technique.evidence.contains(&over_tcp.unwrap().id));
+}
