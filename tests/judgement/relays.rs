@@ -259,6 +259,64 @@ fn an_answer_over_tcp_after_the_silence_was_over_says_nothing_of_it() {
 }
 
 #[test]
+fn a_relay_that_is_heard_over_udp_in_the_older_form_is_not_called_silent() {
+    let relay = relay(Protocol::Stun, RELAYS[0]);
+    let mut world = world(std::slice::from_ref(&relay));
+    let mut around = Around::silent(&mut world, &relay);
+    around.over_tcp(Came::Answer, SOON + 1.0);
+    // Once is not enough to name anything, and enough to say no more.
+    let older = |climb: &mut Climb| climb.payload = Payload::WithoutCookie;
+    around.ask(Variation::Payload, 1, (Came::Answer, SOON + 0.1), older);
+    around.neutral(Came::Answer);
+    let verdict = world.judge();
+    works(&verdict, Confidence::Confirmed);
+    assert!(reason(&verdict).contains("says nothing"));
+}
+
+#[test]
+fn a_relay_over_tcp_alone_beside_one_that_works_degrades_nothing() {
+    let relays = [RELAYS[0], RELAYS[1]].map(|address| relay(Protocol::Stun, address));
+    let mut world = world(&relays);
+    world.catalog.targets[0].services[1].pool = false;
+    let mut around = Around::silent(&mut world, &relays[0]);
+    around.over_tcp(Came::Answer, SOON + 1.0);
+    around.neutral(Came::Answer);
+    let works = climb_check("target", &relays[1], RELAYS[1], Role::Target);
+    world.push(works, steps(Came::Answer, 0.0, false));
+    let verdict = world.judge();
+    assert!(reason(&verdict).contains("over TCP"));
+    assert_eq!(verdict.services[1].status, Status::Accessible);
+    assert_eq!(verdict.status, Status::Accessible);
+}
+
+#[test]
+fn a_port_that_stands_over_tcp_keeps_its_address_from_being_called_dead() {
+    let relays = RELAYS.map(|address| relay(Protocol::Stun, address));
+    let mut world = world(&relays);
+    for relay in &relays {
+        let own = Endpoint {
+            protocol: Protocol::Tcp,
+            id: format!("tcp://{}:5222", relay.addresses[0]),
+            port: 5222,
+            ..relay.clone()
+        };
+        world.catalog.targets[0].services[1]
+            .endpoints
+            .push(own.clone());
+        let address = own.addresses[0].to_string();
+        for trial in 1..=3 {
+            let mut dead = climb_check("target", &own, &address, Role::Target);
+            dead.trial = trial;
+            world.push(dead, steps(Came::NoConnection, 0.0, true));
+        }
+        let mut around = Around::silent(&mut world, relay);
+        around.over_tcp(Came::Answer, SOON + 1.0);
+    }
+    let verdict = world.judge();
+    assert!(!ids(&verdict).contains(&"address/drop"), "{verdict:#?}");
+}
+
+#[test]
 fn relays_whose_tcp_port_is_dead_are_no_dead_addresses() {
     for came in [Came::NoConnection, Came::Refusal] {
         let relays = RELAYS.map(|address| relay(Protocol::Stun, address));

@@ -1,7 +1,8 @@
 //! A report and another vantage's: what is down, what is blocked, what is geography.
 
 use blockprobe::analysis::again::judge_report;
-use blockprobe::model::catalog::Definitions;
+use blockprobe::model::catalog::{Definitions, Protocol};
+use blockprobe::model::check::{Contrast, Role, Variation};
 use blockprobe::model::failure::Failure;
 use blockprobe::model::observation::Operation;
 use blockprobe::model::report::{
@@ -10,7 +11,9 @@ use blockprobe::model::report::{
 };
 use jiff::{SignedDuration, Timestamp};
 
-use crate::world::{Cell, HONEST, Last, OTHER, World, ids, impostor, proven, silent, step};
+use crate::world::{
+    Cell, HONEST, Last, OTHER, World, climb_check, endpoint, ids, impostor, proven, silent, step,
+};
 
 const HOUR: i64 = 3600;
 const DAY: i64 = 24 * HOUR;
@@ -109,6 +112,32 @@ fn a_silent_range_is_down_where_it_is_silent_from_elsewhere_too() {
     let here = failing(&range, &Failure::GenericTimeout);
     assert_eq!(ids(&here.judge()), ["address/drop"]);
     silent(&settled(&here, &here, HOUR).0, Status::Down);
+}
+
+#[test]
+fn a_relay_that_offers_no_tcp_is_no_trial_of_a_connection() {
+    let failure = Failure::GenericTimeout;
+    let mut here = World::reachable();
+    for trial in 1..=2 {
+        here.climb_again(HONEST, trial, not_standing(&failure));
+        let mut relay = climb_check(
+            "target",
+            &endpoint(Protocol::StunTcp, 3478),
+            HONEST,
+            Role::Control,
+        );
+        relay.id = format!("{}#{trial}", relay.id);
+        relay.endpoints.clear();
+        relay.contrast = Some(Contrast {
+            of: "target/stun".to_owned(),
+            varies: Variation::Transport,
+        });
+        here.push(relay, vec![not_standing(&failure).step()]);
+    }
+    let (verdict, _) = settled(&here, &working(&[]), HOUR);
+    assert_eq!(verdict.techniques[0].confidence, Confidence::Likely);
+    let doubt = verdict.techniques[0].doubt.as_deref().unwrap();
+    assert!(doubt.contains("not repeated often enough"), "{doubt}");
 }
 
 #[test]
