@@ -157,9 +157,9 @@ impl<'a> Around<'a> {
     }
 
     /// Neutral servers over UDP.
-    fn neutral(&mut self, came: Came) {
+    fn neutral(&mut self, came: Came, t0: f64) {
         for varies in [Variation::Both, Variation::Address] {
-            self.ask(varies, 1, (came, SOON + 0.5), |climb| {
+            self.ask(varies, 1, (came, t0), |climb| {
                 climb.address.set_ip(NEUTRAL.parse().unwrap());
             });
         }
@@ -190,7 +190,7 @@ fn a_relay_that_answers_over_tcp_alone_where_neutral_servers_are_heard_is_told_a
         let mut around = Around::silent(&mut world, &relay);
         around.over_tcp(Came::Answer, SOON + 1.0);
         around.classic(Came::Nothing);
-        around.neutral(Came::Answer);
+        around.neutral(Came::Answer, SOON);
         let verdict = world.judge();
         // Somebody answers strangers and is not heard over UDP: that calls work is not told any more.
         works(&verdict, Confidence::Likely);
@@ -205,14 +205,18 @@ fn a_relay_that_answers_over_tcp_alone_where_neutral_servers_are_heard_is_told_a
 
 #[test]
 fn where_no_neutral_server_is_heard_over_udp_a_firewall_is_told() {
-    for neutral in [None, Some(Came::Nothing)] {
+    for neutral in [
+        None,
+        Some((Came::Nothing, SOON)),
+        Some((Came::Answer, LATER)),
+    ] {
         let relay = relay(Protocol::Stun, RELAYS[0]);
         let mut world = world(std::slice::from_ref(&relay));
         let mut around = Around::silent(&mut world, &relay);
         around.over_tcp(Came::Answer, SOON + 1.0);
         around.classic(Came::Nothing);
-        if let Some(came) = neutral {
-            around.neutral(came);
+        if let Some((came, t0)) = neutral {
+            around.neutral(came, t0);
         }
         let verdict = world.judge();
         works(&verdict, Confidence::Confirmed);
@@ -237,7 +241,7 @@ fn a_relay_that_is_not_heard_over_tcp_either_says_nothing() {
         let mut around = Around::silent(&mut world, &relay);
         around.over_tcp(came, SOON + 1.0);
         around.classic(Came::Nothing);
-        around.neutral(Came::Answer);
+        around.neutral(Came::Answer, SOON);
         let verdict = world.judge();
         works(&verdict, Confidence::Confirmed);
         assert!(reason(&verdict).contains("says nothing"));
@@ -252,7 +256,7 @@ fn an_answer_over_tcp_after_the_silence_was_over_says_nothing_of_it() {
     // The line may have been cut before, for both.
     around.over_tcp(Came::Answer, LATER);
     around.classic(Came::Nothing);
-    around.neutral(Came::Answer);
+    around.neutral(Came::Answer, SOON);
     let verdict = world.judge();
     works(&verdict, Confidence::Confirmed);
     assert!(reason(&verdict).contains("says nothing"));
@@ -267,7 +271,7 @@ fn a_relay_that_is_heard_over_udp_in_the_older_form_is_not_called_silent() {
     // Once is not enough to name anything, and enough to say no more.
     let older = |climb: &mut Climb| climb.payload = Payload::WithoutCookie;
     around.ask(Variation::Payload, 1, (Came::Answer, SOON + 0.1), older);
-    around.neutral(Came::Answer);
+    around.neutral(Came::Answer, SOON);
     let verdict = world.judge();
     works(&verdict, Confidence::Confirmed);
     assert!(reason(&verdict).contains("says nothing"));
@@ -280,7 +284,7 @@ fn a_relay_over_tcp_alone_beside_one_that_works_degrades_nothing() {
     world.catalog.targets[0].services[1].pool = false;
     let mut around = Around::silent(&mut world, &relays[0]);
     around.over_tcp(Came::Answer, SOON + 1.0);
-    around.neutral(Came::Answer);
+    around.neutral(Came::Answer, SOON);
     let works = climb_check("target", &relays[1], RELAYS[1], Role::Target);
     world.push(works, steps(Came::Answer, 0.0, false));
     let verdict = world.judge();
