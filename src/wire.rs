@@ -3,6 +3,7 @@
 pub mod custom;
 pub mod dns;
 pub mod handshake;
+pub mod http3;
 pub mod max;
 pub mod msgpack;
 pub mod mtproto;

@@ -1,4 +1,5 @@
-//! QUIC's invariants (RFC 8999): the long header of every version, and the question that a version nobody speaks is.
+//! QUIC's invariants (RFC 8999): the long header of every version, and the question that a version nobody speaks is; and the
+//! numbers of version 1 and of HTTP/3.
 
 /// Shorter datagrams with a first packet are left without an answer (RFC 9000, 14.1).
 pub const SHORTEST: usize = 1200;
@@ -99,6 +100,30 @@ pub fn negotiation(question: &[u8], versions: &[u32]) -> Option<Vec<u8>> {
     Some(answer)
 }
 
+/// The number at the beginning of some bytes, and what follows it (RFC 9000, 16).
+pub fn number(bytes: &[u8]) -> Option<(u64, &[u8])> {
+    let length = 1_usize << (bytes.first()? >> 6);
+    let (number, rest) = bytes.split_at_checked(length)?;
+    let value = number
+        .iter()
+        .fold(0, |value, byte| value << 8 | u64::from(*byte));
+    let mask = u64::MAX >> (64 - (8 * length - 2));
+    Some((value & mask, rest))
+}
+
+/// Writes a number as shortly as it can be; the largest stands for what is larger.
+pub fn put_number(out: &mut Vec<u8>, value: u64) {
+    const LARGEST: u64 = (1 << 62) - 1;
+    let (kind, length) = match value {
+        0..=0x3f => (0, 1),
+        0x40..=0x3fff => (1, 2),
+        0x4000..=0x3fff_ffff => (2, 4),
+        _ => (3_u64, 8_usize),
+    };
+    let told = value.min(LARGEST) | kind << (8 * length - 2);
+    out.extend(told.to_be_bytes().iter().skip(8 - length));
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -133,7 +158,36 @@ mod tests {
         assert_eq!(versions_offered(&question, &question), None);
     }
 
+    #[test]
+    fn numbers_are_read_and_written_in_all_four_lengths() {
+        // RFC 9000, A.1.
+        for (digits, value) in [
+            (&[0x25][..], 37),
+            (&[0x7b, 0xbd], 15_293),
+            (&[0x9d, 0x7f, 0x3e, 0x7d], 494_878_333),
+            (
+                &[0xc2, 0x19, 0x7c, 0x5e, 0xff, 0x14, 0xe8, 0x8c],
+                151_288_809_941_952_652,
+            ),
+        ] {
+            let longer = [digits, &[9]].concat();
+            assert_eq!(number(&longer), Some((value, &[9][..])));
+            assert_eq!(number(&digits[..digits.len() - 1]), None);
+            let mut out = Vec::new();
+            put_number(&mut out, value);
+            assert_eq!(out, digits);
+        }
+        assert_eq!(number(&[0x40, 0x25]), Some((37, &[][..])));
+    }
+
     proptest! {
+        #[test]
+        fn every_number_reads_back(value in 0..1_u64 << 62) {
+            let mut out = Vec::new();
+            put_number(&mut out, value);
+            prop_assert_eq!(number(&out), Some((value, &[][..])));
+        }
+
         #[test]
         fn any_bytes_are_read_without_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
             let question = greased([9; SHORTEST]);

@@ -7,7 +7,7 @@ use rustls::crypto::aws_lc_rs::cipher_suite::TLS13_AES_128_GCM_SHA256;
 use rustls::quic::{Keys, Version};
 use rustls::server::Acceptor;
 
-use crate::wire::quic::{LongHeader, V1};
+use crate::wire::quic::{LongHeader, V1, number};
 
 /// Long header, fixed bit, type Initial, in the bits that are not protected.
 const INITIAL: u8 = 0xc0;
@@ -95,17 +95,6 @@ fn crypto_stream(mut frames: &[u8]) -> Option<Vec<u8>> {
     Some(stream)
 }
 
-/// A number of QUIC's own encoding (RFC 9000, 16).
-fn number(bytes: &[u8]) -> Option<(u64, &[u8])> {
-    let length = 1_usize << (bytes.first()? >> 6);
-    let (number, rest) = bytes.split_at_checked(length)?;
-    let value = number
-        .iter()
-        .fold(0, |value, byte| value << 8 | u64::from(*byte));
-    let mask = u64::MAX >> (64 - (8 * length - 2));
-    Some((value & mask, rest))
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -126,19 +115,6 @@ mod tests {
             let _ = server_name(&[&head[..16], &[length], &bytes].concat());
             let _ = crypto_stream(&bytes);
         }
-    }
-
-    #[test]
-    fn numbers_are_read_in_all_four_lengths() {
-        let read = |digits: &[u8]| number(digits).map(|(value, rest)| (value, rest.len()));
-        assert_eq!(read(&[37, 9]), Some((37, 1)));
-        assert_eq!(read(&[0x7b, 0xbd]), Some((15_293, 0)));
-        assert_eq!(read(&[0x9d, 0x7f, 0x3e, 0x7d]), Some((494_878_333, 0)));
-        assert_eq!(
-            read(&[0xc2, 0x19, 0x7c, 0x5e, 0xff, 0x14, 0xe8, 0x8c]),
-            Some((151_288_809_941_952_652, 0))
-        );
-        assert_eq!(read(&[0x40]), None);
     }
 
     #[test]
