@@ -232,7 +232,8 @@ fn start_udp(town: &Town, sockets: Vec<(Place, Socket)>, life: &Life) -> io::Res
                 };
                 let config = server::server_config(door, &place.0.to_string());
                 let socket = UdpSocket::from_std(socket.into())?;
-                life.spawn_for_ever(quic::serve(socket, config, town.gate.clone()));
+                let (answerer, gate) = (quic::answer::of(door.clone()), town.gate.clone());
+                life.spawn_for_ever(quic::serve(socket, config, answerer, gate));
             }
             (Seat::Relay(protocol), None) => {
                 let socket = UdpSocket::from_std(socket.into())?;

@@ -26,6 +26,10 @@ pub const RELAY_WITHOUT_UDP: &str = "A relay answers over TCP and is silent over
 pub const RELAY_OVER_TCP: &str = "A relay answers over TCP and is silent over UDP, where neutral servers are heard: UDP to it is \
      dropped, or it serves TCP alone";
 
+/// Why a request that failed takes nothing away.
+pub const UNSERVED: &str =
+    "The server proved itself over QUIC, and gave no answer to a request by HTTP/3";
+
 /// One endpoint as it is told, and whether it fails *here*: a name that nobody knows does not, the definitions are stale.
 #[derive(Debug)]
 pub struct Judged {
@@ -233,6 +237,14 @@ fn climbed(
             is_retired: false,
         };
     }
+    if climbs.iter().any(|(_, it)| is_of_the_server(it)) {
+        return Met {
+            status: EndpointStatus::Accessible,
+            failure: None,
+            reason: Some(UNSERVED.to_owned()),
+            is_retired: false,
+        };
+    }
     let telling: Vec<&&(&Climb, &Observation)> = climbs
         .iter()
         .filter(|(_, observation)| !observation.is_not_run() && !is_interrupted(observation))
@@ -254,6 +266,25 @@ fn climbed(
     };
     let reason = reason(evidence, endpoint, observation);
     Met::inconclusive(observation.failure().cloned(), &reason)
+}
+
+/// Whether the request over QUIC ended by the server's own doing: nobody else can close, reset or acknowledge anything inside
+/// a connection whose handshake is proven. That it serves no such page is no failure of the line.
+fn is_of_the_server(observation: &Observation) -> bool {
+    let Some(step) = observation.step(Operation::HttpRoundTrip) else {
+        return false;
+    };
+    let is_acknowledged = || {
+        let quic = step.quic.as_deref();
+        quic.is_some_and(|it| it.request_acknowledged == Some(true)) && step.http.is_none()
+    };
+    observation.reached(Operation::QuicHandshake)
+        && is_proof(observation)
+        && match step.failure {
+            Some(Failure::Eof | Failure::HttpRequestFailed | Failure::ConnectionReset) => true,
+            Some(Failure::GenericTimeout) => is_acknowledged(),
+            _ => false,
+        }
 }
 
 /// Why a failed climb is not blamed on anybody.

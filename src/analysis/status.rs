@@ -1,6 +1,6 @@
 //! How endpoints make a service, and services a target.
 
-use crate::analysis::endpoint::Judged;
+use crate::analysis::endpoint::{Judged, UNSERVED};
 use crate::model::catalog::Service;
 use crate::model::report::{EndpointStatus, ServiceReport, Status};
 
@@ -89,10 +89,10 @@ fn is_measured(service: &ServiceReport) -> bool {
         .any(|endpoint| endpoint.status != EndpointStatus::NotRun)
 }
 
-/// Whether a working endpoint was climbed to its own protocol.
+/// Whether a working endpoint was climbed to its own protocol, or as far as its server goes.
 pub fn is_measured_to_the_top(service: &ServiceReport) -> bool {
-    service
-        .endpoints
-        .iter()
-        .any(|endpoint| endpoint.status == EndpointStatus::Accessible && endpoint.reason.is_none())
+    let is_top = |reason: &String| reason == UNSERVED;
+    service.endpoints.iter().any(|endpoint| {
+        endpoint.status == EndpointStatus::Accessible && endpoint.reason.iter().all(is_top)
+    })
 }

@@ -92,7 +92,8 @@ fn control(
         expect::refuse(
             fields,
             &["path"],
-            Answer::of(protocol).has_path,
+            // Of a control over QUIC the handshake is enough.
+            Answer::of(protocol).has_path && protocol != Protocol::Quic,
             protocol,
             "has no request path",
         );

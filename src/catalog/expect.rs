@@ -47,7 +47,8 @@ impl Answer {
             has_path: is_http
                 || matches!(
                     protocol,
-                    Protocol::WhatsappWebsocket
+                    Protocol::Quic
+                        | Protocol::WhatsappWebsocket
                         | Protocol::MtprotoWebsocket
                         | Protocol::MtprotoHttp
                         | Protocol::MaxWebsocket

@@ -14,8 +14,10 @@ use quinn_proto::{
 use tokio::net::UdpSocket;
 use tokio::time::{Instant, timeout_at};
 
+use crate::lab::quic::answer::{Answerer, Conversation};
 use crate::lab::quic::gate::Gate;
 
+pub mod answer;
 pub mod gate;
 pub mod initial;
 
@@ -26,8 +28,13 @@ const MAX_CONNECTIONS: usize = 256;
 /// How long a socket without connections waits before it looks again.
 const IDLE: Duration = Duration::from_secs(60);
 
-/// Serves handshakes at one socket for as long as the site lives.
-pub async fn serve(socket: UdpSocket, tls: Arc<rustls::ServerConfig>, gate: Gate) {
+/// Serves handshakes, and requests by HTTP/3, at one socket for as long as the site lives.
+pub async fn serve(
+    socket: UdpSocket,
+    tls: Arc<rustls::ServerConfig>,
+    answerer: Answerer,
+    gate: Gate,
+) {
     // A door without TLS 1.3 is none that the lab makes.
     let Ok(crypto) = QuicServerConfig::try_from(tls) else {
         return;
@@ -43,6 +50,7 @@ pub async fn serve(socket: UdpSocket, tls: Arc<rustls::ServerConfig>, gate: Gate
         socket,
         endpoint: Endpoint::new(endpoint_config, Some(Arc::new(config)), false, None),
         connections: HashMap::new(),
+        answerer,
         gate,
         out: Vec::with_capacity(MAX_DATAGRAM),
     };
@@ -52,7 +60,8 @@ pub async fn serve(socket: UdpSocket, tls: Arc<rustls::ServerConfig>, gate: Gate
 struct Server {
     socket: UdpSocket,
     endpoint: Endpoint,
-    connections: HashMap<ConnectionHandle, Connection>,
+    connections: HashMap<ConnectionHandle, (Connection, Conversation)>,
+    answerer: Answerer,
     gate: Gate,
     out: Vec<u8>,
 }
@@ -62,7 +71,7 @@ impl Server {
         let mut buffer = vec![0; MAX_DATAGRAM];
         loop {
             let timers = self.connections.values_mut();
-            let next = timers.filter_map(Connection::poll_timeout).min();
+            let next = timers.filter_map(|(it, _)| it.poll_timeout()).min();
             let until = next.map_or_else(|| Instant::now() + IDLE, Instant::from_std);
             match timeout_at(until, self.socket.recv_from(&mut buffer)).await {
                 Ok(Ok((length, peer))) => {
@@ -74,7 +83,7 @@ impl Server {
                 Ok(Err(_)) => tokio::task::yield_now().await,
                 Err(_) => {
                     let now = Instant::now().into_std();
-                    for connection in self.connections.values_mut() {
+                    for (connection, _) in self.connections.values_mut() {
                         if connection.poll_timeout().is_some_and(|at| at <= now) {
                             connection.handle_timeout(now);
                         }
@@ -94,7 +103,7 @@ impl Server {
             .handle(now, peer, None, None, bytes, &mut self.out);
         match event {
             Some(DatagramEvent::ConnectionEvent(handle, event)) => {
-                if let Some(connection) = self.connections.get_mut(&handle) {
+                if let Some((connection, _)) = self.connections.get_mut(&handle) {
                     connection.handle_event(event);
                 }
             }
@@ -113,7 +122,8 @@ impl Server {
         let now = Instant::now().into_std();
         match self.endpoint.accept(incoming, now, &mut self.out, None) {
             Ok((handle, connection)) => {
-                self.connections.insert(handle, connection);
+                let known = (connection, Conversation::default());
+                self.connections.insert(handle, known);
             }
             Err(refused) => {
                 if let Some(answer) = refused.response {
@@ -134,13 +144,14 @@ impl Server {
     /// Lets every connection say what it has to say, and forgets those that are over.
     async fn drive(&mut self) {
         let now = Instant::now().into_std();
-        for (handle, connection) in &mut self.connections {
+        for (handle, (connection, conversation)) in &mut self.connections {
             while let Some(event) = connection.poll_endpoint_events() {
                 if let Some(event) = self.endpoint.handle_event(*handle, event) {
                     connection.handle_event(event);
                 }
             }
             while connection.poll().is_some() {}
+            conversation.go_on(connection, &self.answerer);
             loop {
                 self.out.clear();
                 let Some(transmit) = connection.poll_transmit(now, 1, &mut self.out) else {
@@ -153,6 +164,6 @@ impl Server {
             }
         }
         self.connections
-            .retain(|_, connection| !connection.is_drained());
+            .retain(|_, (connection, _)| !connection.is_drained());
     }
 }

@@ -29,7 +29,7 @@ use crate::lab::resolver::{Speaker, serve_http, serve_stream};
 use crate::lab::rewound::Rewound;
 use crate::lab::weather::Weather;
 use crate::lab::{talk, web, websocket, whatsapp};
-use crate::model::catalog::{Resolver, Transport};
+use crate::model::catalog::{Protocol, Resolver, Transport};
 use crate::model::technique::Interference;
 
 /// First byte of a TLS handshake record.
@@ -320,9 +320,14 @@ impl Server {
             let answer = talk::answer_post(&body.unwrap_or_default());
             return Ok(Response::new(Full::new(Bytes::from(answer))));
         }
-        let mut response = web::answer(&self.door, &request, is_tls);
+        let protocol = if is_tls {
+            Protocol::Https
+        } else {
+            Protocol::Http
+        };
+        let mut response = web::answer(&self.door, &request, protocol);
         web::date(&mut response, self.door.ahead_days);
-        Ok(response)
+        Ok(response.map(Full::new))
     }
 
     /// Faults of TLS are none of a server that speaks in clear.

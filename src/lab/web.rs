@@ -3,7 +3,6 @@
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, DATE, HOST, HeaderValue, LOCATION};
 use http::{Request, Response, StatusCode};
-use http_body_util::Full;
 use jiff::fmt::rfc2822::DateTimePrinter;
 use jiff::{Span, Timestamp};
 
@@ -11,8 +10,8 @@ use crate::lab::atlas::PORTAL;
 use crate::lab::door::{Door, Face, Tenant};
 use crate::model::catalog::Protocol;
 
-/// Answers one request at a door. The body of the request is not read.
-pub fn answer<B>(door: &Door, request: &Request<B>, is_tls: bool) -> Response<Full<Bytes>> {
+/// Answers one request at a door, by HTTP over one of its protocols. The body of the request is not read.
+pub fn answer<B>(door: &Door, request: &Request<B>, protocol: Protocol) -> Response<Bytes> {
     match door.face {
         Face::Portal if host_of(request) == PORTAL => page(200, "Welcome to the hotel", "Log in"),
         Face::Portal => redirect(302, &format!("http://{PORTAL}/")),
@@ -21,7 +20,7 @@ pub fn answer<B>(door: &Door, request: &Request<B>, is_tls: bool) -> Response<Fu
             "Access restricted",
             "This resource is blocked by order of the authority",
         ),
-        _ => honest(door, request, is_tls),
+        _ => honest(door, request, protocol),
     }
 }
 
@@ -38,13 +37,8 @@ pub fn date<B>(response: &mut Response<B>, ahead_days: i64) {
     }
 }
 
-fn honest<B>(door: &Door, request: &Request<B>, is_tls: bool) -> Response<Full<Bytes>> {
+fn honest<B>(door: &Door, request: &Request<B>, protocol: Protocol) -> Response<Bytes> {
     let host = host_of(request);
-    let protocol = if is_tls {
-        Protocol::Https
-    } else {
-        Protocol::Http
-    };
     let path = path_of(request);
     let mut here = door.endpoints.iter().filter(|tenant| {
         let endpoint = &tenant.endpoint;
@@ -66,7 +60,7 @@ fn honest<B>(door: &Door, request: &Request<B>, is_tls: bool) -> Response<Full<B
 }
 
 /// The answer that the catalog calls honest.
-fn expected(tenant: &Tenant, host: &str) -> Response<Full<Bytes>> {
+fn expected(tenant: &Tenant, host: &str) -> Response<Bytes> {
     let expect = &tenant.endpoint.expect;
     if let Some(status) = tenant.status {
         if (300..400).contains(&status) {
@@ -90,14 +84,14 @@ fn expected(tenant: &Tenant, host: &str) -> Response<Full<Bytes>> {
     }
 }
 
-fn page(status: u16, title: &str, body: &str) -> Response<Full<Bytes>> {
+fn page(status: u16, title: &str, body: &str) -> Response<Bytes> {
     let html = format!(
         "<!doctype html><html><head><title>{title}</title></head><body>{body}</body></html>"
     );
     respond(status, "text/html; charset=utf-8", html)
 }
 
-fn redirect(status: u16, location: &str) -> Response<Full<Bytes>> {
+fn redirect(status: u16, location: &str) -> Response<Bytes> {
     let mut response = page(status, "Moved", "");
     if let Ok(value) = HeaderValue::from_str(location) {
         response.headers_mut().insert(LOCATION, value);
@@ -105,11 +99,11 @@ fn redirect(status: u16, location: &str) -> Response<Full<Bytes>> {
     response
 }
 
-fn respond(status: u16, content: &'static str, body: String) -> Response<Full<Bytes>> {
+fn respond(status: u16, content: &'static str, body: String) -> Response<Bytes> {
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
     let has_body = status != StatusCode::NO_CONTENT && status != StatusCode::NOT_MODIFIED;
     let body = if has_body { body } else { String::new() };
-    let mut response = Response::new(Full::new(Bytes::from(body)));
+    let mut response = Response::new(Bytes::from(body));
     *response.status_mut() = status;
     if has_body {
         let value = HeaderValue::from_static(content);

@@ -9,6 +9,7 @@ use rustls::{AlertDescription, CertificateError};
 
 use crate::model::failure::Failure;
 use crate::model::observation::IcmpError;
+use crate::wire::http3::Wrong;
 use crate::wire::text;
 
 /// Characters kept of an error nobody has a word for.
@@ -121,6 +122,14 @@ pub fn http_failure(error: &hyper::Error, beneath: Option<Failure>) -> Failure {
         return Failure::Eof;
     }
     Failure::HttpRequestFailed
+}
+
+/// Why an answer over HTTP/3 is none.
+pub fn http3_failure(wrong: Wrong) -> Failure {
+    match wrong {
+        Wrong::Early => Failure::Eof,
+        Wrong::Rule(_) => Failure::HttpRequestFailed,
+    }
 }
 
 /// An error of `getaddrinfo`, which the standard library tells in the words of the C library (glibc's and musl's).

@@ -128,6 +128,7 @@ mod tests {
         assert!(limits.dns_give_up + limits.dns_listen < limits.check);
         assert!(limits.connect + limits.tls < limits.check);
         assert!(limits.connect + limits.exchange < limits.check);
+        assert!(limits.quic + limits.http < limits.check);
         assert!(limits.patience_talk < limits.exchange);
         assert!(limits.exchange_quiet < limits.exchange);
         assert!(limits.patience_lookup < limits.lookup);

@@ -187,7 +187,7 @@ pub enum Protocol {
     TelegramReflector,
     /// Apple's CommNAT, over UDP.
     Commnat,
-    /// A QUIC handshake.
+    /// A QUIC handshake, and a request by HTTP/3 where that is spoken.
     Quic,
     /// What the definitions describe, over TCP.
     CustomTcp,
@@ -321,7 +321,7 @@ impl Protocol {
             Self::Stun | Self::Turn | Self::TelegramReflector | Self::Commnat | Self::CustomUdp => {
                 &[Exchange]
             }
-            Self::Quic => &[QuicHandshake],
+            Self::Quic => &[QuicHandshake, HttpRoundTrip],
         }
     }
 

@@ -68,7 +68,7 @@ pub struct Step {
     /// What the handshake showed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls: Option<Box<TlsFacts>>,
-    /// What came over UDP beside it, where the handshake was QUIC's.
+    /// What came over UDP beside it, where the connection was QUIC's: up to the end of this step.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quic: Option<Box<QuicFacts>>,
     /// What the server answered.
@@ -279,7 +279,7 @@ impl TlsFacts {
     }
 }
 
-/// What passed over UDP during a QUIC handshake, or in place of one.
+/// What passed over UDP since a QUIC handshake began, or in place of one.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct QuicFacts {
     /// Version of our first datagram, in hex: `00000001`, or one that nobody speaks.
@@ -302,6 +302,9 @@ pub struct QuicFacts {
     /// The same where the application closed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub application_close_code: Option<u64>,
+    /// Whether the server acknowledged the whole request that followed the handshake: nobody else can.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_acknowledged: Option<bool>,
 }
 
 impl QuicFacts {
@@ -335,7 +338,7 @@ pub struct CertificateFacts {
 /// What an HTTP server answered.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct HttpFacts {
-    /// `HTTP/1.1`, `HTTP/2`.
+    /// `HTTP/1.1`, `HTTP/2`, `HTTP/3`.
     pub version: String,
     /// Status code.
     pub status: u16,

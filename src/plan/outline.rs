@@ -1,6 +1,6 @@
 //! The plan before anything was seen, for `blockprobe list`.
 
-use crate::model::catalog::{Catalog, Endpoint};
+use crate::model::catalog::{Catalog, Endpoint, Protocol};
 use crate::model::check::{Role, Round};
 use crate::model::line::Line;
 use crate::model::observation::Operation;
@@ -21,6 +21,7 @@ pub fn outline(catalog: &Catalog, line: &Line) -> Outline {
             service: control.id.clone(),
             essential: false,
             pool: false,
+            ladder: ladder_of_control(&control.endpoint),
             ..of(&control.endpoint)
         })
         .collect();
@@ -64,11 +65,6 @@ pub fn outline(catalog: &Catalog, line: &Line) -> Outline {
 }
 
 fn of(endpoint: &Endpoint) -> OutlineEndpoint {
-    let mut ladder: Vec<Operation> = Vec::new();
-    if endpoint.host.is_some() {
-        ladder.push(Operation::Resolve);
-    }
-    ladder.extend(endpoint.protocol.ladder());
     OutlineEndpoint {
         target: String::new(),
         name: String::new(),
@@ -76,6 +72,24 @@ fn of(endpoint: &Endpoint) -> OutlineEndpoint {
         essential: false,
         pool: false,
         endpoint: endpoint.id.clone(),
-        ladder,
+        ladder: ladder(endpoint),
     }
+}
+
+/// A control over QUIC shows that QUIC passes, and is asked for nothing.
+fn ladder_of_control(endpoint: &Endpoint) -> Vec<Operation> {
+    let mut ladder = ladder(endpoint);
+    if endpoint.protocol == Protocol::Quic {
+        ladder.retain(|operation| *operation <= Operation::QuicHandshake);
+    }
+    ladder
+}
+
+fn ladder(endpoint: &Endpoint) -> Vec<Operation> {
+    let mut ladder: Vec<Operation> = Vec::new();
+    if endpoint.host.is_some() {
+        ladder.push(Operation::Resolve);
+    }
+    ladder.extend(endpoint.protocol.ladder());
+    ladder
 }

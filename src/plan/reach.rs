@@ -178,7 +178,8 @@ fn leads_nowhere(host: &str, addresses: &[IpAddr], seen: &Seen, patience: Patien
         if !addresses.contains(&climb.address.ip()) {
             continue;
         }
-        if observation.is_success() {
+        // After a QUIC handshake somebody is there, whatever becomes of a request.
+        if observation.is_success() || observation.reached(Operation::QuicHandshake) {
             return false;
         }
         // A closed UDP port is told before TCP can have answered, and says nothing of the address.

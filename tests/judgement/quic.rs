@@ -337,6 +337,90 @@ fn a_refusal_is_no_silence_of_the_line() {
     silent(&world.judge(), Status::Accessible);
 }
 
+// ---- a request after the handshake -----------------------------------------------------------------------------
+
+/// A handshake that is proven, and a request that ended so: with a head or not, acknowledged or not.
+fn after_a_proof(failure: Failure, has_head: bool, acknowledged: bool) -> Vec<Step> {
+    let mut shaken = Cell::Answer.step();
+    let tls = shaken.tls.as_mut().unwrap();
+    tls.name_matches = Some(true);
+    tls.trusted_by = Some("public".to_owned());
+    tls.valid_now = Some(true);
+    let mut asked = step(Operation::HttpRoundTrip, Some(failure));
+    asked.quic = Some(Box::new(QuicFacts {
+        request_acknowledged: Some(acknowledged),
+        ..QuicFacts::default()
+    }));
+    asked.http = has_head.then(Box::default);
+    vec![shaken, asked]
+}
+
+/// The same, of a target that is nothing but QUIC.
+fn only_asked(failure: Failure, has_head: bool, acknowledged: bool) -> Verdict {
+    let mut world = world(Cell::Answer);
+    world.push(own_check(), after_a_proof(failure, has_head, acknowledged));
+    let quic = &mut world.catalog.targets[0].services[1];
+    (quic.alternative, quic.essential) = (false, true);
+    world.catalog.targets[0].services.remove(0);
+    world.judge()
+}
+
+#[test]
+fn a_proven_server_that_serves_no_page_by_http_3_works() {
+    for (failure, has_head, acknowledged) in [
+        (Failure::Eof, false, true),
+        (Failure::Eof, true, true),
+        (Failure::HttpRequestFailed, false, false),
+        (Failure::ConnectionReset, false, true),
+        // It has the request, and says nothing to it.
+        (Failure::GenericTimeout, false, true),
+    ] {
+        let told = format!("{failure} {has_head} {acknowledged}");
+        let verdict = only_asked(failure, has_head, acknowledged);
+        assert!(ids(&verdict).is_empty(), "{told}");
+        assert_eq!(verdict.status, Status::Accessible, "{told}");
+        assert_eq!(verdict.confidence, Confidence::Confirmed, "{told}");
+        let endpoint = &verdict.services[0].endpoints[0];
+        assert_eq!(endpoint.failure, None, "{told}");
+        assert!(endpoint.reason.as_ref().unwrap().contains("HTTP/3"));
+    }
+}
+
+#[test]
+fn a_request_over_quic_that_is_lost_on_the_way_names_nothing_and_is_told() {
+    for (failure, has_head, acknowledged) in [
+        // Nothing of it arrived; or the answer stopped.
+        (Failure::GenericTimeout, false, false),
+        (Failure::GenericTimeout, true, true),
+        (Failure::HostUnreachable, false, false),
+    ] {
+        let verdict = only_asked(failure.clone(), has_head, acknowledged);
+        assert!(ids(&verdict).is_empty());
+        assert_eq!(verdict.status, Status::Inconclusive);
+        let endpoint = &verdict.services[0].endpoints[0];
+        assert_eq!(endpoint.failure, Some(failure));
+        assert!(endpoint.reason.as_ref().unwrap().contains("HTTP step"));
+    }
+}
+
+#[test]
+fn a_request_that_fails_makes_no_handshake_fail() {
+    // The name is silent at one address; at another its handshake is proven, and the request after it is lost.
+    let scene = |second: Vec<Step>| {
+        let mut world = named(Cell::Answer, Cell::Silence, Cell::Answer, Cell::Silence);
+        let mut check = climb_check("target", &over_quic(), "192.0.2.77", Role::Target);
+        check.id = "quic/second".to_owned();
+        world.push(check, second);
+        world.judge()
+    };
+    let lost = after_a_proof(Failure::GenericTimeout, false, false);
+    let whole = vec![lost[0].clone()];
+    let (due, verdict) = (scene(whole), scene(lost));
+    assert!(due.techniques[0].endpoints.is_empty());
+    assert_eq!(verdict.techniques[0].endpoints, due.techniques[0].endpoints);
+    assert_eq!(verdict.status, due.status);
+}
+
 // ---- alternatives ----------------------------------------------------------------------------------------------
 
 #[test]

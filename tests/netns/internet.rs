@@ -165,6 +165,11 @@ impl World {
             ));
         }
         let tls = Arc::new(tls(&endpoints));
+        let door = Door {
+            endpoints: endpoints.iter().cloned().map(tenant).collect(),
+            ..Door::default()
+        };
+        let answerer = quic::answer::of(door.clone());
         for endpoint in endpoints.iter().filter(|it| is_udp(it.protocol)) {
             let host = endpoint.host.as_deref();
             let ipv6 = host.and_then(|name| Some(ipv6?(name)));
@@ -174,8 +179,8 @@ impl World {
                 let socket = bind(Type::DGRAM, (address, endpoint.port).into())?;
                 let socket = UdpSocket::from_std(socket.into())?;
                 if endpoint.protocol == Protocol::Quic {
-                    let tls = Arc::clone(&tls);
-                    life.spawn_for_ever(quic::serve(socket, tls, Gate::default()));
+                    let (tls, answerer) = (Arc::clone(&tls), Arc::clone(&answerer));
+                    life.spawn_for_ever(quic::serve(socket, tls, answerer, Gate::default()));
                     continue;
                 }
                 life.spawn_for_ever(talk::serve_datagrams(
@@ -187,10 +192,7 @@ impl World {
         }
         let shared = Arc::new(Shared {
             tls: TlsAcceptor::from(tls),
-            door: Door {
-                endpoints: endpoints.into_iter().map(tenant).collect(),
-                ..Door::default()
-            },
+            door,
             speakers,
             life: life.clone(),
         });
@@ -312,7 +314,13 @@ impl Shared {
                 let upgraded = is_tls
                     .then(|| websocket::accept(&self.door, &mut request, &self.life))
                     .flatten();
-                upgraded.unwrap_or_else(|| web::answer(&self.door, &request, is_tls))
+                let protocol = if is_tls {
+                    Protocol::Https
+                } else {
+                    Protocol::Http
+                };
+                let answered = || web::answer(&self.door, &request, protocol);
+                upgraded.unwrap_or_else(|| answered().map(Full::new))
             }
         })
     }

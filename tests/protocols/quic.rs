@@ -1,4 +1,5 @@
-//! The product's QUIC handshake at a server of aioquic's, and the lab's reader of names at its client's first packet.
+//! The product's QUIC handshake and GET by HTTP/3 at a server of aioquic's, and the lab's reader of names at its client's first
+//! packet.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -123,6 +124,44 @@ async fn a_handshake_with_aioquic_is_a_proof_also_after_a_retry() {
         assert_eq!(tls.unwrap().alpn.as_deref(), Some("h3"));
         assert!(quic.versions.is_empty() && quic.received > 0);
     }
+}
+
+#[tokio::test]
+async fn aioquic_answers_a_get_by_http_3() {
+    let Some(packages) = foreign::aioquic() else {
+        return;
+    };
+    let server = start(&packages, "h3", "no", V1).await;
+    let seen = server.observe(Hello::Plain).await;
+    assert!(seen.is_success(), "{seen:?}");
+    let step = seen.step(Operation::HttpRoundTrip).unwrap();
+    let quic = step.quic.as_deref().unwrap();
+    assert_eq!(quic.request_acknowledged, Some(true));
+    let http = step.http.as_deref().unwrap();
+    assert_eq!((http.version.as_str(), http.status), ("HTTP/3", 418));
+    let long = "aioquic, with a text that is long enough for a code";
+    assert_eq!(http.header("server"), Some(long));
+    assert_eq!(http.header("via"), Some("3.0 somebody"));
+    // What it read is what we said.
+    let agent = format!(
+        "user-agent: {}",
+        blockprobe::measure::checks::http::USER_AGENT
+    );
+    let authority = format!(":authority: {NAME}:{}", server.port);
+    let due = [
+        ":method: GET",
+        ":scheme: https",
+        &authority,
+        ":path: /",
+        &agent,
+        "accept: */*",
+        "",
+    ];
+    assert_eq!(http.body, Some(due.join("\n")));
+    assert_eq!(
+        http.header("content-length"),
+        Some(&*http.body_bytes.to_string())
+    );
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@
 //! whose front answers for versions that nobody behind it serves (doubt, while controls pass); a firewall for everybody,
 //! as companies and hotels have (doubt); loss (equal trials, all failing); a server that treats its own name so (doubt);
 //! an address that is dead over TCP too (no finding for its name there).
+//! What becomes of a request after the handshake is no part of it: the server has answered by then.
 //! References: facts 2.6; IMC 2022 on the TSPU's QUIC filter; FOCI 2026 on server names (net4people/bbs#654); RFC 9000, 6.
 
 use std::collections::BTreeSet;
@@ -42,8 +43,10 @@ fn failures<'a>(evidence: &Evidence<'a>) -> impl Iterator<Item = (&'a Climb, &'a
     evidence.all_climbs().filter(|(climb, observation)| {
         climb.protocol == Protocol::Quic
             && observation.check.contrast.is_none()
-            && observation.failure().is_some()
             && !is_interrupted(observation)
+            && observation
+                .step(Operation::QuicHandshake)
+                .is_some_and(|step| step.failure.is_some())
     })
 }
 
@@ -203,7 +206,7 @@ fn hit(evidence: &Evidence, is_hit: impl Fn(&Climb) -> bool) -> BTreeSet<String>
             climbs.iter().any(|(climb, _)| is_hit(climb))
                 && !climbs
                     .iter()
-                    .any(|(_, observation)| observation.is_success())
+                    .any(|(_, observation)| observation.reached(Operation::QuicHandshake))
         })
         .map(|endpoint| endpoint.id.clone())
         .collect()

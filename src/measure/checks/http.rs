@@ -169,13 +169,7 @@ pub async fn round_trip(
     };
     place.take().await;
     let passed = connection.passed();
-    let page = Arc::new(Mutex::new(Page::new(climb.look_for.clone(), limits)));
-    let sampled = Arc::clone(&page);
-    context.trace.sample(move |step| {
-        if step.operation == Operation::HttpRoundTrip {
-            step.http = lock(&sampled).facts().map(Box::new);
-        }
-    });
+    let page = sampled(context, climb);
     let asking = async {
         let outcome = ask(connection, request, &page, limits).await;
         outcome.map_err(|error| http_failure(&error, passed.ending()))
@@ -185,6 +179,19 @@ pub async fn round_trip(
         .trace
         .step(Operation::HttpRoundTrip, limits.http, patient)
         .await
+}
+
+/// Where the answer to a climb's request goes, and from there into its step, however that ends.
+pub fn sampled(context: &Context, climb: &Climb) -> Arc<Mutex<Page>> {
+    let page = Page::new(climb.look_for.clone(), &context.room.limits);
+    let page = Arc::new(Mutex::new(page));
+    let shared = Arc::clone(&page);
+    context.trace.sample(move |step| {
+        if step.operation == Operation::HttpRoundTrip {
+            step.http = lock(&shared).facts().map(Box::new);
+        }
+    });
+    page
 }
 
 async fn ask(
@@ -225,29 +232,44 @@ async fn ask(
 }
 
 fn request(climb: &Climb, connection: &Connection) -> Option<Request<Body>> {
-    let name = climb.host.as_deref().or(climb.server_name.as_deref());
     let (scheme, port) = connection.scheme();
-    let name = match name {
-        Some(name) => name.to_owned(),
-        None if climb.address.is_ipv6() => format!("[{}]", climb.address.ip()),
-        None => climb.address.ip().to_string(),
-    };
-    let authority = match climb.address.port() {
-        own if own == port => name,
-        other => format!("{name}:{other}"),
-    };
+    let authority = authority(climb, port);
     let builder = if connection.is_http2() {
         Request::get(format!("{scheme}://{authority}{}", climb.path))
     } else {
         Request::get(&climb.path).header(header::HOST, &authority)
     };
-    builder
-        .header(header::USER_AGENT, USER_AGENT)
-        .header(header::ACCEPT, "*/*")
-        .body(Body::default())
-        .ok()
+    introduced(builder).body(Body::default()).ok()
 }
 
-fn lock(page: &Mutex<Page>) -> std::sync::MutexGuard<'_, Page> {
+/// The same request for HTTP/3.
+pub fn request_over_quic(climb: &Climb) -> Option<Request<()>> {
+    let authority = authority(climb, 443);
+    let builder = Request::get(format!("https://{authority}{}", climb.path));
+    introduced(builder).body(()).ok()
+}
+
+fn introduced(request: http::request::Builder) -> http::request::Builder {
+    request
+        .header(header::USER_AGENT, USER_AGENT)
+        .header(header::ACCEPT, "*/*")
+}
+
+/// Whom a request is for; the usual port is not told.
+fn authority(climb: &Climb, usual: u16) -> String {
+    let name = climb.host.as_deref().or(climb.server_name.as_deref());
+    let name = match name {
+        Some(name) => name.to_owned(),
+        None if climb.address.is_ipv6() => format!("[{}]", climb.address.ip()),
+        None => climb.address.ip().to_string(),
+    };
+    match climb.address.port() {
+        own if own == usual => name,
+        other => format!("{name}:{other}"),
+    }
+}
+
+/// A panic of ours elsewhere must not cost the facts.
+pub fn lock(page: &Mutex<Page>) -> std::sync::MutexGuard<'_, Page> {
     page.lock().unwrap_or_else(PoisonError::into_inner)
 }

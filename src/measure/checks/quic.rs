@@ -1,4 +1,5 @@
-//! A QUIC handshake, with everything that came over UDP beside it; or the question which versions are spoken.
+//! A QUIC handshake, with everything that came over UDP beside it, and a GET by HTTP/3 where it is spoken; or the question which
+//! versions are spoken.
 //!
 //! quinn's state machine over a socket of ours: a closed port, a prohibition, garbage and silence are then four things.
 
@@ -6,20 +7,23 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustls::pki_types::ServerName;
 
-use crate::measure::checks::Context;
 use crate::measure::checks::exchange::random;
 use crate::measure::checks::quic::datagrams::Datagrams;
+use crate::measure::checks::quic::handshake::Talk;
 use crate::measure::checks::tls::{self, Wish};
+use crate::measure::checks::{Context, http};
 use crate::measure::places::Place;
 use crate::measure::trace::Stopped;
 use crate::measure::trust::Recorder;
-use crate::model::check::{Climb, Hello};
+use crate::model::check::{Check, Climb, Hello, Role};
 use crate::model::failure::Failure;
 use crate::model::observation::{Operation, QuicFacts, Step, TlsFacts};
+use crate::wire::http3;
 use crate::wire::quic::{V1, greased};
 
 pub mod datagrams;
 pub mod handshake;
+pub mod request;
 
 /// What is known so far; shared with whoever tells the facts, so that a deadline costs nothing of it.
 #[derive(Default)]
@@ -36,7 +40,7 @@ pub struct Seen {
     pub alert: Option<u8>,
 }
 
-/// Shakes hands, or asks for the versions, and lets go of the connection.
+/// Shakes hands and asks for the climb's path, or asks for the versions, and lets go of the connection.
 pub async fn run(context: &Context, climb: &Climb) -> Result<(), Stopped> {
     let place = &context.room.climbs.at(climb.address.ip()).await;
     if climb.hello == Hello::Greased {
@@ -50,7 +54,9 @@ pub async fn run(context: &Context, climb: &Climb) -> Result<(), Stopped> {
     };
     let recorder = Arc::new(tls::recorder(context, &wish));
     let seen = begin(context, V1, Some(&recorder));
-    // quinn's state is large: on the heap it is moved no more.
+    // As much as is read of an answer, so that it need not be asked for piece by piece.
+    let body = u32::try_from(context.room.limits.http_body).unwrap_or(u32::MAX);
+    let window = if is_asked(&context.check) { body } else { 0 };
     let shaking = Box::pin(async {
         let datagrams = Datagrams::new(context, climb.address, &seen)?;
         let config = tls::config(context, &wish, &recorder)?;
@@ -58,13 +64,66 @@ pub async fn run(context: &Context, climb: &Climb) -> Result<(), Stopped> {
             Some(ServerName::DnsName(name)) => name.as_ref().to_owned(),
             _ => climb.address.ip().to_string(),
         };
-        handshake::run(datagrams, config, climb.address, &name, &seen).await?;
+        let shaken = handshake::run(datagrams, config, climb.address, &name, window, &seen);
+        let mut talk = shaken.await?;
         match recorder.judged().and_then(|judged| judged.failure()) {
-            Some(failure) => Err(failure),
-            None => Ok(()),
+            Some(failure) => {
+                talk.hang_up(http3::NO_ERROR).await;
+                Err(failure)
+            }
+            None => Ok(talk),
         }
     });
-    step(context, place, &seen, shaking).await
+    let mut talk = step(context, place, &seen, shaking).await?;
+    let speaks_http = lock(&seen).alpn.as_deref() == Some(http3::ALPN);
+    if speaks_http && is_asked(&context.check) {
+        return Box::pin(get(context, place, &seen, &mut talk, climb)).await;
+    }
+    talk.hang_up(http3::NO_ERROR).await;
+    Ok(())
+}
+
+/// Whether the handshake is followed by a request: contrasts and controls differ in it, or show that QUIC passes.
+fn is_asked(check: &Check) -> bool {
+    check.role == Role::Target && check.contrast.is_none()
+}
+
+/// Asks for the climb's path; what came is told also when the rest did not.
+async fn get(
+    context: &Context,
+    place: &Place,
+    seen: &Arc<Mutex<Seen>>,
+    talk: &mut Talk<'_>,
+    climb: &Climb,
+) -> Result<(), Stopped> {
+    let limits = &context.room.limits;
+    let Some(request) = http::request_over_quic(climb) else {
+        context
+            .trace
+            .not_run("the path or host cannot stand in an HTTP request");
+        talk.hang_up(http3::NO_ERROR).await;
+        return Ok(());
+    };
+    place.take().await;
+    let page = http::sampled(context, climb);
+    let shared = Arc::clone(seen);
+    context.trace.sample(move |step| {
+        if step.operation == Operation::HttpRoundTrip {
+            step.quic = Some(Box::new(lock(&shared).facts.clone()));
+        }
+    });
+    let heard = || lock(seen).facts.received_bytes;
+    let asking = request::run(talk, &request, limits.http_head, &page, seen);
+    let patient = place.patiently(limits.patience_talk, heard, asking);
+    let trace = &context.trace;
+    let outcome = trace.step(Operation::HttpRoundTrip, limits.http, patient);
+    let outcome = outcome.await;
+    let code = match outcome {
+        Ok(()) => http3::NO_ERROR,
+        Err(Stopped) => http3::GENERAL_PROTOCOL_ERROR,
+    };
+    talk.hang_up(code).await;
+    outcome
 }
 
 /// Asks with a version that nobody speaks: whoever speaks QUIC names his own.
@@ -82,12 +141,12 @@ async fn ask(context: &Context, place: &Place, climb: &Climb) -> Result<(), Stop
     step(context, place, &seen, asking).await
 }
 
-async fn step(
+async fn step<T>(
     context: &Context,
     place: &Place,
     seen: &Mutex<Seen>,
-    talking: impl Future<Output = Result<(), Failure>>,
-) -> Result<(), Stopped> {
+    talking: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Stopped> {
     let limits = &context.room.limits;
     place.take().await;
     let heard = || lock(seen).facts.received_bytes;

@@ -1,4 +1,4 @@
-//! quinn's state machine, driven to the end of the handshake over one socket.
+//! quinn's state machine over one socket, driven to the end of the handshake, and on from there by whoever asks.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -19,32 +19,36 @@ use crate::wire::text;
 
 /// Streams of the server's that are let be: HTTP/3 opens three by itself.
 const STREAMS: VarInt = VarInt::from_u32(8);
-/// What the server may send before it is asked for anything, on one stream and on all.
-const WINDOW: VarInt = VarInt::from_u32(16 << 10);
-/// `H3_NO_ERROR` (RFC 9114): we have seen what we wanted.
-const NO_ERROR: VarInt = VarInt::from_u32(0x100);
+/// What the server may send on all streams that nobody asked for.
+pub const WINDOW: u32 = 16 << 10;
 
 /// One connection, whose endpoint has no other.
-struct Talk<'a> {
+pub struct Talk<'a> {
     endpoint: Endpoint,
     handle: ConnectionHandle,
-    connection: Connection,
+    /// quinn's side of it.
+    pub connection: Connection,
+    remote: SocketAddr,
     datagrams: Datagrams<'a>,
+    seen: &'a Mutex<Seen>,
+    /// Where datagrams are read.
+    buffer: Vec<u8>,
     /// Where datagrams are written.
     out: Vec<u8>,
 }
 
-/// Shakes hands and hangs up.
-pub async fn run(
-    datagrams: Datagrams<'_>,
+/// Shakes hands. The server may send that much more on one stream than what nobody asked for.
+pub async fn run<'a>(
+    datagrams: Datagrams<'a>,
     config: rustls::ClientConfig,
     remote: SocketAddr,
     server_name: &str,
-    seen: &Mutex<Seen>,
-) -> Result<(), Failure> {
+    window: u32,
+    seen: &'a Mutex<Seen>,
+) -> Result<Box<Talk<'a>>, Failure> {
     let crypto = QuicClientConfig::try_from(config).map_err(|error| unknown(&error))?;
     let mut config = ClientConfig::new(Arc::new(crypto));
-    config.transport_config(Arc::new(transport()));
+    config.transport_config(Arc::new(transport(window)));
     // Nobody is met twice.
     config.token_store(Arc::new(NoneTokenStore));
     let endpoint_config = Arc::new(EndpointConfig::default());
@@ -52,44 +56,36 @@ pub async fn run(
     let (handle, connection) = endpoint
         .connect(Instant::now().into_std(), config, remote, server_name)
         .map_err(|error| unknown(&error))?;
-    let mut talk = Talk {
+    // quinn's state is large: on the heap it is moved no more.
+    let mut talk = Box::new(Talk {
         endpoint,
         handle,
         connection,
+        remote,
         datagrams,
+        seen,
+        buffer: vec![0; MAX_DATAGRAM],
         out: Vec::with_capacity(MAX_DATAGRAM),
-    };
-    let outcome = talk.shake(remote).await;
-    match outcome {
-        Ok(alpn) => {
-            {
-                let mut seen = lock(seen);
-                seen.is_finished = true;
-                seen.alpn = alpn;
-            }
-            talk.hang_up().await;
-            Ok(())
-        }
-        Err(Ended::Lost(reason)) => {
-            note_close(&reason, &mut lock(seen));
-            // Whatever we have to say of it, for instance an alert of ours.
-            drop(talk.send().await);
-            Err(quic_failure(&reason))
-        }
-        Err(Ended::Failed(failure)) => Err(failure),
+    });
+    while !matches!(talk.event().await?, Event::Connected) {}
+    {
+        let mut seen = lock(seen);
+        seen.is_finished = true;
+        seen.alpn = talk.alpn();
     }
+    Ok(talk)
 }
 
 /// Small windows, no probing for larger datagrams, one datagram a sending: what is sent is what is counted.
-fn transport() -> TransportConfig {
+fn transport(window: u32) -> TransportConfig {
     let mut transport = TransportConfig::default();
     transport
         .initial_rtt(FIRST_GUESS)
         .max_concurrent_bidi_streams(VarInt::from_u32(0))
         .max_concurrent_uni_streams(STREAMS)
-        .stream_receive_window(WINDOW)
-        .receive_window(WINDOW)
-        .send_window(WINDOW.into_inner())
+        .stream_receive_window(VarInt::from_u32(window.max(WINDOW)))
+        .receive_window(VarInt::from_u32(window.saturating_add(WINDOW)))
+        .send_window(u64::from(WINDOW))
         .datagram_receive_buffer_size(None)
         .mtu_discovery_config(None)
         .max_idle_timeout(None)
@@ -97,39 +93,38 @@ fn transport() -> TransportConfig {
     transport
 }
 
-/// How a handshake ended otherwise than it should.
-enum Ended {
-    /// The state machine says so.
-    Lost(ConnectionError),
-    /// The socket says so.
-    Failed(Failure),
-}
-
-impl From<Failure> for Ended {
-    fn from(failure: Failure) -> Self {
-        Self::Failed(failure)
-    }
-}
-
 impl Talk<'_> {
-    /// The selected ALPN identifier.
-    async fn shake(&mut self, remote: SocketAddr) -> Result<Option<String>, Ended> {
-        let mut buffer = vec![0; MAX_DATAGRAM];
+    /// Sends and hears until something happens. The error is how the connection, or the socket, was lost.
+    pub async fn event(&mut self) -> Result<Event, Failure> {
         loop {
             self.send().await?;
-            while let Some(event) = self.connection.poll() {
-                match event {
-                    Event::Connected => return Ok(self.alpn()),
-                    Event::ConnectionLost { reason } => return Err(Ended::Lost(reason)),
-                    _ => {}
-                }
+            match self.connection.poll() {
+                Some(Event::ConnectionLost { reason }) => return Err(self.lost(&reason).await),
+                Some(event) => return Ok(event),
+                None => {}
             }
             let until = self.connection.poll_timeout().map(Instant::from_std);
-            match self.datagrams.hear(&mut buffer, until).await? {
-                Some(length) => self.take(buffer.get(..length).unwrap_or_default(), remote),
+            match self.datagrams.hear(&mut self.buffer, until).await? {
+                Some(length) => self.take(length),
                 None => self.connection.handle_timeout(Instant::now().into_std()),
             }
         }
+    }
+
+    /// The server keeps no connection of ours open. Whether it hears us changes nothing.
+    pub async fn hang_up(&mut self, code: u32) {
+        drop(self.send().await);
+        let now = Instant::now().into_std();
+        self.connection
+            .close(now, VarInt::from_u32(code), Bytes::new());
+        drop(self.send().await);
+    }
+
+    async fn lost(&mut self, reason: &ConnectionError) -> Failure {
+        note_close(reason, &mut lock(self.seen));
+        // Whatever we have to say of it, for instance an alert of ours.
+        drop(self.send().await);
+        quic_failure(reason)
     }
 
     /// Sends whatever is due, and lets the endpoint know of it.
@@ -150,11 +145,12 @@ impl Talk<'_> {
         }
     }
 
-    fn take(&mut self, datagram: &[u8], remote: SocketAddr) {
+    fn take(&mut self, length: usize) {
+        let datagram = self.buffer.get(..length).unwrap_or_default();
         self.out.clear();
         let event = self.endpoint.handle(
             Instant::now().into_std(),
-            remote,
+            self.remote,
             None,
             None,
             BytesMut::from(datagram),
@@ -170,14 +166,6 @@ impl Talk<'_> {
         let shown = self.connection.crypto_session().handshake_data()?;
         let shown = shown.downcast::<HandshakeData>().ok()?;
         Some(text::escape_bytes(&shown.protocol?, 64))
-    }
-
-    /// The server keeps no connection of ours open. Whether it hears us changes nothing.
-    async fn hang_up(&mut self) {
-        drop(self.send().await);
-        let now = Instant::now().into_std();
-        self.connection.close(now, NO_ERROR, Bytes::new());
-        drop(self.send().await);
     }
 }
 
