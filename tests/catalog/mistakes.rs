@@ -170,6 +170,21 @@ fn what_others_stand_in_for_is_not_essential() {
 }
 
 #[test]
+fn a_path_over_quic_is_an_endpoints_and_not_a_controls() {
+    let endpoint = "protocol = \"quic\"\nhosts = [\"a.example\"]\npath = \"/p\"\n";
+    let text = format!("{TARGET}{endpoint}");
+    let catalog = load("my.toml", text.as_bytes()).unwrap();
+    let endpoints = &catalog.targets[0].services[0].endpoints;
+    assert_eq!(endpoints[0].id, "quic://a.example:443/p");
+    let control = "[[control]]\nid = \"c\"\noperator = \"o\"\nregion = \"foreign\"\nprotocol = \"quic\"\nhost = \"c.example\"\npath = \"/p\"\n";
+    let complaint = complaint(&format!("{TARGET}{endpoint}{control}"));
+    assert!(
+        complaint.contains("`path` means nothing here"),
+        "{complaint}"
+    );
+}
+
+#[test]
 fn keys_that_mean_nothing_to_a_protocol_are_refused() {
     refused(
         "protocol = \"tls\"\nhosts = [\"a.example\"]\npath = \"/\"\n",
