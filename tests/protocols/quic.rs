@@ -1,17 +1,22 @@
-//! The product's QUIC handshake and GET by HTTP/3 at a server of aioquic's, and the lab's reader of names at its client's first
-//! packet.
+//! The product's QUIC handshake and GET by HTTP/3 at a server of aioquic's; the lab's server, and its reader of names, at
+//! aioquic's client.
 
 use std::path::Path;
 use std::process::Stdio;
 
-use blockprobe::lab::quic::initial;
+use blockprobe::lab::authority::Validity;
+use blockprobe::lab::door::{Door, Tenant};
+use blockprobe::lab::quic::gate::Gate;
+use blockprobe::lab::quic::{self, answer, initial};
+use blockprobe::lab::server::server_config;
 use blockprobe::measure::{Engine, Event};
-use blockprobe::model::catalog::{Catalog, Protocol};
+use blockprobe::model::catalog::{Catalog, Endpoint, Expect, Protocol};
 use blockprobe::model::check::{Ask, Check, Climb, Hello, Payload, Role, Round};
 use blockprobe::model::failure::Failure;
 use blockprobe::model::line::Line;
 use blockprobe::model::observation::{Observation, Operation, QuicFacts, TlsFacts};
 use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::net::UdpSocket;
 use tokio::process::{Child, Command};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -162,6 +167,52 @@ async fn aioquic_answers_a_get_by_http_3() {
         http.header("content-length"),
         Some(&*http.body_bytes.to_string())
     );
+}
+
+#[tokio::test]
+async fn aioquic_reads_what_the_labs_server_answers() {
+    let Some(packages) = foreign::aioquic() else {
+        return;
+    };
+    let tenant = Tenant {
+        endpoint: Endpoint {
+            id: "here".to_owned(),
+            host: Some(NAME.to_owned()),
+            addresses: Vec::new(),
+            port: 443,
+            protocol: Protocol::Quic,
+            server_name: None,
+            path: "/here".to_owned(),
+            alpn: Vec::new(),
+            custom: None,
+            expect: Expect::default(),
+        },
+        status: None,
+        validity: Validity::Lasting,
+    };
+    let door = Door {
+        endpoints: vec![tenant],
+        ..Door::default()
+    };
+    let config = server_config(&door, "127.0.0.1");
+    let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let port = socket.local_addr().unwrap().port().to_string();
+    tokio::spawn(quic::serve(
+        socket,
+        config,
+        answer::of(door),
+        Gate::default(),
+    ));
+    for (path, status, body) in [("/here", "200", "It works"), ("/there", "404", "Not Found")] {
+        let output = python(&packages).args(["get", &port, NAME, path]).output();
+        let output = output.await.unwrap();
+        let told = String::from_utf8_lossy(&output.stdout);
+        assert!(
+            told.starts_with(&format!("{status} text/html; charset=utf-8 <")),
+            "{output:?}"
+        );
+        assert!(told.contains(body), "{told}");
+    }
 }
 
 #[tokio::test]

@@ -102,7 +102,7 @@ pub fn decode(coded: &[u8], limit: usize) -> Result<Vec<u8>, Wrong> {
         .ok_or(Wrong::Rule("a text ends inside a Huffman code"))
 }
 
-/// The symbol of a code of that length. Every row of bits begins with one of at most 30.
+/// The symbol of a code, if the code is that long. None is longer than 30 bits.
 fn symbol(code: u32, length: usize) -> Option<u16> {
     let row = ROWS.get(length)?;
     let at = code.checked_sub(row.first)?;

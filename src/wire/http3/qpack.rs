@@ -11,7 +11,6 @@ const OVERHEAD: usize = 32;
 /// Larger numbers are no index and no length here.
 const LARGEST: u64 = 1 << 30;
 
-/// A number that would not be there yet when its table is.
 const DYNAMIC: Wrong = Wrong::Rule("a head refers to a dynamic table, and there is none");
 const CUT: Wrong = Wrong::Rule("a head ends inside a field");
 const LONG: Wrong = Wrong::Rule("a head is longer than the limit");
