@@ -197,3 +197,64 @@ fn first(addresses: &[IpAddr], ipv4: bool, count: usize) -> Vec<IpAddr> {
         .take(count)
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::catalog::Expect;
+    use crate::model::check::{Role, Round};
+    use crate::model::observation::{Observation, Step};
+
+    /// Whether an address leads nowhere after these steps of a climb over QUIC.
+    fn leads_nowhere_after(steps: &[(Operation, Option<Failure>)]) -> bool {
+        let host = "web.example";
+        let endpoint = Endpoint {
+            id: "quic://web.example:443".to_owned(),
+            host: Some(host.to_owned()),
+            addresses: Vec::new(),
+            port: 443,
+            protocol: Protocol::Quic,
+            server_name: None,
+            path: "/".to_owned(),
+            alpn: Vec::new(),
+            custom: None,
+            expect: Expect::default(),
+        };
+        let subject = Subject {
+            id: "target",
+            role: Role::Target,
+            round: Round::Reach,
+        };
+        let address = "192.0.2.1".parse().unwrap();
+        let step = |(operation, failure): &(Operation, Option<Failure>)| Step {
+            operation: *operation,
+            t0: 0.0,
+            t: 1.0,
+            failure: failure.clone(),
+            dns: None,
+            tcp: None,
+            tls: None,
+            quic: None,
+            http: None,
+            exchange: None,
+        };
+        let observation = Observation {
+            id: "o1".to_owned(),
+            check: climb(subject, &endpoint, address, 1),
+            steps: steps.iter().map(step).collect(),
+            not_run: None,
+        };
+        let mut seen = Seen::default();
+        seen.note(observation, true);
+        leads_nowhere(host, &[address], &seen, Patience::Waiting)
+    }
+
+    #[test]
+    fn after_a_quic_handshake_a_lost_request_is_no_reason_to_look_elsewhere() {
+        let lost = || Some(Failure::GenericTimeout);
+        let (shaken, asked) = (Operation::QuicHandshake, Operation::HttpRoundTrip);
+        assert!(leads_nowhere_after(&[(shaken, lost())]));
+        assert!(!leads_nowhere_after(&[(shaken, None), (asked, lost())]));
+        assert!(!leads_nowhere_after(&[(shaken, None)]));
+    }
+}

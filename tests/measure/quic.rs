@@ -357,6 +357,13 @@ async fn whatever_is_no_answer_fails_in_the_words_of_http_over_tcp() {
             HttpRequestFailed,
         ),
         (
+            "a head without end",
+            vec![1, 0x80, 1, 0, 1],
+            Then::Wait,
+            vec![],
+            HttpRequestFailed,
+        ),
+        (
             "no status",
             head(&[0, 0]),
             Then::End,
