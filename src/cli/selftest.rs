@@ -24,9 +24,9 @@ use crate::output::human::layout::{Page, pad};
 use crate::session::{Outcome, rehearsal};
 
 /// Scenarios played at once for each core: they mostly wait.
-const AT_ONCE: usize = 16;
+const AT_ONCE: usize = 10;
 /// And no more than these, for the sake of memory.
-const MOST_AT_ONCE: usize = 32;
+const MOST_AT_ONCE: usize = 24;
 
 /// Plays the scenarios; exit status 1 if one came out otherwise than expected.
 ///
