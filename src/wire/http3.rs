@@ -5,6 +5,8 @@
 
 use bytes::Bytes;
 
+use crate::wire::quic::put_number;
+
 pub mod frames;
 pub mod huffman;
 pub mod message;
@@ -35,10 +37,10 @@ pub enum Wrong {
 /// it takes. The sizes of QPACK's table are those of whoever says nothing: none.
 pub fn settings(max_head: usize) -> Vec<u8> {
     let mut payload = Vec::new();
-    frames::put_number(&mut payload, peer::MAX_FIELD_SECTION_SIZE);
-    frames::put_number(&mut payload, u64::try_from(max_head).unwrap_or(u64::MAX));
+    put_number(&mut payload, peer::MAX_FIELD_SECTION_SIZE);
+    put_number(&mut payload, u64::try_from(max_head).unwrap_or(u64::MAX));
     let mut stream = Vec::new();
-    frames::put_number(&mut stream, peer::CONTROL);
+    put_number(&mut stream, peer::CONTROL);
     frames::put(&mut stream, frames::SETTINGS, &payload);
     stream
 }

@@ -68,7 +68,7 @@ pub async fn run(context: &Context, climb: &Climb) -> Result<(), Stopped> {
         let mut talk = shaken.await?;
         match recorder.judged().and_then(|judged| judged.failure()) {
             Some(failure) => {
-                talk.hang_up(http3::NO_ERROR).await;
+                talk.hang_up().await;
                 Err(failure)
             }
             None => Ok(talk),
@@ -79,11 +79,11 @@ pub async fn run(context: &Context, climb: &Climb) -> Result<(), Stopped> {
     if speaks_http && is_asked(&context.check) {
         return Box::pin(get(context, place, &seen, &mut talk, climb)).await;
     }
-    talk.hang_up(http3::NO_ERROR).await;
+    talk.hang_up().await;
     Ok(())
 }
 
-/// Whether the handshake is followed by a request: contrasts and controls differ in it, or show that QUIC passes.
+/// Whether a request follows. Contrasts and controls end with the handshake: it is all that is compared.
 fn is_asked(check: &Check) -> bool {
     check.role == Role::Target && check.contrast.is_none()
 }
@@ -101,7 +101,7 @@ async fn get(
         context
             .trace
             .not_run("the path or host cannot stand in an HTTP request");
-        talk.hang_up(http3::NO_ERROR).await;
+        talk.hang_up().await;
         return Ok(());
     };
     place.take().await;
@@ -116,13 +116,9 @@ async fn get(
     let asking = request::run(talk, &request, limits.http_head, &page, seen);
     let patient = place.patiently(limits.patience_talk, heard, asking);
     let trace = &context.trace;
-    let outcome = trace.step(Operation::HttpRoundTrip, limits.http, patient);
-    let outcome = outcome.await;
-    let code = match outcome {
-        Ok(()) => http3::NO_ERROR,
-        Err(Stopped) => http3::GENERAL_PROTOCOL_ERROR,
-    };
-    talk.hang_up(code).await;
+    let asked = trace.step(Operation::HttpRoundTrip, limits.http, patient);
+    let outcome = asked.await;
+    talk.hang_up().await;
     outcome
 }
 

@@ -1,9 +1,7 @@
 //! Frames (RFC 9114, 7): the body in the pieces in which it comes, the rest whole and bounded, what nobody knows passed over.
 
 use crate::wire::http3::Wrong;
-use crate::wire::quic;
-
-pub use crate::wire::quic::put_number;
+use crate::wire::quic::{self, put_number};
 
 /// A piece of the body.
 pub const DATA: u64 = 0x00;

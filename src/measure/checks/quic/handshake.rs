@@ -15,12 +15,12 @@ use crate::measure::checks::quic::datagrams::{Datagrams, FIRST_GUESS, MAX_DATAGR
 use crate::measure::checks::quic::{Seen, lock};
 use crate::measure::classify::{alert_of, quic_failure};
 use crate::model::failure::Failure;
-use crate::wire::text;
+use crate::wire::{http3, text};
 
 /// Streams of the server's that are let be: HTTP/3 opens three by itself.
 const STREAMS: VarInt = VarInt::from_u32(8);
 /// What the server may send on all streams that nobody asked for.
-pub const WINDOW: u32 = 16 << 10;
+const WINDOW: u32 = 16 << 10;
 
 /// One connection, whose endpoint has no other.
 pub struct Talk<'a> {
@@ -112,11 +112,11 @@ impl Talk<'_> {
     }
 
     /// The server keeps no connection of ours open. Whether it hears us changes nothing.
-    pub async fn hang_up(&mut self, code: u32) {
+    pub async fn hang_up(&mut self) {
         drop(self.send().await);
         let now = Instant::now().into_std();
-        self.connection
-            .close(now, VarInt::from_u32(code), Bytes::new());
+        let code = VarInt::from_u32(http3::NO_ERROR);
+        self.connection.close(now, code, Bytes::new());
         drop(self.send().await);
     }
 
