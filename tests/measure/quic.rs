@@ -314,7 +314,13 @@ async fn contrasts_controls_and_what_is_no_http_are_asked_for_nothing() {
 async fn a_large_page_is_read_up_to_the_limit() {
     let authority = Authority::new();
     for (length, is_cut) in [(200 << 10, false), (400 << 10, true)] {
-        let reply = move |_: &Request<()>| ended(page(&vec![b'a'; length]));
+        // What is past the limit is not waited for.
+        let then = if is_cut { Then::Wait } else { Then::End };
+        let reply = move |_: &Request<()>| Reply {
+            bytes: page(&vec![b'a'; length]),
+            then,
+            own: Vec::new(),
+        };
         let address = replying(authority.honest(&["h3"]), reply).await;
         let seen = shake(&Site::new(&[&authority]), address).await;
         assert!(seen.is_success(), "{seen:?}");
