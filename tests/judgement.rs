@@ -53,6 +53,43 @@ fn a_name_denied_in_three_trials_is_confirmed_when_protected_resolvers_know_it()
 }
 
 #[test]
+fn a_lost_question_says_nothing_against_denials() {
+    for (lost, denied, confidence) in [
+        (1, vec![2, 3, 4], Confidence::Confirmed),
+        (2, vec![1, 3], Confidence::Likely),
+    ] {
+        let mut world = World::new();
+        world.honest_resolvers();
+        world.silence("isp", lost);
+        for trial in denied {
+            world.denial("isp", trial, &Failure::DnsNxdomain, 3);
+        }
+        let verdict = world.judge();
+        assert_eq!(ids(&verdict), ["domain_name/nxdomain"]);
+        assert_eq!(verdict.techniques[0].confidence, confidence);
+        let is_doubted = verdict.techniques[0].doubt.is_some();
+        assert_eq!(is_doubted, confidence == Confidence::Likely);
+    }
+}
+
+#[test]
+fn failures_of_a_resolver_that_is_silent_now_and_then_are_its_own_trouble() {
+    for (failure, rcode, denials) in [
+        (Failure::DnsServfail, 2, 3),
+        (Failure::DnsRefused, 5, 3),
+        (Failure::DnsNxdomain, 3, 1),
+    ] {
+        let mut world = World::new();
+        world.honest_resolvers();
+        for trial in 1..=denials {
+            world.denial("isp", trial, &failure, rcode);
+        }
+        world.silence("isp", denials + 1);
+        silent(&world.judge(), Status::Inconclusive);
+    }
+}
+
+#[test]
 fn silence_for_one_name_is_named_after_four_trials() {
     let mut world = World::new();
     world.honest_resolvers();

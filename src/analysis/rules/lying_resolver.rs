@@ -3,6 +3,7 @@
 //! What it infers: the resolver treats this name differently, because of the name.
 //! Evidence: the same question failed in the same way in every trial; the same resolver answered control names; other
 //! resolvers know the name (two operators in clear, or one over a protected transport, or TLS proved the address).
+//! A trial in which nothing came back does not count where a resolver says of the name that it is not there.
 //! What else could explain it: a retired name (then nobody knows it: no finding); a dead resolver (then controls fail
 //! too: no finding); a flapping line (then a trial succeeds: no finding); a filter in the user's own router (doubt).
 //! References: facts 2.1 `dns.nxdomain`, `dns.nodata`, `dns.refused`, `dns.timeout`, `dns.nsdi_delisting`.
@@ -13,7 +14,7 @@ use crate::analysis::rules::{Finding, endpoints_of};
 use crate::model::catalog::ResolverRole;
 use crate::model::check::RecordType;
 use crate::model::failure::Failure;
-use crate::model::observation::DnsFacts;
+use crate::model::observation::{DnsFacts, Observation};
 use crate::model::report::Confidence;
 use crate::model::resolution::Answer;
 use crate::model::technique::{Interference, Technique, Trigger};
@@ -46,6 +47,7 @@ fn denied(
     answer: &Answer,
     forgeries: &Forgeries,
 ) -> Option<Finding> {
+    let (answer, trials) = &telling(evidence, answer);
     let failure = answer.observation.failure()?;
     // getaddrinfo hides the code and the silence; where a raw query stands beside it, that one speaks.
     let interference = interference(failure, answer)?;
@@ -62,7 +64,6 @@ fn denied(
     if forgeries.explain(answer) {
         return None;
     }
-    let trials = evidence.trials(answer);
     if trials.iter().any(|trial| trial.failure() != Some(failure)) {
         return None;
     }
@@ -91,6 +92,30 @@ fn denied(
         doubt,
         seen: seen(evidence, host, answer, interference, trials.len(), &honest),
     })
+}
+
+/// What is judged, and its trials: what was lost says nothing against what was said of the name, twice or more. Other failures
+/// mixed with silence are a resolver's own trouble.
+fn telling<'a>(evidence: &Evidence<'a>, answer: &Answer<'a>) -> (Answer<'a>, Vec<&'a Observation>) {
+    let all = evidence.trials(answer);
+    let is_lost = |it: &&Observation| it.failure() == Some(&Failure::GenericTimeout);
+    let heard: Vec<&Observation> = all.iter().copied().filter(|it| !is_lost(it)).collect();
+    match *heard {
+        [observation, _, ..] if is_of_the_name(observation) => {
+            let first = Answer {
+                observation,
+                ..*answer
+            };
+            (first, heard)
+        }
+        _ => (*answer, all),
+    }
+}
+
+/// Whether a resolver says of the name itself that there is none, or nothing at it.
+fn is_of_the_name(observation: &Observation) -> bool {
+    let failure = observation.failure();
+    matches!(failure, Some(Failure::DnsNxdomain | Failure::DnsNoAnswer))
 }
 
 /// Which answer it is. The system's own view cannot tell silence from a code, so silence needs a raw query.
