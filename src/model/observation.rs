@@ -302,7 +302,7 @@ pub struct QuicFacts {
     /// The same where the application closed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub application_close_code: Option<u64>,
-    /// Whether the server acknowledged the whole request that followed the handshake: nobody else can.
+    /// Whether the server acknowledged the whole request that followed the handshake, or began to answer it: nobody else can.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_acknowledged: Option<bool>,
 }

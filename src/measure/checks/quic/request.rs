@@ -31,12 +31,16 @@ pub async fn run(
         answer: Answer::new(max_head),
         peer: Peer::new(Side::Server),
         streams: Vec::new(),
+        is_heard: false,
     };
     lock(seen).facts.request_acknowledged = Some(false);
     loop {
         control.push(&mut talk.connection);
         question.push(&mut talk.connection);
         let read = incoming.read(&mut talk.connection, question.id, page);
+        if incoming.is_heard {
+            lock(seen).facts.request_acknowledged = Some(true);
+        }
         if !matches!(read, Ok(false)) {
             // What came together with it.
             while let Some(event) = talk.connection.poll() {
@@ -108,6 +112,8 @@ struct Incoming {
     peer: Peer,
     /// Streams of its own that are open.
     streams: Vec<StreamId>,
+    /// Whether it said anything on the question's stream: it may do so in a packet before that with the acknowledgement.
+    is_heard: bool,
 }
 
 impl Incoming {
@@ -155,7 +161,10 @@ impl Incoming {
         };
         loop {
             let chunk = match chunks.next(usize::MAX) {
-                Ok(Some(chunk)) => chunk,
+                Ok(Some(chunk)) => {
+                    self.is_heard = true;
+                    chunk
+                }
                 Ok(None) => {
                     self.answer.end().map_err(http3_failure)?;
                     return Ok(true);
