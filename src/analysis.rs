@@ -3,6 +3,7 @@
 //! The order is the ladder of the field: local trouble, captive portal, outage, DNS, and what comes above it.
 
 pub mod again;
+pub mod chance;
 pub mod connections;
 pub mod control;
 pub mod endpoint;

@@ -96,7 +96,39 @@ fn silence_for_one_name_is_named_after_four_trials() {
     for trial in 1..=4 {
         world.silence("isp", trial);
     }
-    assert_eq!(ids(&world.judge()), ["domain_name/drop"]);
+    let verdict = world.judge();
+    assert_eq!(ids(&verdict), ["domain_name/drop"]);
+    assert_eq!(verdict.confidence, Confidence::Confirmed);
+}
+
+#[test]
+fn silence_for_one_name_is_doubted_the_more_the_line_loses_and_then_says_nothing() {
+    // A line that loses 5, 20 and 28 % of the datagrams each way; and 20 % where many names were asked.
+    for (again, names, confidence) in [
+        (6, 1, Some(Confidence::Confirmed)),
+        (6, 40, Some(Confidence::Confirmed)),
+        (20, 1, Some(Confidence::Likely)),
+        (26, 1, None),
+        (20, 40, None),
+    ] {
+        let mut world = World::new();
+        world.honest_resolvers();
+        world.other_names(names - 1);
+        world.loss(again);
+        for trial in 1..=4 {
+            world.silence("isp", trial);
+        }
+        let verdict = world.judge();
+        let Some(confidence) = confidence else {
+            silent(&verdict, Status::Inconclusive);
+            continue;
+        };
+        assert_eq!(ids(&verdict), ["domain_name/drop"]);
+        assert_eq!(verdict.techniques[0].confidence, confidence);
+        let doubt = verdict.techniques[0].doubt.as_deref();
+        let is_doubted = doubt.is_some_and(|doubt| doubt.contains("by chance"));
+        assert_eq!(is_doubted, confidence == Confidence::Likely, "{doubt:?}");
+    }
 }
 
 #[test]

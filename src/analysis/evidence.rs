@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
+use crate::analysis::chance::{self, Questions, Silence};
 use crate::analysis::ground::Ground;
 use crate::model::catalog::{Catalog, Endpoint, Resolver, ResolverRole, Target, Transport};
 use crate::model::check::{Ask, Climb, Role, Variation};
@@ -77,6 +78,23 @@ impl<'a> Evidence<'a> {
     /// five needed to be asked for again. Rate limits of routers and very bad lines do that.
     pub fn is_line_losing(&self) -> bool {
         is_losing(attempts(self.observations.iter()), self.ground.attempts)
+    }
+
+    /// Whether silence in these trials of one name at this resolver can be chance, on this line and with this resolver.
+    pub fn silence(&self, resolver: &Resolver, trials: &[&Observation]) -> Silence {
+        let count = |is_counted: &dyn Fn(&Resolver) -> bool| {
+            Questions::of(self.catalog, self.observations.iter(), is_counted)
+        };
+        let by_all = self.ground.questions(None) + count(&|_| true);
+        let by_it = self.ground.questions(Some(&resolver.id)) + count(&|it| it.id == resolver.id);
+        let hosts: BTreeSet<&str> = self
+            .catalog
+            .targets
+            .iter()
+            .flat_map(endpoints)
+            .filter_map(|endpoint| endpoint.host.as_deref())
+            .collect();
+        chance::judge(by_it.loss_within(by_all), trials, hosts.len())
     }
 
     /// Everything that was asked about a host.

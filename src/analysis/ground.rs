@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use crate::analysis::chance::Questions;
 use crate::analysis::control::OtherVantage;
 use crate::analysis::everything;
 use crate::analysis::evidence::{attempts, is_losing, is_proof, is_silent_quic};
@@ -30,6 +31,8 @@ pub struct Ground {
     pub techniques: Vec<TechniqueReport>,
     /// Connections that stood, and those of them whose SYN was sent again.
     pub attempts: (usize, usize),
+    /// Questions over UDP, by the resolver's id.
+    questions: BTreeMap<String, Questions>,
     /// More controls worked than stayed silent, those over UDP aside, which is shut on many honest networks.
     pub most_controls_work: bool,
     /// A control on a port that the web does not use was tried, and none of those answered.
@@ -67,6 +70,7 @@ impl Ground {
             quic: quic(&states, observations),
             techniques: Vec::new(),
             attempts: attempts(observations.iter()),
+            questions: questions(catalog, observations),
             shuts_odd_ports: shuts_odd_ports(&states),
             most_controls_work: most_work(&states),
             notes: notes.to_vec(),
@@ -105,6 +109,14 @@ impl Ground {
     /// Whether a resolver (or `None`, the system's own view) answered a control name with addresses.
     pub fn answers_controls(&self, resolver: Option<&str>) -> bool {
         self.answering.contains(&resolver.map(str::to_owned))
+    }
+
+    /// How that resolver answered over UDP before any target was asked about; all of them, if none is given.
+    pub fn questions(&self, resolver: Option<&str>) -> Questions {
+        let counted = self.questions.iter();
+        counted
+            .filter(|(id, _)| resolver.is_none_or(|it| it == *id))
+            .fold(Questions::default(), |all, (_, questions)| all + *questions)
     }
 
     /// Whether somebody else answers at that resolver's address.
@@ -195,6 +207,14 @@ impl Ground {
                 .filter(|resolver| resolver.role == crate::model::catalog::ResolverRole::System)
                 .any(|resolver| self.answers_controls(Some(&resolver.id)))
     }
+}
+
+fn questions(catalog: &Catalog, observations: &[Observation]) -> BTreeMap<String, Questions> {
+    let of = |id: &str| Questions::of(catalog, observations.iter(), |it| it.id == id);
+    let resolvers = catalog.resolvers.iter();
+    resolvers
+        .map(|resolver| (resolver.id.clone(), of(&resolver.id)))
+        .collect()
 }
 
 fn most_work(states: &[(&Control, State)]) -> bool {

@@ -6,7 +6,9 @@ use blockprobe::model::failure::Failure;
 use blockprobe::model::observation::{Operation, Step, TcpFacts};
 use blockprobe::model::report::{Confidence, Regime, ResolverReport, Status};
 
-use crate::world::{CONTROL, Cell, World, observation, query, resolver, step};
+use crate::world::{
+    CONTROL, Cell, World, lost as lost_question, observation, query, resolve, resolver, step,
+};
 
 /// An open line, and an operator `one` who is asked by UDP and by DoT.
 fn world() -> World {
@@ -100,6 +102,33 @@ fn a_transport_that_is_silent_beside_one_that_answers_is_named_and_doubted() {
         assert_eq!(reported.techniques[0].confidence, Confidence::Likely);
         let doubt = reported.techniques[0].doubt.as_deref().unwrap();
         assert!(doubt.contains("firewall"), "{doubt}");
+    }
+}
+
+#[test]
+fn a_resolver_that_is_silent_over_udp_is_named_where_the_line_loses_little_of_it() {
+    let reported = |again: usize| {
+        let mut world = world();
+        world.control("one/dot", 1);
+        world.loss(again);
+        for trial in 1..=3 {
+            let check = query("ground", "one/udp", CONTROL, Role::Control, trial);
+            let silence = resolve(lost_question(), Some(Failure::GenericTimeout));
+            push(&mut world, check, vec![silence]);
+        }
+        let resolvers = world.ground().resolvers;
+        let is_asked = |it: &ResolverReport| it.name == "one/udp";
+        resolvers.into_iter().find(is_asked).unwrap()
+    };
+    for again in [0, 6] {
+        let reported = reported(again);
+        assert_eq!(reported.techniques[0].id, "resolver/drop");
+        assert!(reported.techniques[0].doubt.is_some());
+    }
+    for again in [20, 26] {
+        let reported = reported(again);
+        assert!(reported.techniques.is_empty(), "{reported:?}");
+        assert_eq!(reported.status, Status::Inconclusive);
     }
 }
 

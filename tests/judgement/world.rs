@@ -137,8 +137,34 @@ impl World {
     }
 
     pub fn silence(&mut self, resolver: &str, trial: u32) {
-        let steps = vec![resolve(dns(&[], &[]), Some(Failure::GenericTimeout))];
+        let steps = vec![resolve(lost(), Some(Failure::GenericTimeout))];
         self.push(query("target", resolver, HOST, Role::Target, trial), steps);
+    }
+
+    /// As many names more are defined, for another target.
+    pub fn other_names(&mut self, names: usize) {
+        let mut other = self.catalog.targets[0].clone();
+        "other".clone_into(&mut other.id);
+        let endpoint = &other.services[0].endpoints[0];
+        other.services[0].endpoints = (0..names)
+            .map(|at| Endpoint {
+                id: format!("other/{at}"),
+                host: Some(format!("{at}.{HOST}")),
+                ..endpoint.clone()
+            })
+            .collect();
+        self.catalog.targets.push(other);
+    }
+
+    /// The line loses datagrams: of 60 questions for the control that were answered, so many had to be sent again.
+    pub fn loss(&mut self, again: usize) {
+        for at in 0..60 {
+            self.control("isp", 1);
+            let last = self.ground.last_mut().unwrap();
+            if at < again {
+                last.steps[0].dns.as_mut().unwrap().sent = 2;
+            }
+        }
     }
 
     pub fn bogon(&mut self, resolver: &str, trial: u32, address: &str) {
@@ -396,6 +422,14 @@ pub fn dns(replies: &[DnsReply], bogons: &[&str]) -> DnsFacts {
         replies: replies.to_vec(),
         bogons: bogons.iter().map(|bogon| (*bogon).to_owned()).collect(),
         http_status: None,
+    }
+}
+
+/// A question that was sent again and again, and met silence.
+pub fn lost() -> DnsFacts {
+    DnsFacts {
+        sent: 3,
+        ..dns(&[], &[])
     }
 }
 

@@ -266,6 +266,25 @@ fn a_name_that_nobody_here_knows_is_denied_if_it_is_known_elsewhere() {
 }
 
 #[test]
+fn silence_about_a_name_that_is_known_elsewhere_is_chance_on_a_line_that_loses_much() {
+    for (again, named) in [(6, true), (26, false)] {
+        let mut here = World::new();
+        here.loss(again);
+        for trial in 1..=4 {
+            here.silence("isp", trial);
+        }
+        let (verdict, _) = settled(&here, &working(&[]), HOUR);
+        if named {
+            assert_eq!(ids(&verdict), ["domain_name/drop"]);
+            assert_eq!(verdict.confidence, Confidence::Likely);
+            assert!(verdict.techniques[0].doubt.is_some());
+        } else {
+            silent(&verdict, Status::Inconclusive);
+        }
+    }
+}
+
+#[test]
 fn an_answer_that_honest_resolvers_give_elsewhere_is_geography() {
     let mut here = World::new();
     here.honest_resolvers();

@@ -4,17 +4,18 @@
 //! What it infers: the resolver's address or its protocol (Do53, DoT, DoH) is itself interfered with.
 //! Evidence: the same failed in the same way in each of three trials, while the same operator answered a control name by another
 //! transport. Where the handshake failed: the cells around its server name, as for targets.
-//! What else could explain it: an operator that is down (then nothing of it answers: no finding); a firewall that lets only
+//! What else could explain it: a line that loses much (then chance would do it too: no finding); an operator that is down (then nothing of it answers: no finding); a firewall that lets only
 //! usual ports pass, or an operator that gave up a transport (doubt); a genuine alert or a bad certificate of its own (they
 //! name nothing without the cells).
 //! References: facts 2.1 `dns.doh_block`, `dns.dot_block`; net4people/bbs#81.
 
 use std::collections::BTreeSet;
 
+use crate::analysis::chance::{self, Questions, Silence};
 use crate::analysis::evidence::is_interrupted;
 use crate::analysis::matrix::{Matrix, TRIALS};
 use crate::analysis::rules::server_name;
-use crate::model::catalog::{Catalog, Resolver, ResolverRole};
+use crate::model::catalog::{Catalog, Resolver, ResolverRole, Transport};
 use crate::model::check::{Ask, Role, Variation};
 use crate::model::failure::Failure;
 use crate::model::observation::{Observation, Operation};
@@ -38,7 +39,7 @@ pub fn infer(
     })?;
     failed.failure().filter(|_| !is_interrupted(failed))?;
     let alive = answered_otherwise(catalog, resolver, observations)?;
-    let read = read(observations, resolver, failed)?;
+    let read = read(catalog, observations, resolver, failed)?;
     // A server that was stopped refuses; several operators do not stop the same at once.
     let is_alone = operators_refused(catalog, resolver, observations) < OPERATORS;
     if read.interference == Interference::Refuse && is_alone {
@@ -82,6 +83,7 @@ struct Read<'a> {
 }
 
 fn read<'a>(
+    catalog: &Catalog,
     observations: &'a [Observation],
     resolver: &Resolver,
     failed: &'a Observation,
@@ -117,6 +119,9 @@ fn read<'a>(
     if !agree || trials.len() < TRIALS || is_line {
         return None;
     }
+    if interference == Interference::Drop && is_chance(catalog, resolver, observations, &trials) {
+        return None;
+    }
     let doubt = if interference == Interference::Unreachable {
         "Whose router it is cannot be seen from here"
     } else {
@@ -129,6 +134,23 @@ fn read<'a>(
         cells: Vec::new(),
         doubt: Some(doubt),
     })
+}
+
+/// Whether a line that loses as much as this one would leave so many datagrams unanswered by itself.
+fn is_chance(
+    catalog: &Catalog,
+    resolver: &Resolver,
+    observations: &[Observation],
+    trials: &[&Observation],
+) -> bool {
+    if resolver.transport != Transport::Udp {
+        return false;
+    }
+    let alike = catalog.resolvers.iter().filter(|other| {
+        other.transport == resolver.transport && other.role == ResolverRole::Public
+    });
+    let loss = Questions::of(catalog, observations.iter(), |_| true).loss();
+    chance::judge(loss, trials, alike.count()) == Silence::Chance
 }
 
 fn read_handshake<'a>(

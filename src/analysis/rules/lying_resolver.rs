@@ -5,9 +5,11 @@
 //! resolvers know the name (two operators in clear, or one over a protected transport, or TLS proved the address).
 //! A trial in which nothing came back does not count where a resolver says of the name that it is not there.
 //! What else could explain it: a retired name (then nobody knows it: no finding); a dead resolver (then controls fail
-//! too: no finding); a flapping line (then a trial succeeds: no finding); a filter in the user's own router (doubt).
+//! too: no finding); a flapping line (then a trial succeeds: no finding); a line
+//! that loses much (then chance would do it too: no finding, or doubt); a filter in the user's own router (doubt).
 //! References: facts 2.1 `dns.nxdomain`, `dns.nodata`, `dns.refused`, `dns.timeout`, `dns.nsdi_delisting`.
 
+use crate::analysis::chance::Silence;
 use crate::analysis::evidence::{Evidence, Honest, Honesty};
 use crate::analysis::rules::injected_answer::Forgeries;
 use crate::analysis::rules::{Finding, endpoints_of};
@@ -73,10 +75,18 @@ fn denied(
         TRIALS
     };
     let enough = trials.len() >= needed;
-    if interference == Interference::Drop && !enough {
+    let silence = match answer.resolver {
+        Some(resolver) if interference == Interference::Drop => evidence.silence(resolver, trials),
+        _ => Silence::Certain,
+    };
+    if interference == Interference::Drop && !enough || silence == Silence::Chance {
         return None;
     }
-    let doubt = doubt(answer, &honest, enough);
+    let by_chance = match silence {
+        Silence::Doubtful(doubt) => Some(doubt),
+        Silence::Chance | Silence::Certain => None,
+    };
+    let doubt = doubt(answer, &honest, enough).or(by_chance);
     let confidence = if doubt.is_none() {
         Confidence::Confirmed
     } else {

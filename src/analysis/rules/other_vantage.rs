@@ -12,6 +12,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 
+use crate::analysis::chance::Silence;
 use crate::analysis::connections::is_not_served;
 use crate::analysis::control::OtherVantage;
 use crate::analysis::evidence::{Evidence, endpoints, is_interrupted, valid_replies};
@@ -346,6 +347,10 @@ fn denied(
     let is_silence = interference == Interference::Drop;
     if trials.iter().any(|trial| trial.failure() != Some(failure))
         || (is_silence && trials.len() < TRIALS_OF_SILENCE)
+        || is_silence
+            && answer
+                .resolver
+                .is_none_or(|it| evidence.silence(it, &trials) == Silence::Chance)
     {
         return None;
     }

@@ -1,0 +1,168 @@
+//! What chance alone does on a line that loses datagrams: how often a name or a resolver would seem silent to us.
+//!
+//! A question over UDP is sent again when it was lost, so the questions that were answered tell how much the line loses. Of
+//! many names asked several times each, some stay silent on a bad line by chance alone; silence is told only where that is
+//! rarer than one run in so many.
+
+use std::ops::Add;
+
+use crate::model::catalog::{Catalog, Resolver, ResolverRole, Transport};
+use crate::model::check::Ask;
+use crate::model::observation::{Observation, Operation};
+
+/// Runs of which one may show such silence by chance: from here on it is told, with its doubt.
+const TOLD: f64 = 1e-4;
+
+/// The same for silence that is told without doubt.
+const SURE: f64 = 1e-6;
+
+/// Sendings of one question (`Limits::dns_resend` and the first): what the loss is reckoned by.
+pub const SENDINGS: usize = 3;
+
+/// How far silence is beyond chance.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Silence {
+    /// On this line it happens by itself.
+    Chance,
+    /// It hardly does: the doubt that is left.
+    Doubtful(String),
+    /// It does not.
+    Certain,
+}
+
+/// Questions over UDP that were answered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Questions {
+    answered: u32,
+    /// Those of them that had to be sent again.
+    again: u32,
+}
+
+impl Questions {
+    /// Counts those that the resolvers of that kind answered. A decoy, whom only an injector answers, does not count.
+    pub fn of<'a>(
+        catalog: &Catalog,
+        observations: impl Iterator<Item = &'a Observation>,
+        is_counted: impl Fn(&Resolver) -> bool,
+    ) -> Self {
+        let mut counted = Self::default();
+        for observation in observations {
+            let Ask::Query { resolver, .. } = &observation.check.ask else {
+                continue;
+            };
+            let mut resolvers = catalog.resolvers.iter();
+            let is_asked = |it: &&Resolver| {
+                it.id == *resolver
+                    && it.transport == Transport::Udp
+                    && it.role != ResolverRole::Decoy
+            };
+            if !resolvers.find(is_asked).is_some_and(&is_counted) {
+                continue;
+            }
+            let step = observation.step(Operation::Resolve);
+            let Some(facts) = step.and_then(|step| step.dns.as_deref()) else {
+                continue;
+            };
+            if facts.accepted().is_some() {
+                counted.answered += 1;
+                counted.again += u32::from(facts.sent > 1);
+            }
+        }
+        counted
+    }
+
+    /// Share of sendings that stay unanswered, 0 to 1, told cautiously where little was asked: with nothing counted, 0.6.
+    pub fn loss(self) -> f64 {
+        loss(self.share(0.5))
+    }
+
+    /// The same for a part of the line, where little counts as the whole line's; never less than that.
+    pub fn loss_within(self, line: Self) -> f64 {
+        loss(self.share(line.share(0.5))).max(line.loss())
+    }
+
+    /// Share of the answered questions that were sent again, where two more are thought to have been asked.
+    fn share(self, of_the_two: f64) -> f64 {
+        (f64::from(self.again) + 2.0 * of_the_two) / f64::from(self.answered + 2)
+    }
+}
+
+/// Of the questions answered within three sendings, q (1 + q) / (1 + q + q^2) were sent again, if q is lost of each sending.
+fn loss(again: f64) -> f64 {
+    let odds = again / (1.0 - again);
+    ((1.0 + 4.0 * odds).sqrt() - 1.0) / 2.0
+}
+
+impl Add for Questions {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            answered: self.answered + other.answered,
+            again: self.again + other.again,
+        }
+    }
+}
+
+/// Whether so many unanswered sendings can be chance, at this loss, where so many were asked that might have been unlucky.
+pub fn judge(loss: f64, trials: &[&Observation], asked: usize) -> Silence {
+    let sendings: u32 = trials
+        .iter()
+        .filter_map(|it| it.step(Operation::Resolve)?.dns.as_deref())
+        .map(|facts| facts.sent)
+        .sum();
+    let asked = u32::try_from(asked.max(1)).unwrap_or(u32::MAX);
+    let by_chance = loss.powf(f64::from(sendings)) * f64::from(asked);
+    if by_chance >= TOLD {
+        Silence::Chance
+    } else if by_chance >= SURE {
+        Silence::Doubtful(format!(
+            "This line loses about {:.0} in 100 questions or their answers: one run in {:.0} would show such silence by \
+             chance",
+            loss * 100.0,
+            1.0 / by_chance
+        ))
+    } else {
+        Silence::Certain
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::measure::limits::Limits;
+
+    #[test]
+    fn a_question_is_sent_as_often_as_the_loss_is_reckoned_by() {
+        assert_eq!(Limits::default().dns_resend.len() + 1, SENDINGS);
+    }
+
+    #[test]
+    fn the_loss_is_found_by_how_many_answers_came_late() {
+        for loss in [0.0_f64, 0.1, 0.28, 0.51, 0.75] {
+            let share = loss * (1.0 + loss) / (1.0 + loss + loss * loss);
+            let answered = 1_000_000;
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+            let again = (share * f64::from(answered)) as u32;
+            let found = Questions { answered, again }.loss();
+            assert!((found - loss).abs() < 1e-3, "{found} for {loss}");
+        }
+    }
+
+    #[test]
+    fn where_little_was_asked_the_loss_is_thought_to_be_high() {
+        let of = |answered| Questions { answered, again: 0 }.loss();
+        assert!(of(0) > 0.6);
+        assert!(of(3) > of(30) && of(30) > of(300));
+    }
+
+    #[test]
+    fn a_resolver_that_was_asked_little_is_thought_to_be_as_bad_as_the_line_and_may_be_worse() {
+        let questions = |answered, again| Questions { answered, again };
+        let line = questions(98, 19);
+        let within = |it: Questions| it.loss_within(line) - line.loss();
+        assert!(within(questions(0, 0)).abs() < 1e-9);
+        assert!(within(questions(20, 0)).abs() < 1e-9);
+        assert!(within(questions(20, 15)) > 0.3);
+    }
+}
