@@ -1,14 +1,14 @@
-//! What chance alone does on a line that loses datagrams: how often a name or a resolver would seem silent to us.
+//! What chance alone does on a line that loses datagrams: how often a name, a resolver or a relay would seem silent to us.
 //!
-//! A question over UDP is sent again when it was lost, so the questions that were answered tell how much the line loses. Of
-//! many names asked several times each, some stay silent on a bad line by chance alone; silence is told only where that is
-//! rarer than one run in so many.
+//! A question over UDP is sent again when it was lost, so the questions that were answered tell how much the line loses; so do
+//! the short trains to relays. Of many names asked several times each, some stay silent on a bad line by chance alone;
+//! silence is told only where that is rarer than one run in so many.
 
 use std::ops::Add;
 
 use crate::model::catalog::{Catalog, Resolver, ResolverRole, Transport};
 use crate::model::check::Ask;
-use crate::model::observation::{Observation, Operation};
+use crate::model::observation::{Observation, Operation, Step};
 
 /// Runs of which one may show such silence by chance: from here on it is told, with its doubt.
 const TOLD: f64 = 1e-4;
@@ -30,7 +30,17 @@ pub enum Silence {
     Certain,
 }
 
-/// Questions over UDP that were answered.
+impl Silence {
+    /// The doubt that is left.
+    pub fn doubt(self) -> Option<String> {
+        match self {
+            Self::Doubtful(doubt) => Some(doubt),
+            Self::Chance | Self::Certain => None,
+        }
+    }
+}
+
+/// Questions to resolvers over UDP that were answered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Questions {
     answered: u32,
@@ -90,7 +100,52 @@ impl Questions {
 /// Of the questions answered within three sendings, q (1 + q) / (1 + q + q^2) were sent again, if q is lost of each sending.
 fn loss(again: f64) -> f64 {
     let odds = again / (1.0 - again);
-    ((1.0 + 4.0 * odds).sqrt() - 1.0) / 2.0
+    (((1.0 + 4.0 * odds).sqrt() - 1.0) / 2.0).min(1.0)
+}
+
+/// Datagrams to relays that answer: how many, and how many of them were answered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Trains {
+    sent: u32,
+    answered: u32,
+}
+
+impl Trains {
+    /// Counts those of exchanges that were answered.
+    pub fn of<'a>(observations: impl Iterator<Item = &'a Observation>) -> Self {
+        let mut counted = Self::default();
+        for observation in observations {
+            let step = observation.step(Operation::Exchange);
+            let Some(facts) = step.and_then(|step| step.exchange.as_deref()) else {
+                continue;
+            };
+            let answered = u32::try_from(facts.round_trips.len()).unwrap_or(u32::MAX);
+            if let Some(sent) = facts.datagrams.filter(|_| answered > 0) {
+                counted.sent += sent;
+                counted.answered += answered.min(sent);
+            }
+        }
+        counted
+    }
+
+    /// Share of them that stayed unanswered, 0 to 1.
+    pub fn loss(self) -> f64 {
+        match self.sent {
+            0 => 0.0,
+            sent => 1.0 - f64::from(self.answered) / f64::from(sent),
+        }
+    }
+}
+
+impl Add for Trains {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            sent: self.sent + other.sent,
+            answered: self.answered + other.answered,
+        }
+    }
 }
 
 impl Add for Questions {
@@ -104,13 +159,10 @@ impl Add for Questions {
     }
 }
 
-/// Whether so many unanswered sendings can be chance, at this loss, where so many were asked that might have been unlucky.
+/// Whether it can be chance that nothing these trials sent over UDP was answered, at this loss, where so many were asked that
+/// might have been unlucky.
 pub fn judge(loss: f64, trials: &[&Observation], asked: usize) -> Silence {
-    let sendings: u32 = trials
-        .iter()
-        .filter_map(|it| it.step(Operation::Resolve)?.dns.as_deref())
-        .map(|facts| facts.sent)
-        .sum();
+    let sendings: u32 = trials.iter().map(|it| sendings(it)).sum();
     let asked = u32::try_from(asked.max(1)).unwrap_or(u32::MAX);
     let by_chance = loss.powf(f64::from(sendings)) * f64::from(asked);
     if by_chance >= TOLD {
@@ -125,6 +177,17 @@ pub fn judge(loss: f64, trials: &[&Observation], asked: usize) -> Silence {
     } else {
         Silence::Certain
     }
+}
+
+/// Datagrams that were sent for this.
+fn sendings(observation: &Observation) -> u32 {
+    let sent = |step: &Step| {
+        let dns = step.dns.as_deref().map_or(0, |facts| facts.sent);
+        let exchange = step.exchange.as_deref();
+        let quic = step.quic.as_deref().map_or(0, |facts| facts.sent);
+        dns + exchange.and_then(|facts| facts.datagrams).unwrap_or(0) + quic
+    };
+    observation.steps.iter().map(sent).sum()
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use crate::analysis::chance::{self, Questions, Silence};
+use crate::analysis::chance::{self, Questions, Silence, Trains};
 use crate::analysis::ground::Ground;
 use crate::model::catalog::{Catalog, Endpoint, Resolver, ResolverRole, Target, Transport};
 use crate::model::check::{Ask, Climb, Role, Variation};
@@ -81,7 +81,7 @@ impl<'a> Evidence<'a> {
     }
 
     /// Whether silence in these trials of one name at this resolver can be chance, on this line and with this resolver.
-    pub fn silence(&self, resolver: &Resolver, trials: &[&Observation]) -> Silence {
+    pub fn silence_of_a_name(&self, resolver: &Resolver, trials: &[&Observation]) -> Silence {
         let count = |is_counted: &dyn Fn(&Resolver) -> bool| {
             Questions::of(self.catalog, self.observations.iter(), is_counted)
         };
@@ -95,6 +95,17 @@ impl<'a> Evidence<'a> {
             .filter_map(|endpoint| endpoint.host.as_deref())
             .collect();
         chance::judge(by_it.loss_within(by_all), trials, hosts.len())
+    }
+
+    /// Whether it can be chance that nothing these trials sent over UDP was answered, on this line.
+    pub fn silence_over_udp(&self, trials: &[&Observation]) -> Silence {
+        let questions = Questions::of(self.catalog, self.observations.iter(), |_| true);
+        let questions = self.ground.questions(None) + questions;
+        let trains = self.ground.trains + Trains::of(self.observations.iter());
+        let over_udp = self.catalog.targets.iter().flat_map(endpoints);
+        let asked = over_udp.filter(|it| it.protocol.is_udp()).count();
+        let loss = questions.loss().max(trains.loss());
+        chance::judge(loss, trials, asked)
     }
 
     /// Everything that was asked about a host.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::analysis::chance::Questions;
+use crate::analysis::chance::{self, Questions, Silence, Trains};
 use crate::analysis::control::OtherVantage;
 use crate::analysis::everything;
 use crate::analysis::evidence::{attempts, is_losing, is_proof, is_silent_quic};
@@ -33,6 +33,8 @@ pub struct Ground {
     pub attempts: (usize, usize),
     /// Questions over UDP, by the resolver's id.
     questions: BTreeMap<String, Questions>,
+    /// Datagrams to controls that answer.
+    pub trains: Trains,
     /// More controls worked than stayed silent, those over UDP aside, which is shut on many honest networks.
     pub most_controls_work: bool,
     /// A control on a port that the web does not use was tried, and none of those answered.
@@ -67,10 +69,11 @@ impl Ground {
             regime: Regime::Open,
             resolvers: resolvers::report(catalog, observations, &hijacked, &families),
             families,
-            quic: quic(&states, observations),
+            quic: quic(catalog, &states, observations),
             techniques: Vec::new(),
             attempts: attempts(observations.iter()),
             questions: questions(catalog, observations),
+            trains: Trains::of(observations.iter()),
             shuts_odd_ports: shuts_odd_ports(&states),
             most_controls_work: most_work(&states),
             notes: notes.to_vec(),
@@ -352,7 +355,7 @@ pub enum Quic {
     Untold,
 }
 
-fn quic(states: &[(&Control, State)], observations: &[Observation]) -> Quic {
+fn quic(catalog: &Catalog, states: &[(&Control, State)], observations: &[Observation]) -> Quic {
     let over_quic: Vec<&(&Control, State)> = states.iter().filter(|(it, _)| is_quic(it)).collect();
     if over_quic.iter().any(|(_, state)| *state == State::Works) {
         return Quic::Passes;
@@ -376,14 +379,16 @@ fn quic(states: &[(&Control, State)], observations: &[Observation]) -> Quic {
         match lost(control) {
             Some(lost) if *state == State::Silent && works_over_tcp(&control.operator) => {
                 operators.insert(control.operator.as_str());
-                evidence.push(lost.id.clone());
+                evidence.push(lost);
             }
             _ => return Quic::Untold,
         }
     }
-    if operators.len() < 2 {
+    let loss = Questions::of(catalog, observations.iter(), |_| true).loss();
+    if operators.len() < 2 || chance::judge(loss, &evidence, 1) == Silence::Chance {
         return Quic::Untold;
     }
+    let evidence = evidence.iter().map(|it| it.id.clone()).collect();
     let ports = over_quic.iter().map(|(it, _)| it.endpoint.port).collect();
     Quic::Silent { ports, evidence }
 }

@@ -44,6 +44,7 @@ fn exchanged(failure: Option<Failure>, received_bytes: u64) -> Step {
     Step {
         exchange: Some(Box::new(ExchangeFacts {
             received_bytes,
+            datagrams: Some(3),
             stage: if received_bytes > 0 {
                 Stage::Answered
             } else {

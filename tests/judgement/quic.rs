@@ -182,6 +182,37 @@ fn a_name_that_fails_over_quic_at_its_own_address_only_is_likely_and_tells_the_d
 }
 
 #[test]
+fn on_a_line_that_loses_nearly_everything_silence_over_quic_names_nothing() {
+    let by_name = || named(Cell::Answer, Cell::Silence, Cell::Answer, Cell::Silence);
+    let by_line = || {
+        let mut world = world(Cell::Silence);
+        own(&mut world, Cell::Silence, 1);
+        world
+    };
+    let by_version = || {
+        let mut world = world(Cell::Answer);
+        own(&mut world, Cell::Silence, 3);
+        row(&mut world, Variation::ServerName, Cell::Silence, 3);
+        row(&mut world, Variation::Shape, Cell::Versions("00000001"), 3);
+        world
+    };
+    let worlds: [&dyn Fn() -> World; 3] = [&by_name, &by_line, &by_version];
+    for (at, world) in worlds.iter().enumerate() {
+        for (again, is_named) in [(6, true), (40, false)] {
+            let mut world = world();
+            world.loss(again);
+            let verdict = world.judge();
+            assert_eq!(!ids(&verdict).is_empty(), is_named, "{at}: {verdict:#?}");
+        }
+    }
+    let mut doubted = by_name();
+    doubted.loss(31);
+    let verdict = doubted.judge();
+    assert_eq!(verdict.techniques[0].confidence, Confidence::Likely);
+    assert!(doubt(&verdict).contains("by chance"), "{}", doubt(&verdict));
+}
+
+#[test]
 fn a_name_at_an_address_that_is_dead_over_tcp_too_names_nothing() {
     let mut world = named(Cell::Answer, Cell::Silence, Cell::Answer, Cell::Answer);
     for observation in &mut world.observations {

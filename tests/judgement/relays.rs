@@ -6,7 +6,7 @@ use blockprobe::model::failure::Failure;
 use blockprobe::model::observation::{ExchangeFacts, Operation, Stage, Step};
 use blockprobe::model::report::{Confidence, EndpointStatus, Status, Verdict};
 
-use crate::world::{HONEST, World, climb_check, endpoint, ids, proven, step};
+use crate::world::{HONEST, World, climb_check, endpoint, ids, observation, proven, step};
 
 const RELAYS: [&str; 5] = [
     "192.0.2.1",
@@ -76,6 +76,7 @@ fn steps(came: Came, t0: f64, is_tcp: bool) -> Vec<Step> {
             } else {
                 Stage::Silent
             },
+            datagrams: (!is_tcp).then_some(if received_bytes > 0 { 1 } else { 3 }),
             ..ExchangeFacts::default()
         })),
         ..at(step(Operation::Exchange, failure))
@@ -153,6 +154,21 @@ impl<'a> Around<'a> {
             self.ask(Variation::Payload, trial, (came, SOON + 0.1), |climb| {
                 climb.payload = Payload::WithoutCookie;
             });
+        }
+    }
+
+    /// Neutral servers over UDP, each of which hears the question only without its cookie.
+    fn looked_at_everywhere(&mut self) {
+        for trial in 1..=3 {
+            let there = format!("198.41.0.{trial}").parse().unwrap();
+            for (varies, came, t0) in [
+                (Variation::Both, Came::Answer, SOON + 0.1),
+                (Variation::Address, Came::Nothing, SOON),
+            ] {
+                self.ask(varies, trial, (came, t0), |climb| {
+                    climb.address.set_ip(there)
+                });
+            }
         }
     }
 
@@ -332,6 +348,55 @@ fn relays_whose_tcp_port_is_dead_are_no_dead_addresses() {
             around.classic(Came::Nothing);
         }
         works(&world.judge(), Confidence::Confirmed);
+    }
+}
+
+#[test]
+fn three_silent_trials_are_chance_on_a_line_that_loses_much() {
+    let at_home: Contrasting = |around| around.classic(Came::Answer);
+    let at_controls: Contrasting = |around| around.looked_at_everywhere();
+    for contrast in [at_home, at_controls] {
+        chance(contrast);
+    }
+}
+
+type Contrasting = for<'a> fn(&mut Around<'a>);
+
+fn chance(contrast: Contrasting) {
+    let relay = relay(Protocol::Stun, RELAYS[0]);
+    for (again, confidence) in [
+        (6, Some(Confidence::Confirmed)),
+        (16, Some(Confidence::Likely)),
+        (26, None),
+    ] {
+        let mut world = world(std::slice::from_ref(&relay));
+        world.loss(again);
+        contrast(&mut Around::silent(&mut world, &relay));
+        let verdict = world.judge();
+        let named = verdict.techniques.first();
+        assert_eq!(named.map(|it| it.confidence), confidence, "{verdict:#?}");
+        let doubt = named.and_then(|it| it.doubt.as_deref());
+        let is_doubted = doubt.is_some_and(|doubt| doubt.contains("by chance"));
+        assert_eq!(is_doubted, confidence == Some(Confidence::Likely));
+    }
+}
+
+#[test]
+fn what_the_trains_to_controls_lose_counts_as_the_questions_to_resolvers_do() {
+    let relay = relay(Protocol::Stun, RELAYS[0]);
+    for (answered, named) in [(11, true), (5, false)] {
+        let mut world = world(std::slice::from_ref(&relay));
+        let mut train = steps(Came::Answer, 0.0, false);
+        let exchange = train[0].exchange.as_mut().unwrap();
+        exchange.datagrams = Some(11);
+        exchange.round_trips = vec![0.1; answered];
+        let control = climb_check("ground", &relay, NEUTRAL, Role::Control);
+        world
+            .ground
+            .push(observation("o99".to_owned(), control, train));
+        Around::silent(&mut world, &relay).classic(Came::Answer);
+        let verdict = world.judge();
+        assert_eq!(!ids(&verdict).is_empty(), named, "{verdict:#?}");
     }
 }
 

@@ -76,17 +76,15 @@ fn denied(
     };
     let enough = trials.len() >= needed;
     let silence = match answer.resolver {
-        Some(resolver) if interference == Interference::Drop => evidence.silence(resolver, trials),
+        Some(resolver) if interference == Interference::Drop => {
+            evidence.silence_of_a_name(resolver, trials)
+        }
         _ => Silence::Certain,
     };
     if interference == Interference::Drop && !enough || silence == Silence::Chance {
         return None;
     }
-    let by_chance = match silence {
-        Silence::Doubtful(doubt) => Some(doubt),
-        Silence::Chance | Silence::Certain => None,
-    };
-    let doubt = doubt(answer, &honest, enough).or(by_chance);
+    let doubt = doubt(answer, &honest, enough).or(silence.doubt());
     let confidence = if doubt.is_none() {
         Confidence::Confirmed
     } else {

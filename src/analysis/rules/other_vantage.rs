@@ -350,7 +350,7 @@ fn denied(
         || is_silence
             && answer
                 .resolver
-                .is_none_or(|it| evidence.silence(it, &trials) == Silence::Chance)
+                .is_none_or(|it| evidence.silence_of_a_name(it, &trials) == Silence::Chance)
     {
         return None;
     }

@@ -8,13 +8,15 @@
 //! What else could explain it: a server that is dead behind its front (then random bytes meet nothing either: no finding); a
 //! server that stays silent to this message of its own will (doubt, where it was seen at its own addresses only); a relay that does
 //! not answer strangers (its silence is no evidence: only a contrast that is answered names anything); a line that is cut for
-//! a moment (silence counts only where something else passed while it lasted). A relay that answers over TCP and not over UDP
+//! a moment (silence counts only where something else passed while it lasted); a line that loses much (over UDP silence counts
+//! only beyond what chance would do on it). A relay that answers over TCP and not over UDP
 //! may serve TCP alone: that is told, and names nothing.
 //! References: facts 2.6 `stun.block`, `proto.mtproto`, `proto.noise`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 
+use crate::analysis::chance::Silence;
 use crate::analysis::evidence::{Evidence, endpoints, is_amid, is_interrupted};
 use crate::analysis::matrix::TRIALS;
 use crate::analysis::rules::Finding;
@@ -127,7 +129,7 @@ struct Cells<'a> {
     /// Other bytes at the same address: whether they got a reaction.
     here: Vec<(bool, &'a Observation)>,
     /// Controls that reacted to other bytes: whether the first message met there what it met at home.
-    columns: Vec<(bool, [String; 2])>,
+    columns: Vec<(bool, [&'a Observation; 2])>,
     /// The same question over TCP.
     over_tcp: Vec<&'a Observation>,
 }
@@ -162,8 +164,7 @@ impl<'a> Cells<'a> {
                 let mut beside = both.iter().filter(|(_, it)| has_reacted(it));
                 let is_telling =
                     !is_hit || manner != Manner::Silence || beside.any(|(_, it)| is_amid(it, own));
-                (has_reacted(other) && is_telling)
-                    .then(|| (is_hit, [own.id.clone(), other.id.clone()]))
+                (has_reacted(other) && is_telling).then_some((is_hit, [own, *other]))
             })
             .collect();
         Some(Self {
@@ -222,29 +223,52 @@ fn finding(
     cells: &[Cells],
 ) -> Option<Finding> {
     let columns = || cells.iter().flat_map(|it| &it.columns);
-    let hits = columns().filter(|(is_hit, _)| *is_hit).count();
+    let hit_controls: Vec<&Observation> = columns()
+        .filter(|(is_hit, _)| *is_hit)
+        .map(|(_, [own, _])| *own)
+        .collect();
+    let hits = hit_controls.len();
     let free = columns().count() - hits;
+    // Over TCP the kernel sends again and again: there a lossy line is told by its SYNs.
+    let silence = |silent: &[&Observation]| {
+        if spoken.protocol.is_udp() && manner == Manner::Silence {
+            evidence.silence_over_udp(silent)
+        } else {
+            Silence::Certain
+        }
+    };
     let trials: usize = cells.iter().map(|it| it.trials.len()).sum();
     let here: BTreeSet<SocketAddr> = cells
         .iter()
-        .filter(|it| it.is_seen_here())
+        .filter(|it| it.is_seen_here() && silence(&it.trials) != Silence::Chance)
         .map(|it| it.address)
         .collect();
     // A relay that answers the same question in its older form answers strangers: what it does not hear is taken away.
     let is_stun = spoken.has_older_form();
-    let (confidence, doubt) = if hits >= HITS && free == 0 {
-        if hits >= TRIALS && trials >= TRIALS {
+    let at_controls = silence(&hit_controls);
+    let (confidence, doubt) = if hits >= HITS && free == 0 && at_controls != Silence::Chance {
+        if let Some(doubt) = at_controls.doubt() {
+            (Confidence::Likely, Some(doubt))
+        } else if hits >= TRIALS && trials >= TRIALS {
             (Confidence::Confirmed, None)
         } else {
             let doubt = "Fewer than three trials or controls: chance is not excluded";
-            (Confidence::Likely, Some(doubt))
+            (Confidence::Likely, Some(doubt.to_owned()))
         }
     } else if is_stun && !here.is_empty() {
-        (Confidence::Confirmed, None)
+        let all: Vec<&Observation> = cells
+            .iter()
+            .filter(|it| here.contains(&it.address))
+            .flat_map(|it| it.trials.iter().copied())
+            .collect();
+        match silence(&all).doubt() {
+            Some(doubt) => (Confidence::Likely, Some(doubt)),
+            None => (Confidence::Confirmed, None),
+        }
     } else if here.len() >= ADDRESSES && hits == 0 {
         let doubt =
             "The servers themselves may stay silent to this message; only another vantage can tell";
-        (Confidence::Likely, Some(doubt))
+        (Confidence::Likely, Some(doubt.to_owned()))
     } else {
         return None;
     };
@@ -252,7 +276,8 @@ fn finding(
     for it in cells {
         ids.extend(it.trials.iter().map(|it| it.id.clone()).take(TRIALS));
         ids.extend(it.here.iter().map(|(_, it)| it.id.clone()).take(1));
-        ids.extend(it.columns.iter().flat_map(|(_, ids)| ids.clone()).take(2));
+        let columns = it.columns.iter().flat_map(|(_, pair)| pair);
+        ids.extend(columns.map(|it| it.id.clone()).take(2));
         ids.extend(it.over_tcp.iter().map(|it| it.id.clone()).take(1));
     }
     Some(Finding {
@@ -260,7 +285,7 @@ fn finding(
         confidence,
         endpoints: hit(evidence, spoken, manner),
         evidence: ids,
-        doubt: doubt.map(str::to_owned),
+        doubt,
         seen: seen(spoken, manner, trials, cells, hits, columns().count()),
     })
 }

@@ -7,16 +7,18 @@
 //! the line's own controls over QUIC met: silence for all of them, while their operators answer over TCP, is the line's.
 //! What else could explain it: a server that does not offer QUIC (then nothing answers there, and controls pass: no finding); one
 //! whose front answers for versions that nobody behind it serves (doubt, while controls pass); a firewall for everybody,
-//! as companies and hotels have (doubt); loss (equal trials, all failing); a server that treats its own name so (doubt);
+//! as companies and hotels have (doubt); loss (equal trials, all failing, and more often than chance
+//! would on this line); a server that treats its own name so (doubt);
 //! an address that is dead over TCP too (no finding for its name there).
 //! What becomes of a request after the handshake is no part of it: the server has answered by then.
 //! References: facts 2.6; IMC 2022 on the TSPU's QUIC filter; FOCI 2026 on server names (net4people/bbs#654); RFC 9000, 6.
 
 use std::collections::BTreeSet;
 
+use crate::analysis::chance::Silence;
 use crate::analysis::evidence::{Evidence, endpoints, is_amid, is_interrupted, is_silent_quic};
 use crate::analysis::ground::Quic;
-use crate::analysis::matrix::{Matrix, TRIALS};
+use crate::analysis::matrix::{Manner, Matrix, TRIALS};
 use crate::analysis::rules::{Finding, server_name};
 use crate::model::catalog::Protocol;
 use crate::model::check::{Climb, Variation};
@@ -59,9 +61,15 @@ fn by_name(evidence: &Evidence, climb: &Climb, matrix: &Matrix) -> Option<Findin
     let mut again = matrix.trials.iter().skip(1);
     let is_here = again.all(|it| matrix.is_beside_a_pass(it, Variation::ServerName));
     let is_named = is_everywhere || is_here && connects_over_tcp(evidence, climb);
-    if !is_named {
+    let silence = if matrix.manner == Manner::Silence && !matrix.trials.is_empty() {
+        evidence.silence_over_udp(&matrix.trials)
+    } else {
+        Silence::Certain
+    };
+    if !is_named || silence == Silence::Chance {
         return None;
     }
+    let by_chance = silence.doubt();
     let here = matrix.cells(Variation::ServerName);
     let mut ids = ids_of(&matrix.trials);
     let columns = matrix.columns.iter();
@@ -70,10 +78,14 @@ fn by_name(evidence: &Evidence, climb: &Climb, matrix: &Matrix) -> Option<Findin
     let passed = matrix.row(Variation::ServerName);
     Some(Finding {
         technique: Technique::new(Trigger::QuicServerName, matrix.manner.interference()),
-        confidence: read.confidence,
+        confidence: if by_chance.is_none() {
+            read.confidence
+        } else {
+            Confidence::Likely
+        },
         endpoints: hit(evidence, |it| it.server_name.as_deref() == Some(name)),
         evidence: ids,
-        doubt: read.doubt.map(str::to_owned),
+        doubt: read.doubt.map(str::to_owned).or(by_chance),
         seen: format!(
             "With {name} inside QUIC the handshake failed in {0} of {0} trials at {1}; with an innocuous name of the same length \
              {2} of {3} got an answer there. At QUIC controls' addresses {name} met the same in {4} of {5} trials, the \
@@ -102,7 +114,8 @@ fn by_version(evidence: &Evidence, climb: &Climb, matrix: &Matrix) -> Option<Fin
         && !others.is_empty()
         && is_amid_answers
         && is_silent(&matrix.trials)
-        && is_silent(&others);
+        && is_silent(&others)
+        && evidence.silence_over_udp(&matrix.trials) != Silence::Chance;
     if !is_filtered {
         return None;
     }
