@@ -384,8 +384,8 @@ fn quic(catalog: &Catalog, states: &[(&Control, State)], observations: &[Observa
             _ => return Quic::Untold,
         }
     }
-    let loss = Questions::of(catalog, observations.iter(), |_| true).loss();
-    if operators.len() < 2 || chance::judge(loss, &evidence, 1) == Silence::Chance {
+    let questions = Questions::of(catalog, observations.iter(), |_| true);
+    if operators.len() < 2 || chance::judge(questions.loss(), &evidence, 1) == Silence::Chance {
         return Quic::Untold;
     }
     let evidence = evidence.iter().map(|it| it.id.clone()).collect();

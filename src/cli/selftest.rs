@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
@@ -24,9 +24,14 @@ use crate::output::human::layout::{Page, pad};
 use crate::session::{Outcome, rehearsal};
 
 /// Scenarios played at once for each core: they mostly wait.
-const AT_ONCE: usize = 10;
-/// And no more than these, for the sake of memory.
-const MOST_AT_ONCE: usize = 24;
+const AT_ONCE: usize = 16;
+/// And no more than these, nor than half of the free memory holds.
+const MOST_AT_ONCE: usize = 32;
+/// Bytes that one of them takes, its process included.
+const MEMORY: u64 = 48 << 20;
+/// What one costs a core. They begin so far apart, because nearly all of it falls into the first second, and what starves
+/// then misses the answers that it is there to hear.
+const COST: Duration = Duration::from_millis(300);
 
 /// Plays the scenarios; exit status 1 if one came out otherwise than expected.
 ///
@@ -117,26 +122,46 @@ impl Played {
 /// Plays them side by side; the results come in the order of the scenarios.
 fn play_all(scenarios: &[&'static Scenario], save: Option<&Path>) -> Vec<mpsc::Receiver<Played>> {
     let mut results = Vec::new();
-    let mut waiting = VecDeque::new();
+    let (mut long, mut short) = (Vec::new(), Vec::new());
     for scenario in scenarios {
         let (sender, receiver) = mpsc::channel();
-        waiting.push_back((*scenario, sender));
+        let kind = if scenario.is_long() {
+            &mut long
+        } else {
+            &mut short
+        };
+        kind.push((*scenario, sender));
         results.push(receiver);
     }
-    let is_only_one = waiting.len() == 1;
-    let waiting = Arc::new(Mutex::new(waiting));
+    // Nobody is to wait for a long one at the end, nor the cores for work at the beginning.
+    let mut short = short.into_iter();
+    let mut mixed = VecDeque::new();
+    for (at, scenario) in long.into_iter().enumerate() {
+        mixed.push_back(scenario);
+        if at % 2 == 1 {
+            mixed.extend(short.next());
+        }
+    }
+    mixed.extend(short);
+    let is_only_one = mixed.len() == 1;
     let cores = thread::available_parallelism().map_or(1, NonZero::get);
-    let at_once = (cores * AT_ONCE).min(MOST_AT_ONCE).min(scenarios.len());
-    for _ in 0..at_once {
+    let waiting = Arc::new(Mutex::new(Waiting {
+        scenarios: mixed,
+        next: Instant::now(),
+        apart: COST / u32::try_from(cores).unwrap_or(u32::MAX),
+    }));
+    let at_once = (cores * AT_ONCE).min(MOST_AT_ONCE).min(in_memory());
+    for _ in 0..at_once.min(scenarios.len()) {
         let waiting = Arc::clone(&waiting);
         let save = save.map(Path::to_owned);
         let next = move || {
             let mut waiting = waiting.lock().unwrap_or_else(PoisonError::into_inner);
-            waiting.pop_front()
+            waiting.take()
         };
         thread::spawn(move || {
             let mut worker = None;
-            while let Some((scenario, sender)) = next() {
+            while let Some((at, (scenario, sender))) = next() {
+                thread::sleep(at.saturating_duration_since(Instant::now()));
                 let played = if is_only_one {
                     Ok(play(scenario, save.as_deref()))
                 } else {
@@ -151,6 +176,34 @@ fn play_all(scenarios: &[&'static Scenario], save: Option<&Path>) -> Vec<mpsc::R
         });
     }
     results
+}
+
+/// Scenarios that nobody plays yet, and when the next may begin.
+struct Waiting {
+    scenarios: VecDeque<(&'static Scenario, mpsc::Sender<Played>)>,
+    next: Instant,
+    apart: Duration,
+}
+
+impl Waiting {
+    fn take(&mut self) -> Option<(Instant, (&'static Scenario, mpsc::Sender<Played>))> {
+        let scenario = self.scenarios.pop_front()?;
+        let at = self.next.max(Instant::now());
+        self.next = at + self.apart;
+        Some((at, scenario))
+    }
+}
+
+/// How many scenarios half of the free memory holds, one at least; any number where that is not told.
+fn in_memory() -> usize {
+    let told = fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let mut lines = told.lines();
+    let free = lines.find_map(|line| line.strip_prefix("MemAvailable:"));
+    let kilobytes = free.and_then(|it| it.trim().trim_end_matches(" kB").parse::<u64>().ok());
+    let held = kilobytes.map(|it| (it << 10) / 2 / MEMORY);
+    held.map_or(usize::MAX, |it| {
+        usize::try_from(it.max(1)).unwrap_or(usize::MAX)
+    })
 }
 
 /// A process that plays one scenario after the other: an internet takes up to two thousand descriptors, and several would

@@ -127,6 +127,31 @@ pub enum Border {
 }
 
 impl Fault {
+    /// Whether something stays silent, so that a run has to wait for it.
+    pub const fn is_silent(self) -> bool {
+        match self {
+            Self::ServerGone(_)
+            | Self::SilentTls(_)
+            | Self::Tarpit(_)
+            | Self::BrokenIpv6
+            | Self::BrokenIpv6Of(_)
+            | Self::Offline
+            | Self::DeadResolver
+            | Self::NoQuic(_)
+            | Self::NoDatagrams(_)
+            | Self::QuicFirewall
+            | Self::Loss(..)
+            | Self::Cut(_)
+            | Self::Border(Border::Silent | Border::Closed)
+            | Self::Hostile(..)
+            | Self::HostileResolver(..) => true,
+            Self::Resolvers(_, ailment) => {
+                matches!(ailment, Ailment::Silent | Ailment::KeepsIpv6)
+            }
+            _ => false,
+        }
+    }
+
     /// The technique that an honest report lists, with its doubt, although nobody's intent is known.
     pub const fn technique(self) -> Option<Technique> {
         match self {

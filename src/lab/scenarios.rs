@@ -33,6 +33,15 @@ pub struct Scenario {
     pub expected: Expected,
 }
 
+impl Scenario {
+    /// Whether something stays silent in it, so that playing it takes some seconds.
+    pub fn is_long(&self) -> bool {
+        let mut interferences = self.censors.iter().map(|it| it.technique.interference);
+        interferences.any(|it| it == Interference::Drop)
+            || self.faults.iter().any(|it| it.is_silent())
+    }
+}
+
 /// What a report must say.
 #[derive(Clone, Copy, Debug)]
 pub struct Expected {

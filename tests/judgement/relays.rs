@@ -166,7 +166,7 @@ impl<'a> Around<'a> {
                 (Variation::Address, Came::Nothing, SOON),
             ] {
                 self.ask(varies, trial, (came, t0), |climb| {
-                    climb.address.set_ip(there)
+                    climb.address.set_ip(there);
                 });
             }
         }
