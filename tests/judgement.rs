@@ -102,6 +102,13 @@ fn silence_for_one_name_is_named_after_four_trials() {
 }
 
 #[test]
+fn a_question_is_sent_as_often_as_the_loss_is_reckoned_by() {
+    let limits = blockprobe::measure::limits::Limits::default();
+    let sendings = limits.dns_resend.len() + 1;
+    assert_eq!(sendings, blockprobe::analysis::chance::SENDINGS);
+}
+
+#[test]
 fn silence_for_one_name_is_doubted_the_more_the_line_loses_and_then_says_nothing() {
     // A line that loses 5, 20 and 28 % of the datagrams each way; and 20 % where many names were asked.
     for (again, names, confidence) in [

@@ -193,12 +193,6 @@ fn sendings(observation: &Observation) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::measure::limits::Limits;
-
-    #[test]
-    fn a_question_is_sent_as_often_as_the_loss_is_reckoned_by() {
-        assert_eq!(Limits::default().dns_resend.len() + 1, SENDINGS);
-    }
 
     #[test]
     fn the_loss_is_found_by_how_many_answers_came_late() {
