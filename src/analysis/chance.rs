@@ -121,8 +121,9 @@ impl Trains {
             };
             let answered = u32::try_from(facts.round_trips.len()).unwrap_or(u32::MAX);
             if let Some(sent) = facts.datagrams.filter(|_| answered > 0) {
-                counted.sent += sent;
-                counted.answered += answered.min(sent);
+                // A saved report may say anything.
+                counted.sent = counted.sent.saturating_add(sent);
+                counted.answered = counted.answered.saturating_add(answered.min(sent));
             }
         }
         counted
@@ -142,8 +143,8 @@ impl Add for Trains {
 
     fn add(self, other: Self) -> Self {
         Self {
-            sent: self.sent + other.sent,
-            answered: self.answered + other.answered,
+            sent: self.sent.saturating_add(other.sent),
+            answered: self.answered.saturating_add(other.answered),
         }
     }
 }
@@ -162,7 +163,10 @@ impl Add for Questions {
 /// Whether it can be chance that nothing these trials sent over UDP was answered, at this loss, where so many were asked that
 /// might have been unlucky.
 pub fn judge(loss: f64, trials: &[&Observation], asked: usize) -> Silence {
-    let sendings: u32 = trials.iter().map(|it| sendings(it)).sum();
+    let sendings = trials
+        .iter()
+        .map(|it| sendings(it))
+        .fold(0, u32::saturating_add);
     let asked = u32::try_from(asked.max(1)).unwrap_or(u32::MAX);
     let by_chance = loss.powf(f64::from(sendings)) * f64::from(asked);
     if by_chance >= TOLD {
@@ -185,9 +189,11 @@ fn sendings(observation: &Observation) -> u32 {
         let dns = step.dns.as_deref().map_or(0, |facts| facts.sent);
         let exchange = step.exchange.as_deref();
         let quic = step.quic.as_deref().map_or(0, |facts| facts.sent);
-        dns + exchange.and_then(|facts| facts.datagrams).unwrap_or(0) + quic
+        let relayed = exchange.and_then(|facts| facts.datagrams).unwrap_or(0);
+        dns.saturating_add(relayed).saturating_add(quic)
     };
-    observation.steps.iter().map(sent).sum()
+    let sent = observation.steps.iter().map(sent);
+    sent.fold(0, u32::saturating_add)
 }
 
 #[cfg(test)]
