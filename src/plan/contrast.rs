@@ -19,6 +19,9 @@ use crate::model::observation::Observation;
 use crate::plan::Seen;
 use crate::plan::resolve::Subject;
 
+/// Trials of the failing combination in all, and of each contrast.
+const TRIALS: u32 = 3;
+
 /// Addresses of controls that work, each operator's first: the other address of a contrast.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Controls {
@@ -72,6 +75,16 @@ fn reached(seen: &Seen) -> impl Iterator<Item = (&Climb, &Observation)> {
             && !observation.is_not_run()
             && seen.is_complete(&observation.check.id);
         counts.then_some((climb, observation))
+    })
+}
+
+/// Whether the combination that failed has worked since. Nothing is told of it then, and nothing more need be asked: on a line
+/// that loses much, each question whose answer would be silence takes long.
+fn has_recovered(subject: Subject, climb: &Climb, failed: &Observation, seen: &Seen) -> bool {
+    (2..=TRIALS).any(|trial| {
+        let again = changed(subject, failed, Variation::Nothing, trial, climb.clone());
+        seen.complete(&again.id)
+            .is_some_and(Observation::is_success)
     })
 }
 
@@ -136,5 +149,111 @@ fn changed(
             varies,
         }),
         ask: Ask::Climb(climb),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::catalog::Expect;
+    use crate::model::failure::Failure;
+    use crate::model::observation::{Operation, Step};
+    use crate::plan::reach;
+
+    const SUBJECT: Subject = Subject {
+        id: "target",
+        role: Role::Target,
+        round: Round::Reach,
+    };
+
+    fn note(seen: &mut Seen, check: &Check, operation: Operation, failure: Option<Failure>) {
+        let step = Step {
+            operation,
+            t0: 0.0,
+            t: 4.0,
+            failure,
+            dns: None,
+            tcp: None,
+            tls: None,
+            quic: None,
+            http: None,
+            exchange: None,
+        };
+        let observation = Observation {
+            id: "o1".to_owned(),
+            check: check.clone(),
+            steps: vec![step],
+            not_run: None,
+        };
+        seen.note(observation, true);
+    }
+
+    fn controls() -> Controls {
+        let addresses = ["198.51.100.1:443", "198.51.100.2:443", "198.51.100.3:443"];
+        let addresses: Vec<SocketAddr> = addresses.map(|it| it.parse().unwrap()).to_vec();
+        Controls {
+            tls: addresses.clone(),
+            http: addresses.clone(),
+            quic: addresses.clone(),
+            stun: addresses,
+        }
+    }
+
+    /// What is asked, round after round, where the first trial is silent, its repetitions end so and all else passes.
+    fn asked(
+        protocol: Protocol,
+        operation: Operation,
+        again: Option<&Failure>,
+    ) -> Vec<Vec<Variation>> {
+        let endpoint = Endpoint {
+            id: format!("{}://web.example:443", protocol.word()),
+            host: Some("web.example".to_owned()),
+            addresses: Vec::new(),
+            port: 443,
+            protocol,
+            server_name: None,
+            path: "/".to_owned(),
+            alpn: Vec::new(),
+            custom: None,
+            expect: Expect::default(),
+        };
+        let first = reach::climb(SUBJECT, &endpoint, "192.0.2.1".parse().unwrap(), 1);
+        let mut seen = Seen::default();
+        note(&mut seen, &first, operation, Some(Failure::GenericTimeout));
+        let controls = controls();
+        let mut rounds = Vec::new();
+        loop {
+            let mut checks = handshake::checks(&controls.tls, SUBJECT, &seen);
+            checks.extend(quic::checks(&controls.quic, SUBJECT, &seen));
+            checks.extend(exchange::checks(&controls, SUBJECT, &seen));
+            checks.retain(|check| !seen.is_complete(&check.id));
+            if checks.is_empty() {
+                return rounds;
+            }
+            let varies = |check: &Check| check.contrast.as_ref().unwrap().varies;
+            for check in &checks {
+                let is_again = varies(check) == Variation::Nothing;
+                let failure = again.filter(|_| is_again).cloned();
+                note(&mut seen, check, operation, failure);
+            }
+            rounds.push(checks.iter().map(varies).collect());
+        }
+    }
+
+    #[test]
+    fn what_works_when_it_is_repeated_is_contrasted_no_further() {
+        for (protocol, operation) in [
+            (Protocol::Tls, Operation::TlsHandshake),
+            (Protocol::Quic, Operation::QuicHandshake),
+            (Protocol::MtprotoAbridged, Operation::Exchange),
+            (Protocol::Stun, Operation::Exchange),
+        ] {
+            let has_again = |round: &Vec<Variation>| round.contains(&Variation::Nothing);
+            let silent = asked(protocol, operation, Some(&Failure::GenericTimeout));
+            let working = asked(protocol, operation, None);
+            let first = silent.iter().position(has_again).unwrap();
+            assert_eq!(working[..], silent[..=first], "{}", protocol.word());
+            assert!(silent.len() > working.len(), "{}", protocol.word());
+        }
     }
 }

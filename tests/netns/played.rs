@@ -15,8 +15,9 @@ use jsonschema::Validator;
 
 use crate::road::{CLIENT, CLIENT_6};
 
-/// Longest run, in a debug build on a machine that plays three at once.
-const LONGEST: Duration = Duration::from_secs(20);
+/// A run that takes longer hangs: a debug build, on a noisy machine that plays three at once, on a line that may lose half. How long
+/// runs take is for the benchmarks to show.
+const LONGEST: Duration = Duration::from_secs(30);
 
 static SCHEMA: LazyLock<Validator> = LazyLock::new(|| {
     jsonschema::validator_for(&schema::report().to_value()).expect("the schema is valid")

@@ -10,11 +10,9 @@ use crate::model::failure::Failure;
 use crate::model::line::{NEIGHBOURHOOD, network};
 use crate::model::observation::{Observation, Operation};
 use crate::plan::Seen;
-use crate::plan::contrast::{changed, connection, hops, reached};
+use crate::plan::contrast::{TRIALS, changed, connection, hops, reached};
 use crate::plan::resolve::Subject;
 
-/// Trials of the failing connection in all.
-const TRIALS: u32 = 3;
 /// Other ports tried at one address.
 const PORTS: usize = 2;
 /// Addresses of one target and one family that are contrasted: enough to tell a range from a host.

@@ -14,11 +14,9 @@ use crate::model::check::{Check, Climb, Hello, Variation, parent_of};
 use crate::model::failure::Failure;
 use crate::model::observation::{Observation, Operation};
 use crate::plan::Seen;
-use crate::plan::contrast::{changed, reached};
+use crate::plan::contrast::{TRIALS, changed, has_recovered, reached};
 use crate::plan::resolve::Subject;
 
-/// Trials of the failing combination in all, and of each contrast.
-const TRIALS: u32 = 3;
 /// Names that are contrasted of those which share a domain and a failure: the others share their fate.
 const NAMES_OF_A_DOMAIN: usize = 2;
 /// Names of one target that are contrasted at most.
@@ -102,6 +100,9 @@ fn cells(
     base: &Base,
 ) -> Vec<Check> {
     let Base { climb, failed, .. } = base;
+    if has_recovered(subject, climb, failed, seen) {
+        return Vec::new();
+    }
     let neutral = neutral_name(base.name);
     let controls: Vec<SocketAddr> = controls
         .iter()

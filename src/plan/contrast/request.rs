@@ -10,11 +10,9 @@ use crate::model::failure::Failure;
 use crate::model::observation::{Observation, Operation};
 use crate::plan::Seen;
 use crate::plan::contrast::handshake::neutral_name;
-use crate::plan::contrast::{changed, reached};
+use crate::plan::contrast::{TRIALS, changed, reached};
 use crate::plan::resolve::Subject;
 
-/// Trials of the failing combination in all, and of each contrast.
-const TRIALS: u32 = 3;
 /// Hosts of one target that are contrasted; the others share their fate.
 const HOSTS: usize = 8;
 
