@@ -23,7 +23,7 @@ mod world;
 
 use blockprobe::model::failure::Failure;
 use blockprobe::model::observation::Operation;
-use blockprobe::model::report::{Confidence, EndpointStatus, Regime, Status};
+use blockprobe::model::report::{Confidence, EndpointStatus, Regime, Status, Verdict};
 
 use crate::world::{HONEST, OTHER, World, ids, impostor, proven, silent, step};
 
@@ -35,7 +35,6 @@ fn a_name_denied_in_three_trials_is_confirmed_when_protected_resolvers_know_it()
         (Failure::DnsNxdomain, 3, "domain_name/nxdomain"),
         (Failure::DnsNoAnswer, 0, "domain_name/no_answer"),
         (Failure::DnsRefused, 5, "domain_name/refused_answer"),
-        (Failure::DnsServfail, 2, "domain_name/servfail"),
     ] {
         let mut world = World::new();
         world.honest_resolvers();
@@ -89,16 +88,89 @@ fn failures_of_a_resolver_that_is_silent_now_and_then_are_its_own_trouble() {
     }
 }
 
-#[test]
-fn silence_for_one_name_is_named_after_four_trials() {
+/// What is said of a name for which the provider's resolver fails or is silent in every trial.
+fn asked_in_vain(
+    silent: bool,
+    others: impl FnOnce(&mut World, &dyn Fn(&mut World, &str, u32)),
+) -> Verdict {
+    let fails = |world: &mut World, resolver: &str, trial: u32| {
+        if silent {
+            world.silence(resolver, trial);
+        } else {
+            world.denial(resolver, trial, &Failure::DnsServfail, 2);
+        }
+    };
     let mut world = World::new();
-    world.honest_resolvers();
-    for trial in 1..=4 {
-        world.silence("isp", trial);
+    world.answer("google", 1, &[HONEST]);
+    for trial in 1..=if silent { 4 } else { 3 } {
+        fails(&mut world, "isp", trial);
     }
+    others(&mut world, &fails);
     let verdict = world.judge();
-    assert_eq!(ids(&verdict), ["domain_name/drop"]);
-    assert_eq!(verdict.confidence, Confidence::Confirmed);
+    let technique = if silent {
+        "domain_name/drop"
+    } else {
+        "domain_name/servfail"
+    };
+    assert_eq!(ids(&verdict), [technique]);
+    assert_eq!(verdict.status, Status::Blocked);
+    assert_eq!(verdict.confidence, verdict.techniques[0].confidence);
+    verdict
+}
+
+#[test]
+fn a_resolver_that_asks_in_vain_may_be_cut_off_from_the_servers_of_the_name() {
+    for silent in [false, true] {
+        let verdict = asked_in_vain(silent, |_, _| {});
+        assert_eq!(verdict.confidence, Confidence::Likely);
+        let doubt = verdict.techniques[0].doubt.as_deref().unwrap_or_default();
+        assert!(doubt.contains("unable to reach the servers"), "{doubt}");
+    }
+}
+
+#[test]
+fn resolvers_of_several_operators_do_not_share_a_cut() {
+    for silent in [false, true] {
+        for (others, confidence) in [
+            (&["one", "two"][..], Confidence::Confirmed),
+            (&["one"], Confidence::Likely),
+            // Of one operator.
+            (&["one", "one"], Confidence::Likely),
+            // One that does not answer control names either.
+            (&["one", "mute"], Confidence::Likely),
+        ] {
+            let verdict = asked_in_vain(silent, |world, fails| {
+                for (at, operator) in (1_u8..).zip(others) {
+                    let id = format!("{operator}{at}");
+                    world.witness(&id, operator, at);
+                    if *operator != "mute" {
+                        world.control(&id, 1);
+                    }
+                    fails(world, &id, 1);
+                }
+            });
+            assert_eq!(verdict.confidence, confidence, "{others:?}");
+            let is_doubted = verdict.techniques[0].doubt.is_some();
+            assert_eq!(is_doubted, confidence == Confidence::Likely);
+        }
+    }
+}
+
+#[test]
+fn the_providers_resolver_in_the_place_of_others_is_no_other_operator() {
+    for silent in [false, true] {
+        let verdict = asked_in_vain(silent, |world, fails| {
+            for trial in 1..=3 {
+                world.control("decoy", trial);
+            }
+            for (at, operator) in (1_u8..).zip(["one", "two"]) {
+                world.witness(operator, operator, at);
+                world.control(operator, 1);
+                fails(world, operator, 1);
+            }
+        });
+        assert_eq!(verdict.confidence, Confidence::Likely);
+    }
 }
 
 #[test]
@@ -119,7 +191,12 @@ fn silence_for_one_name_is_doubted_the_more_the_line_loses_and_then_says_nothing
         (20, 40, None),
     ] {
         let mut world = World::new();
-        world.honest_resolvers();
+        world.answer("google", 1, &[HONEST]);
+        for (at, operator) in (1..).zip(["one", "two"]) {
+            world.witness(operator, operator, at);
+            world.control(operator, 1);
+            world.silence(operator, 1);
+        }
         world.other_names(names - 1);
         world.loss(again);
         for trial in 1..=4 {

@@ -336,7 +336,8 @@ impl<'a> Evidence<'a> {
             .collect()
     }
 
-    fn is_hijacked(&self, answer: &Answer) -> bool {
+    /// Whether somebody else answers in that resolver's place.
+    pub fn is_hijacked(&self, answer: &Answer) -> bool {
         answer
             .resolver
             .is_some_and(|resolver| self.ground.is_hijacked(&resolver.id))

@@ -93,6 +93,15 @@ impl World {
         self.answer("quad9", 1, &[HONEST]);
     }
 
+    /// One more public resolver that is asked over UDP.
+    pub fn witness(&mut self, id: &str, operator: &str, last_octet: u8) {
+        self.catalog.resolvers.push(Resolver {
+            operator: operator.to_owned(),
+            address: SocketAddr::from(([203, 0, 113, 100 + last_octet], 53)),
+            ..resolver(id, ResolverRole::Public, Transport::Udp)
+        });
+    }
+
     pub fn control(&mut self, resolver: &str, trial: u32) {
         let check = query("ground", resolver, CONTROL, Role::Control, trial);
         let facts = dns(&[reply(0, &["198.41.0.4"])], &[]);

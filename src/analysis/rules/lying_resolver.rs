@@ -6,11 +6,14 @@
 //! A trial in which nothing came back does not count where a resolver says of the name that it is not there.
 //! What else could explain it: a retired name (then nobody knows it: no finding); a dead resolver (then controls fail
 //! too: no finding); a flapping line (then a trial succeeds: no finding); a line
-//! that loses much (then chance would do it too: no finding, or doubt); a filter in the user's own router (doubt).
+//! that loses much (then chance would do it too: no finding, or doubt); a filter in the user's own router (doubt); a resolver that
+//! cannot reach the servers of this name, which says that it failed, or nothing (doubt).
 //! References: facts 2.1 `dns.nxdomain`, `dns.nodata`, `dns.refused`, `dns.timeout`, `dns.nsdi_delisting`.
 
+use std::collections::BTreeSet;
+
 use crate::analysis::chance::Silence;
-use crate::analysis::evidence::{Evidence, Honest, Honesty};
+use crate::analysis::evidence::{Evidence, Honest, Honesty, is_plain};
 use crate::analysis::rules::injected_answer::Forgeries;
 use crate::analysis::rules::{Finding, endpoints_of};
 use crate::model::catalog::ResolverRole;
@@ -24,6 +27,8 @@ use crate::model::technique::{Interference, Technique, Trigger};
 /// Trials that must all have failed for a confirmed lie, and for confirmed silence (which loss can imitate).
 const TRIALS: usize = 3;
 const TRIALS_OF_SILENCE: usize = 4;
+/// Other operators whose resolvers must end alike before a fault beyond one resolver is excluded.
+const OPERATORS: usize = 2;
 
 /// One finding for each host that is denied.
 pub fn infer(evidence: &Evidence) -> Vec<Finding> {
@@ -84,7 +89,9 @@ fn denied(
     if interference == Interference::Drop && !enough || silence == Silence::Chance {
         return None;
     }
-    let doubt = doubt(answer, &honest, enough).or(silence.doubt());
+    let doubt = doubt(answer, &honest, enough)
+        .or(silence.doubt())
+        .or_else(|| beyond_the_resolver(evidence, host, answer, interference));
     let confidence = if doubt.is_none() {
         Confidence::Confirmed
     } else {
@@ -153,6 +160,38 @@ pub fn whose(answer: &Answer) -> Option<String> {
     answer.resolver.is_some_and(|resolver| resolver.is_local).then(|| {
         "The resolver stands on this machine or in its own network: a filter of its owner's would do the same".to_owned()
     })
+}
+
+/// A resolver that asks in vain ends so too, and where it stands nobody here can look. A cut between a provider and one operator's
+/// name servers has happened without any censor; resolvers of several operators do not share it.
+fn beyond_the_resolver(
+    evidence: &Evidence,
+    host: &str,
+    answer: &Answer,
+    interference: Interference,
+) -> Option<String> {
+    let is_possible = matches!(interference, Interference::Servfail | Interference::Drop);
+    let operators = others_alike(evidence, host, answer);
+    (is_possible && operators.len() < OPERATORS).then(|| {
+        "The resolver may be unable to reach the servers of this name: a fault between them would look the same".to_owned()
+    })
+}
+
+/// Operators of other resolvers that answer control names, and ended alike for this name.
+fn others_alike<'a>(evidence: &Evidence<'a>, host: &str, answer: &Answer<'a>) -> BTreeSet<&'a str> {
+    let own = answer.resolver.map(|resolver| resolver.address.ip());
+    let answers = evidence.resolution(host).map(|it| it.answers.iter());
+    answers
+        .into_iter()
+        .flatten()
+        .filter(|other| !other.is_system() && !evidence.is_hijacked(other))
+        .filter(|other| other.observation.failure() == answer.observation.failure())
+        .filter_map(|other| other.resolver)
+        .filter(|resolver| resolver.role != ResolverRole::Decoy && is_plain(resolver))
+        .filter(|resolver| Some(resolver.address.ip()) != own)
+        .filter(|resolver| evidence.answers_controls(Some(resolver)))
+        .map(|resolver| resolver.operator.as_str())
+        .collect()
 }
 
 /// An alias that leads nowhere is a broken answer, not an empty one.

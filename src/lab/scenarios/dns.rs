@@ -2,7 +2,7 @@
 
 use super::{
     Expected, HIJACKER, INJECTOR, Scenario, WHATSAPP, accessible, alone, at, at_isp, censored,
-    confirmed, only,
+    confirmed, likely, only,
 };
 use super::{FACETIME, MAX, TELEGRAM};
 use crate::lab::censor::{Lie, Resolvers};
@@ -35,13 +35,13 @@ pub(super) const DNS: &[Scenario] = &[
         "servfail_by_isp_resolver",
         "The provider's resolver fails for WhatsApp's names",
         &[at_isp(Interference::Servfail, Lie::Bogon)],
-        alone!(whatsapp, confirmed(WHATSAPP, &["domain_name/servfail"])),
+        alone!(whatsapp, likely(WHATSAPP, &["domain_name/servfail"])),
     ),
     censored(
         "dns_drop_by_isp_resolver",
         "The provider's resolver is silent for WhatsApp's names",
         &[at_isp(Interference::Drop, Lie::Bogon)],
-        alone!(whatsapp, confirmed(WHATSAPP, &["domain_name/drop"])),
+        alone!(whatsapp, likely(WHATSAPP, &["domain_name/drop"])),
     ),
     censored(
         "false_answer_bogon",
