@@ -8,6 +8,8 @@ mod certificates;
 mod names;
 #[path = "servers/nginx.rs"]
 mod nginx;
+#[path = "servers/noise.rs"]
+mod noise;
 #[path = "servers/openness.rs"]
 mod openness;
 #[path = "servers/program.rs"]

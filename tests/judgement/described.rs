@@ -206,6 +206,36 @@ fn a_first_message_swallowed_at_two_servers_that_answer_other_bytes_is_named_and
 }
 
 #[test]
+fn servers_that_hang_up_on_what_they_read_and_wait_for_the_rest_of_noise_are_no_censor() {
+    for failure in [Failure::Eof, Failure::ConnectionReset] {
+        for (waits, named) in [(true, false), (false, true)] {
+            let endpoints = [HONEST, OTHER].map(|it| described(Protocol::CustomTcp, it, "PING"));
+            let mut world = world(endpoints.to_vec());
+            for endpoint in &endpoints {
+                swallowed(&mut world, endpoint);
+            }
+            for observation in &mut world.observations {
+                let contrast = observation.check.contrast.as_ref();
+                let is_noise = contrast.is_some_and(|it| it.varies == Variation::Payload);
+                let endpoint = &endpoints[0];
+                if !is_noise {
+                    observation.steps = steps(endpoint, exchanged(Some(failure.clone()), 0));
+                } else if waits {
+                    observation.steps = steps(endpoint, lost());
+                }
+            }
+            let verdict = world.judge();
+            assert_eq!(!verdict.techniques.is_empty(), named, "{verdict:#?}");
+            for technique in &verdict.techniques {
+                assert_eq!(technique.confidence, Confidence::Likely);
+                let doubt = technique.doubt.as_deref().unwrap_or_default();
+                assert!(doubt.contains("hang up on this message"), "{doubt}");
+            }
+        }
+    }
+}
+
+#[test]
 fn what_befalls_one_protocol_is_not_said_of_another() {
     let ping = [HONEST, OTHER].map(|address| described(Protocol::CustomTcp, address, "PING"));
     let hello = described(Protocol::CustomTcp, HONEST, "HELLO");

@@ -83,6 +83,18 @@ fn silence_in_which_nothing_else_passed_may_be_a_line_that_was_cut_just_then() {
 }
 
 #[test]
+fn where_its_own_servers_may_be_down_what_neutral_ones_do_is_doubted() {
+    for (random, confidence) in [(true, Confidence::Confirmed), (false, Confidence::Likely)] {
+        let verdict = first_bytes([false, random, false, true]).judge();
+        assert_eq!(ids(&verdict), ["protocol/drop"]);
+        assert_eq!(verdict.techniques[0].confidence, confidence);
+        let doubt = verdict.techniques[0].doubt.as_deref();
+        let is_doubted = doubt.is_some_and(|it| it.contains("may be down"));
+        assert_eq!(is_doubted, !random, "{doubt:?}");
+    }
+}
+
+#[test]
 fn a_first_message_that_met_silence_at_one_control_only_may_be_an_accident() {
     let mut world = first_bytes([false, true, false, true]);
     world.observations.retain(|it| {

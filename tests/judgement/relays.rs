@@ -355,17 +355,20 @@ fn relays_whose_tcp_port_is_dead_are_no_dead_addresses() {
 fn three_silent_trials_are_chance_on_a_line_that_loses_much() {
     let at_home: Contrasting = |around| around.classic(Came::Answer);
     let at_controls: Contrasting = |around| around.looked_at_everywhere();
-    for contrast in [at_home, at_controls] {
-        chance(contrast);
+    for (contrast, surely) in [
+        (at_home, Confidence::Likely),
+        (at_controls, Confidence::Confirmed),
+    ] {
+        chance(contrast, surely);
     }
 }
 
 type Contrasting = for<'a> fn(&mut Around<'a>);
 
-fn chance(contrast: Contrasting) {
+fn chance(contrast: Contrasting, surely: Confidence) {
     let relay = relay(Protocol::Stun, RELAYS[0]);
     for (again, confidence) in [
-        (6, Some(Confidence::Confirmed)),
+        (6, Some(surely)),
         (16, Some(Confidence::Likely)),
         (26, None),
     ] {
@@ -377,8 +380,47 @@ fn chance(contrast: Contrasting) {
         assert_eq!(named.map(|it| it.confidence), confidence, "{verdict:#?}");
         let doubt = named.and_then(|it| it.doubt.as_deref());
         let is_doubted = doubt.is_some_and(|doubt| doubt.contains("by chance"));
-        assert_eq!(is_doubted, confidence == Some(Confidence::Likely));
+        assert_eq!(is_doubted, again == 16);
     }
+}
+
+#[test]
+fn relays_that_know_the_older_form_alone_are_doubted_and_one_of_them_says_nothing() {
+    for (count, neutral, confidence) in [
+        (1, None, Some(Confidence::Likely)),
+        (1, Some(Came::Answer), None),
+        (2, Some(Came::Answer), Some(Confidence::Likely)),
+    ] {
+        let relays = RELAYS.map(|address| relay(Protocol::Stun, address));
+        let mut world = world(&relays[..count]);
+        for relay in &relays[..count] {
+            let mut around = Around::silent(&mut world, relay);
+            around.classic(Came::Answer);
+            if let Some(came) = neutral {
+                around.neutral(came, SOON);
+            }
+        }
+        let verdict = world.judge();
+        let named = verdict.techniques.first();
+        assert_eq!(named.map(|it| it.confidence), confidence, "{verdict:#?}");
+        if let Some(named) = named {
+            assert_eq!(named.id, "protocol/drop");
+            let doubt = named.doubt.as_deref().unwrap_or_default();
+            assert!(doubt.contains("the older form alone"), "{doubt}");
+        }
+    }
+}
+
+#[test]
+fn relays_that_answer_and_do_not_relay_are_not_looked_at() {
+    let relays = RELAYS.map(|address| relay(Protocol::Turn, address));
+    let mut world = world(&relays);
+    for relay in &relays {
+        let mut around = Around::silent(&mut world, relay);
+        around.classic(Came::Answer);
+        around.looked_at_everywhere();
+    }
+    works(&world.judge(), Confidence::Confirmed);
 }
 
 #[test]

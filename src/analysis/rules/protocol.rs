@@ -1,12 +1,12 @@
 //! Connections stand, and an app's first message meets nothing: `protocol/{drop,reset,close}`.
 //!
 //! What it infers: the bytes of an app's own protocol (WhatsApp's Noise, MTProto, STUN, what definitions describe) are looked at.
-//! Evidence: the first message met the same in every trial and not a byte came back; random bytes of the same length get a
+//! Evidence: the first message met the same in every trial and not a byte came back; random bytes of the same length and kinds get a
 //! reaction at controls' addresses where the first message gets none (on any address), or at the target's own addresses
 //! (there only). For STUN: the same request without its magic cookie is answered, by the relay or by controls, and the
 //! one with it is not.
-//! What else could explain it: a server that is dead behind its front (then random bytes meet nothing either: no finding); a
-//! server that stays silent to this message of its own will (doubt, where it was seen at its own addresses only); a relay that does
+//! What else could explain it: a server that is dead behind its front (then random bytes meet nothing either: no finding, or doubt
+//! where controls hear no such message); a server that stays silent to this message of its own will (doubt, where it was seen at its own addresses only); a relay that does
 //! not answer strangers (its silence is no evidence: only a contrast that is answered names anything); a line that is cut for
 //! a moment (silence counts only where something else passed while it lasted); a line that loses much (over UDP silence counts
 //! only beyond what chance would do on it). A relay that answers over TCP and not over UDP
@@ -38,7 +38,10 @@ const HITS: usize = 2;
 pub fn infer(evidence: &Evidence) -> Vec<Finding> {
     let mut told: BTreeMap<(Spoken, Manner), Vec<Cells>> = BTreeMap::new();
     for (climb, failed) in evidence.all_climbs() {
+        // To TURN nothing is asked that differs in one thing alone, and neutral servers need not relay for anybody.
+        let is_turn = matches!(climb.protocol, Protocol::Turn | Protocol::TurnTcp);
         if failed.check.contrast.is_none()
+            && !is_turn
             && let Some(cells) = Cells::of(evidence, climb, failed)
         {
             let key = (Spoken::by(climb), cells.manner);
@@ -105,12 +108,17 @@ impl Manner {
 }
 
 /// Whether the peer did anything else with the bytes. Where the first message was not even acknowledged, an
-/// acknowledgement is a reaction: a server that says nothing to strangers still takes what they send.
+/// acknowledgement is a reaction: a server that says nothing to strangers still takes what they send. Beside a connection that was
+/// torn down only an answer is: a server that waits for the rest of what means nothing tears down what it read to the end.
 fn reacted(observation: &Observation, manner: Manner, never_heard: bool) -> Option<bool> {
     let step = observation.step(Operation::Exchange)?;
     let acked = step.tcp.as_deref().and_then(|tcp| tcp.bytes_acked);
     let is_taken = never_heard && acked.is_some_and(|bytes| bytes > 0);
-    Some(Manner::of(observation) != Some(manner) || is_taken)
+    let exchange = step.exchange.as_deref();
+    Some(match manner {
+        Manner::Silence => Manner::of(observation) != Some(manner) || is_taken,
+        Manner::Reset | Manner::Close => exchange.is_some_and(|it| it.received_bytes > 0),
+    })
 }
 
 /// Whether not a byte of what was sent was acknowledged.
@@ -203,6 +211,13 @@ impl<'a> Cells<'a> {
             .any(|silent| is_amid(passed, silent))
     }
 
+    /// Other bytes met at this very address what the first message met.
+    fn is_dead_at_home(&self) -> bool {
+        let met_the_same =
+            |(reacted, it): &(bool, &Observation)| !reacted && Manner::of(it) == Some(self.manner);
+        !self.here.is_empty() && self.here.iter().all(met_the_same)
+    }
+
     /// Other bytes got a reaction at this very address each time, and while the first message was silent.
     fn is_seen_here(&self) -> bool {
         let is_telling = |trial: &&&Observation| {
@@ -249,26 +264,40 @@ fn finding(
     let (confidence, doubt) = if hits >= HITS && free == 0 && at_controls != Silence::Chance {
         if let Some(doubt) = at_controls.doubt() {
             (Confidence::Likely, Some(doubt))
+        } else if cells.iter().all(Cells::is_dead_at_home) {
+            let doubt = "Random bytes meet the same at its own servers: they may be down, and neutral servers may treat these bytes so";
+            (Confidence::Likely, Some(doubt.to_owned()))
         } else if hits >= TRIALS && trials >= TRIALS {
             (Confidence::Confirmed, None)
         } else {
             let doubt = "Fewer than three trials or controls: chance is not excluded";
             (Confidence::Likely, Some(doubt.to_owned()))
         }
-    } else if is_stun && !here.is_empty() {
+    } else if is_stun && !here.is_empty() && (free == 0 || here.len() >= ADDRESSES) {
         let all: Vec<&Observation> = cells
             .iter()
             .filter(|it| here.contains(&it.address))
             .flat_map(|it| it.trials.iter().copied())
             .collect();
-        match silence(&all).doubt() {
+        // Whoever looks at the cookie on the way does so to neutral servers too.
+        let is_looked_for = hits > 0 && free == 0;
+        let doubt = silence(&all).doubt().or_else(|| {
+            let doubt = "The relays themselves may know the older form alone: no neutral server showed the same";
+            (!is_looked_for).then(|| doubt.to_owned())
+        });
+        match doubt {
             Some(doubt) => (Confidence::Likely, Some(doubt)),
             None => (Confidence::Confirmed, None),
         }
     } else if here.len() >= ADDRESSES && hits == 0 {
-        let doubt =
-            "The servers themselves may stay silent to this message; only another vantage can tell";
-        (Confidence::Likely, Some(doubt.to_owned()))
+        let what = match manner {
+            Manner::Silence => "stay silent to",
+            Manner::Reset | Manner::Close => "hang up on",
+        };
+        let doubt = format!(
+            "The servers themselves may {what} this message; only another vantage can tell"
+        );
+        (Confidence::Likely, Some(doubt))
     } else {
         return None;
     };
@@ -328,7 +357,7 @@ fn seen(
     let other = if spoken.has_older_form() {
         "the same request without its magic cookie"
     } else {
-        "random bytes of the same length"
+        "random bytes of the same length and kinds"
     };
     let addresses: BTreeSet<IpAddr> = cells.iter().map(|it| it.address.ip()).collect();
     let here = cells.iter().flat_map(|it| &it.here);

@@ -116,12 +116,12 @@ impl Talk {
 }
 
 impl Talk {
-    /// Random bytes, as many as the protocol's own first message has.
+    /// Random bytes, as many as the protocol's own first message has and of its kinds.
     fn with_noise(self, context: &Context) -> Self {
-        let length = self.handshake.map_or(0, |mut own| own.send().len());
+        let own = self.handshake.map_or(Vec::new(), |mut own| own.send());
         Self {
             is_in_websocket: false,
-            handshake: Some(Box::new(Anything::new(noise(context, length)))),
+            handshake: Some(Box::new(Anything::new(noise(context, &own)))),
             not_ours: "nothing came back",
         }
     }
@@ -309,14 +309,55 @@ fn sampler(
     }
 }
 
-/// So many bytes that nobody can know.
-pub fn noise(context: &Context, length: usize) -> Vec<u8> {
-    let mut bytes = vec![0; length];
+/// Bytes that nobody can know, in the place of these and each of the same kind.
+pub fn noise(context: &Context, own: &[u8]) -> Vec<u8> {
+    let mut random = vec![0; own.len()];
     let source = context.room.trust.provider.secure_random;
     source
-        .fill(&mut bytes)
+        .fill(&mut random)
         .expect("the system has random bytes");
-    bytes
+    scrambled(own, &random)
+}
+
+/// Each byte replaced by another of its kind, which the random one chooses. Servers look at a first byte or at lines before they know
+/// any protocol: nginx takes 0x80 and more for the beginning of TLS and hangs up without a word, answers most others with an
+/// error, and waits for the end of a line of letters. What such a server does to all bytes of a kind must not look as if
+/// it were done to an app's.
+fn scrambled(own: &[u8], random: &[u8]) -> Vec<u8> {
+    own.iter()
+        .zip(random)
+        .map(|(own, random)| {
+            let kind = kind_of(*own);
+            let others = (0..=u8::MAX).filter(|it| kind_of(*it) == kind && it != own);
+            let others: Vec<u8> = others.collect();
+            let chosen = others.get(usize::from(*random) % others.len().max(1));
+            chosen.copied().unwrap_or(*own)
+        })
+        .collect()
+}
+
+/// Kinds of bytes. What frames text, and what a TLS record begins with, is one of its own each.
+#[derive(PartialEq, Eq)]
+enum Kind {
+    Itself(u8),
+    Upper,
+    Lower,
+    Digit,
+    Mark,
+    Control,
+    High,
+}
+
+const fn kind_of(byte: u8) -> Kind {
+    match byte {
+        b'\t' | b'\n' | b'\r' | b' ' | 0x14..=0x17 => Kind::Itself(byte),
+        b'A'..=b'Z' => Kind::Upper,
+        b'a'..=b'z' => Kind::Lower,
+        b'0'..=b'9' => Kind::Digit,
+        0x80.. => Kind::High,
+        _ if byte.is_ascii_graphic() => Kind::Mark,
+        _ => Kind::Control,
+    }
 }
 
 /// New random bytes.
@@ -336,4 +377,27 @@ pub fn lock_any<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 
 fn lock(seen: &Mutex<Seen>) -> std::sync::MutexGuard<'_, Seen> {
     seen.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn noise_is_of_the_same_kinds_and_another_at_every_byte_that_frames_nothing() {
+        let own = b"\xef\x0a\0\xff PING 42\r\n{\"x\":1}\x16\x03\x01";
+        for random in 0..=u8::MAX {
+            let noise = scrambled(own, &vec![random; own.len()]);
+            for (own, noise) in own.iter().zip(&noise) {
+                assert!(kind_of(*own) == kind_of(*noise), "{own} {noise}");
+                let is_kept = matches!(kind_of(*own), Kind::Itself(_));
+                assert_eq!(own == noise, is_kept, "{own} {noise}");
+            }
+        }
+        let all: Vec<u8> = (0..=u8::MAX).collect();
+        let firsts = all.iter().map(|random| scrambled(&[0xef], &[*random])[0]);
+        assert_eq!(firsts.collect::<BTreeSet<u8>>().len(), 127);
+    }
 }

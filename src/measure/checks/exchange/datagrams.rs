@@ -46,7 +46,7 @@ impl Client {
             (Protocol::CustomUdp, payload) => {
                 let own = climb.custom.as_deref().cloned().unwrap_or_default();
                 if payload == Payload::Random {
-                    return Self::Noise(noise(context, own.send.0.len()));
+                    return Self::Noise(noise(context, &own.send.0));
                 }
                 let pattern = Box::new(custom::Pattern::new(&own));
                 Self::Custom(own.send.0, pattern)
