@@ -210,12 +210,11 @@ impl<'a> Matrix<'a> {
         })
     }
 
-    /// Whether something of that row passed while this was silent. Datagrams leave no trace of a line that was cut for a
-    /// moment; a connection that stood does.
+    /// Whether something of that row passed while this was silent. A line that is cut for a moment swallows datagrams, and what is sent
+    /// on connections that stood just before.
     pub fn is_beside_a_pass(&self, silent: &Observation, row: Variation) -> bool {
-        let is_quic = silent.step(Operation::QuicHandshake).is_some();
         let cells = || self.cells(row).into_iter().filter(|it| self.has_passed(it));
-        self.manner != Manner::Silence || !is_quic || cells().any(|it| is_amid(it, silent))
+        self.manner != Manner::Silence || cells().any(|it| is_amid(it, silent))
     }
 
     /// Whether a contrast got what the failed handshake did not get.

@@ -66,6 +66,47 @@ fn a_name_is_tried_at_controls_where_its_own_address_is_dead() {
     assert_eq!(verdict.status, Status::Blocked);
 }
 
+/// The name's trials at controls last from then to then.
+fn named_there(world: &mut World, (began, ended): (f64, f64)) {
+    for observation in &mut world.observations {
+        let contrast = observation.check.contrast.as_ref();
+        if contrast.is_some_and(|it| it.varies == Variation::Address) {
+            for step in &mut observation.steps {
+                (step.t0, step.t) = (began, ended);
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_silent_at_controls_while_nothing_passes_may_be_a_line_that_was_cut_just_then() {
+    let tls = || {
+        let mut world = dead();
+        for trial in 1..=3 {
+            world.contrast("198.41.0.5", Variation::Both, trial, Cell::Answer.last());
+            world.contrast(
+                "198.41.0.5",
+                Variation::Address,
+                trial,
+                Cell::Silence.last(),
+            );
+        }
+        world
+    };
+    let (lost, found) = (Answer::Silence, Answer::NotFound);
+    let http = || requests(lost, found, lost, found);
+    let worlds: [(&str, &dyn Fn() -> World); 2] =
+        [("server_name/drop", &tls), ("http_host/drop", &http)];
+    for (technique, world) in worlds {
+        for (lasted, is_named) in [((0.0, 5.0), true), ((2.0, 7.0), false)] {
+            let mut world = world();
+            named_there(&mut world, lasted);
+            let verdict = world.judge();
+            assert_eq!(ids(&verdict).contains(&technique), is_named, "{technique}");
+        }
+    }
+}
+
 #[test]
 fn a_dead_address_whose_name_passes_at_controls_is_only_dead() {
     let mut world = dead();

@@ -13,7 +13,7 @@
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
-use crate::analysis::evidence::{Evidence, endpoints, is_interrupted};
+use crate::analysis::evidence::{Evidence, endpoints, is_amid, is_interrupted};
 use crate::analysis::matrix::TRIALS;
 use crate::analysis::rules::Finding;
 use crate::model::catalog::{BlockPage, Protocol};
@@ -142,14 +142,20 @@ impl<'a> Cells<'a> {
             both.find(|(climb, it)| climb.address == address && it.check.trial == trial)
                 .map(|(_, it)| *it)
         };
+        let has_passed = |it: &Observation| matches!(Manner::of(it), Some(page @ Manner::Page(_)) if !page.is_same(manner));
+        // A line that is cut for a moment swallows what is sent on connections that stood just before.
+        let is_telling = |named: &Observation| {
+            let mut passed = both.iter().filter(|(_, it)| has_passed(it));
+            !matches!(manner, Manner::Silence) || passed.any(|(_, it)| is_amid(it, named))
+        };
         let columns = evidence
             .contrasts(&failed.check.id, Variation::Address)
             .into_iter()
             .filter_map(|(climb, named)| {
                 let innocuous = beside(climb.address, named.check.trial)?;
-                let passes = matches!(Manner::of(innocuous)?, page @ Manner::Page(_) if !page.is_same(manner));
                 let is_hit = Manner::of(named)?.is_same(manner);
-                passes.then(|| (is_hit, [named.id.clone(), innocuous.id.clone()]))
+                (has_passed(innocuous) && (!is_hit || is_telling(named)))
+                    .then(|| (is_hit, [named.id.clone(), innocuous.id.clone()]))
             })
             .collect();
         agree.then(|| Self {

@@ -14,6 +14,7 @@ use crate::model::check::{Check, Climb, Hello, Variation, parent_of};
 use crate::model::failure::Failure;
 use crate::model::observation::{Observation, Operation};
 use crate::plan::Seen;
+use crate::plan::contrast::alternation::alternate;
 use crate::plan::contrast::{TRIALS, changed, has_recovered, reached};
 use crate::plan::resolve::Subject;
 
@@ -109,37 +110,55 @@ fn cells(
         .copied()
         .filter(|control| control.is_ipv4() == climb.address.is_ipv4())
         .collect();
+    let cell = |varies, trial, climb| changed(subject, failed, varies, trial, climb);
     let mut checks = Vec::new();
-    for trial in 1..=TRIALS {
-        let turn = position + trial as usize - 1;
-        let cell = |varies, climb| changed(subject, failed, varies, trial, climb);
-        // Interleaved, the harmless cell first: what a censor remembers then poisons the target's cell, not the contrast.
-        if base.stood {
+    if base.stood {
+        for trial in 1..=TRIALS {
+            // Interleaved, the harmless cell first: what a censor remembers then poisons the target's cell, not the contrast.
             let innocuous = handshake(climb, climb.address, &neutral);
-            checks.push(cell(Variation::ServerName, innocuous));
-        }
-        if let Some(control) = controls.get(turn % controls.len().max(1)) {
-            let both = cell(Variation::Both, handshake(climb, *control, &neutral));
-            // The censor is shown the name there only after the innocuous one had its answer.
-            if seen.is_complete(&both.id) {
-                let named = handshake(climb, *control, base.name);
-                checks.push(cell(Variation::Address, named));
-            }
-            checks.push(both);
-        }
-        if base.stood {
+            checks.push(cell(Variation::ServerName, trial, innocuous));
             let shaped = |hello| Climb {
                 hello,
                 ..handshake(climb, climb.address, base.name)
             };
-            checks.push(cell(Variation::Split, shaped(Hello::Split)));
-            checks.push(cell(Variation::Shape, shaped(Hello::Large)));
+            checks.push(cell(Variation::Split, trial, shaped(Hello::Split)));
+            checks.push(cell(Variation::Shape, trial, shaped(Hello::Large)));
             if trial > 1 {
-                checks.push(cell(Variation::Nothing, (*climb).clone()));
+                checks.push(cell(Variation::Nothing, trial, (*climb).clone()));
             }
         }
     }
+    checks.extend(at_controls(
+        &controls, subject, seen, position, climb, base.name, failed,
+    ));
     checks
+}
+
+/// The cells at controls' addresses. The censor is shown the name there only after the innocuous one had its answer, and beside
+/// another: a line that is cut for a moment then silences both.
+pub fn at_controls(
+    controls: &[SocketAddr],
+    subject: Subject,
+    seen: &Seen,
+    position: usize,
+    climb: &Climb,
+    name: &str,
+    failed: &Observation,
+) -> Vec<Check> {
+    let neutral = neutral_name(name);
+    let there = |varies, trial: u32, name: &str| -> Vec<Check> {
+        let turn = position + trial as usize - 1;
+        let control = controls.get(turn % controls.len().max(1));
+        let climb = control.map(|control| handshake(climb, *control, name));
+        let check = climb.map(|climb| changed(subject, failed, varies, trial, climb));
+        check.into_iter().collect()
+    };
+    alternate(
+        seen,
+        TRIALS + 1,
+        |trial| there(Variation::Both, trial, &neutral),
+        |trial| there(Variation::Address, trial, name),
+    )
 }
 
 /// The failed climb's own ClientHello, with that name at that address, and no step above it.

@@ -9,6 +9,7 @@ use crate::model::check::{Check, Climb, Hello, Variation};
 use crate::model::failure::Failure;
 use crate::model::observation::{Observation, Operation};
 use crate::plan::Seen;
+use crate::plan::contrast::alternation::alternate;
 use crate::plan::contrast::handshake::neutral_name;
 use crate::plan::contrast::{TRIALS, changed, reached};
 use crate::plan::resolve::Subject;
@@ -93,13 +94,6 @@ fn cells(
     for trial in 1..=TRIALS {
         let cell = |varies, climb| changed(subject, failed, varies, trial, climb);
         checks.push(cell(Variation::Host, request(climb.address, &neutral)));
-        if let Some(control) = controls.get((trial as usize - 1) % controls.len().max(1)) {
-            let both = cell(Variation::Both, request(*control, &neutral));
-            if seen.is_complete(&both.id) {
-                checks.push(cell(Variation::Address, request(*control, host)));
-            }
-            checks.push(both);
-        }
         let split = Climb {
             hello: Hello::Split,
             ..climb.clone()
@@ -109,5 +103,18 @@ fn cells(
             checks.push(cell(Variation::Nothing, climb.clone()));
         }
     }
+    // The censor is shown the Host there only after the innocuous one had its answer, and beside another.
+    let there = |varies, trial: u32, host: &str| -> Vec<Check> {
+        let control = controls.get((trial as usize - 1) % controls.len().max(1));
+        let climb = control.map(|control| request(*control, host));
+        let check = climb.map(|climb| changed(subject, failed, varies, trial, climb));
+        check.into_iter().collect()
+    };
+    checks.extend(alternate(
+        seen,
+        TRIALS + 1,
+        |trial| there(Variation::Both, trial, &neutral),
+        |trial| there(Variation::Address, trial, host),
+    ));
     checks
 }

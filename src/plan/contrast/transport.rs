@@ -9,13 +9,11 @@ use crate::model::check::{
 use crate::model::failure::Failure;
 use crate::model::observation::{Observation, Operation};
 use crate::plan::Seen;
-use crate::plan::contrast::handshake::{handshake, neutral_name};
-use crate::plan::contrast::{Controls, changed};
+use crate::plan::contrast::handshake::{at_controls, handshake, neutral_name};
+use crate::plan::contrast::{Controls, TRIALS, changed};
 use crate::plan::ground::{SUBJECT, control_host};
 use crate::plan::resolve::{self, Subject};
 
-/// Trials of what failed in all, and of each contrast.
-const TRIALS: u32 = 3;
 /// Resolvers that are contrasted at most: on a line that lets nothing of a kind pass, more say the same.
 const RESOLVERS: usize = 12;
 
@@ -195,18 +193,6 @@ fn cells(
         let cell = |varies, climb| changed(subject, failed, varies, trial, climb);
         let here = handshake(climb, climb.address, &neutral);
         checks.push(cell(Variation::ServerName, here));
-        let turn = (trial as usize - 1) % controls.len().max(1);
-        let control = controls
-            .get(turn)
-            .filter(|control| control.is_ipv4() == climb.address.is_ipv4());
-        if let Some(control) = control {
-            let both = cell(Variation::Both, handshake(climb, *control, &neutral));
-            if seen.is_complete(&both.id) {
-                let named = handshake(climb, *control, name);
-                checks.push(cell(Variation::Address, named));
-            }
-            checks.push(both);
-        }
         let split = Climb {
             hello: Hello::Split,
             ..climb.clone()
@@ -216,5 +202,12 @@ fn cells(
             checks.push(cell(Variation::Nothing, climb.clone()));
         }
     }
+    let is_ipv4 = climb.address.is_ipv4();
+    let family = controls
+        .iter()
+        .copied()
+        .filter(|it| it.is_ipv4() == is_ipv4);
+    let family: Vec<SocketAddr> = family.collect();
+    checks.extend(at_controls(&family, subject, seen, 0, climb, name, failed));
     checks
 }
