@@ -231,14 +231,28 @@ impl OtherVantage {
     }
 }
 
-/// Whether a technique was named with the doubt that only another vantage can take: dead addresses or ports.
+/// Whether a technique was named with the doubt that only another vantage can take: dead addresses or ports, and what a server may do
+/// to its own clients.
 fn is_for_want_of_us(technique: &TechniqueReport) -> bool {
-    matches!(technique.trigger, Trigger::Address | Trigger::AddressPort)
+    let is_dead = matches!(technique.trigger, Trigger::Address | Trigger::AddressPort)
         && matches!(
             technique.interference,
             Interference::Drop | Interference::Refuse
-        )
-        && technique.confidence < Confidence::Confirmed
+        );
+    technique.confidence < Confidence::Confirmed
+        && (is_dead || may_be_the_servers_own(technique.trigger))
+}
+
+/// Whether a server can look like this of its own will, at its own addresses.
+pub const fn may_be_the_servers_own(trigger: Trigger) -> bool {
+    matches!(
+        trigger,
+        Trigger::ServerNameAtAddress
+            | Trigger::QuicServerName
+            | Trigger::TlsFingerprint
+            | Trigger::HttpHost
+            | Trigger::Protocol
+    )
 }
 
 /// Whether a failure is of the way or of the server: not of the machine that measured, nor of a run that was cut short.

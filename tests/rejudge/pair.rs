@@ -321,14 +321,19 @@ fn a_name_that_fails_at_its_own_address_alone_is_confirmed_where_it_is_proved_el
 }
 
 #[test]
-fn a_server_that_sends_its_alert_everywhere_is_down_and_not_blocked() {
+fn a_server_that_does_so_to_its_name_everywhere_is_down_and_not_blocked() {
+    for cell in [Cell::Alert(112), Cell::Silence, Cell::Reset, Cell::Close] {
+        let mut world = World::reachable();
+        world.matrix(cell, Cell::Answer, Cell::Answer, Cell::Answer, 3);
+        silent(&settled(&world, &world, HOUR).0, Status::Down);
+    }
+}
+
+#[test]
+fn what_is_looked_for_on_any_address_at_both_vantages_is_blocked_at_both() {
     let mut world = World::reachable();
-    world.matrix(
-        Cell::Alert(112),
-        Cell::Answer,
-        Cell::Answer,
-        Cell::Answer,
-        3,
-    );
-    silent(&settled(&world, &world, HOUR).0, Status::Down);
+    world.matrix(Cell::Reset, Cell::Answer, Cell::Reset, Cell::Answer, 3);
+    let verdict = settled(&world, &world, HOUR).0;
+    assert_eq!(ids(&verdict), ["server_name/reset"]);
+    assert_eq!(verdict.status, Status::Blocked);
 }

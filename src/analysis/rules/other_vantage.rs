@@ -14,7 +14,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use crate::analysis::chance::Silence;
 use crate::analysis::connections::is_not_served;
-use crate::analysis::control::OtherVantage;
+use crate::analysis::control::{OtherVantage, may_be_the_servers_own};
 use crate::analysis::evidence::{Evidence, endpoints, is_interrupted, valid_replies};
 use crate::analysis::rules::lying_resolver::whose;
 use crate::analysis::rules::{Finding, endpoints_of, server_name};
@@ -54,7 +54,10 @@ pub fn settle(evidence: &Evidence, findings: &mut Vec<Finding>) {
             (Trigger::Address | Trigger::AddressPort, _) => finding
                 .endpoints
                 .retain(|endpoint| other.failure(target, endpoint).is_none()),
-            (Trigger::ServerNameAtAddress, _) if finding.confidence < Confidence::Confirmed => {
+            (trigger, _)
+                if may_be_the_servers_own(trigger)
+                    && finding.confidence < Confidence::Confirmed =>
+            {
                 finding
                     .endpoints
                     .retain(|endpoint| other.failure(target, endpoint).is_none());
