@@ -10,6 +10,8 @@ mod described;
 mod found;
 #[path = "judgement/lines.rs"]
 mod lines;
+#[path = "judgement/names.rs"]
+mod names;
 #[path = "judgement/quic.rs"]
 mod quic;
 #[path = "judgement/relays.rs"]

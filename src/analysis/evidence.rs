@@ -8,7 +8,7 @@ use crate::analysis::ground::Ground;
 use crate::model::catalog::{Catalog, Endpoint, Resolver, ResolverRole, Target, Transport};
 use crate::model::check::{Ask, Climb, Role, Variation};
 use crate::model::failure::Failure;
-use crate::model::observation::{DnsReply, Observation, Operation};
+use crate::model::observation::{DnsFacts, DnsReply, Observation, Operation};
 use crate::model::resolution::{Answer, Ordinary, Resolution};
 
 /// What is known about one target.
@@ -275,6 +275,19 @@ impl<'a> Evidence<'a> {
             .any(|observation| observation.failure().is_some() && !is_interrupted(observation))
     }
 
+    /// Whether control names got contradicting replies of that resolver too, a false one and an honest one: then both come of
+    /// the line or the resolver, whatever is asked.
+    pub fn contradicts_controls(&self, resolver: &Resolver) -> bool {
+        self.ground.contradicts_controls(&resolver.id)
+            || contradicting(self.observations).any(|it| it == resolver.id)
+    }
+
+    /// Whether more replies than questions about control names came from that resolver: the line doubles what passes.
+    pub fn doubles_controls(&self, resolver: &Resolver) -> bool {
+        self.ground.doubles_controls(&resolver.id)
+            || doubling(self.observations).any(|it| it == resolver.id)
+    }
+
     /// Whether this is the system's own view of a name of which its resolver was asked directly too: the resolver then speaks
     /// for itself. What only the view says comes from this machine's own files or is the C library's reading of an answer.
     pub fn is_spoken_for(&self, host: &str, answer: &Answer) -> bool {
@@ -439,16 +452,63 @@ fn was_asked(observation: &Observation, resolver: Option<&str>) -> bool {
     }
 }
 
+/// Resolvers of which control names got a false reply and an honest one to the same question, by their ids.
+pub fn contradicting(observations: &[Observation]) -> impl Iterator<Item = &str> {
+    questions_of_controls(observations)
+        .filter(|(_, facts)| {
+            let mut replies = valid(facts);
+            let is_first_false = replies.next().map(|first| is_false(facts, first));
+            replies.any(|reply| Some(is_false(facts, reply)) != is_first_false)
+        })
+        .map(|(resolver, _)| resolver)
+}
+
+/// Resolvers that gave more replies than there were questions about control names, by their ids.
+pub fn doubling(observations: &[Observation]) -> impl Iterator<Item = &str> {
+    questions_of_controls(observations)
+        .filter(|(_, facts)| has_more_than_asked(facts))
+        .map(|(resolver, _)| resolver)
+}
+
+fn questions_of_controls(observations: &[Observation]) -> impl Iterator<Item = (&str, &DnsFacts)> {
+    observations
+        .iter()
+        .filter(|observation| observation.check.role == Role::Control)
+        .filter_map(|observation| {
+            let Ask::Query { resolver, .. } = &observation.check.ask else {
+                return None;
+            };
+            let facts = observation.step(Operation::Resolve)?.dns.as_deref()?;
+            Some((resolver.as_str(), facts))
+        })
+}
+
+/// Whether more replies came than questions were sent.
+pub fn has_more_than_asked(facts: &DnsFacts) -> bool {
+    valid(facts).count() > usize::try_from(facts.sent).unwrap_or(usize::MAX)
+}
+
+/// No address at all, or none that could be a server's.
+pub fn is_false(facts: &DnsFacts, reply: &DnsReply) -> bool {
+    let addresses = reply.addresses();
+    addresses
+        .iter()
+        .all(|address| facts.bogons.iter().any(|bogon| bogon == address))
+}
+
 /// Replies that count: ours, well formed, whole.
 pub fn valid_replies<'a>(answer: &Answer<'a>) -> Vec<&'a DnsReply> {
-    let Some(facts) = answer.dns() else {
-        return Vec::new();
-    };
+    answer
+        .dns()
+        .map(|facts| valid(facts).collect())
+        .unwrap_or_default()
+}
+
+fn valid(facts: &DnsFacts) -> impl Iterator<Item = &DnsReply> {
     facts
         .replies
         .iter()
         .filter(|reply| reply.id_matches && reply.malformed.is_none() && !reply.truncated)
-        .collect()
 }
 
 /// Whether replies to the one query contradict each other: another code, or no address in common. A resolver that

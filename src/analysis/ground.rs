@@ -8,7 +8,9 @@ use jiff::Timestamp;
 use crate::analysis::chance::{self, Questions, Silence, Trains};
 use crate::analysis::control::OtherVantage;
 use crate::analysis::everything;
-use crate::analysis::evidence::{attempts, is_losing, is_proof, is_silent_quic};
+use crate::analysis::evidence::{
+    attempts, contradicting, doubling, is_losing, is_proof, is_silent_quic,
+};
 use crate::analysis::resolvers;
 use crate::model::catalog::{Catalog, Control, Protocol, Region, Transport};
 use crate::model::check::{Ask, Role};
@@ -45,6 +47,10 @@ pub struct Ground {
     pub quic: Quic,
     /// Ids of resolvers that answered a control name; `None` is the system's own view.
     answering: BTreeSet<Option<String>>,
+    /// Ids of resolvers of which control names got a false reply and an honest one.
+    contradicting: BTreeSet<String>,
+    /// Ids of resolvers that gave more replies than there were questions about control names.
+    doubling: BTreeSet<String>,
     hijacked: BTreeSet<String>,
     other: Option<Arc<OtherVantage>>,
 }
@@ -78,6 +84,8 @@ impl Ground {
             most_controls_work: most_work(&states),
             notes: notes.to_vec(),
             answering,
+            contradicting: contradicting(observations).map(str::to_owned).collect(),
+            doubling: doubling(observations).map(str::to_owned).collect(),
             hijacked: hijacked.keys().cloned().collect(),
             other: None,
         };
@@ -112,6 +120,16 @@ impl Ground {
     /// Whether a resolver (or `None`, the system's own view) answered a control name with addresses.
     pub fn answers_controls(&self, resolver: Option<&str>) -> bool {
         self.answering.contains(&resolver.map(str::to_owned))
+    }
+
+    /// Whether a control name got a false reply and an honest one of that resolver.
+    pub fn contradicts_controls(&self, resolver: &str) -> bool {
+        self.contradicting.contains(resolver)
+    }
+
+    /// Whether that resolver gave more replies than there were questions about a control name.
+    pub fn doubles_controls(&self, resolver: &str) -> bool {
+        self.doubling.contains(resolver)
     }
 
     /// How that resolver answered over UDP before any target was asked about; all of them, if none is given.

@@ -4,13 +4,17 @@
 //! Evidence: one query got two answers that contradict each other, one of them false (no address, or bogons only) and one
 //! honest; or an address where no resolver is answered the name and stays silent for a control name.
 //! What else could explain it: a resolver that repeats itself (same content: no finding); a
-//! slow one that was asked again and changed its mind (no more answers than questions: no finding); a path that answers everything
+//! slow one that was asked again and changed its mind (no more answers than questions: no finding); a line that doubles questions, to a
+//! resolver of which one half is broken (then control names get two versions too: no finding) or fails for this name alone (then
+//! the false version is a failure, which a resolver says of itself: no finding where controls are answered doubly, else doubt); a path that answers everything
 //! (then the decoy answers controls too: `resolver/hijacked_resolver`, not this).
 //! References: facts 2.1 `dns.injection_race`.
 
 use std::collections::BTreeSet;
 
-use crate::analysis::evidence::{Evidence, Honesty, has_two_versions, is_plain, valid_replies};
+use crate::analysis::evidence::{
+    Evidence, Honesty, has_more_than_asked, has_two_versions, is_false, is_plain, valid_replies,
+};
 use crate::analysis::rules::{Finding, endpoints_of};
 use crate::model::check::RecordType;
 use crate::model::observation::{DnsFacts, DnsReply};
@@ -20,6 +24,9 @@ use crate::model::technique::{Interference, Technique, Trigger};
 
 /// Answers in two versions (or from the decoy) needed to call it confirmed.
 const TRIALS: usize = 3;
+
+/// SERVFAIL and REFUSED: what a resolver says of itself, not of the name.
+const OF_ITSELF: [u16; 2] = [2, 5];
 
 /// One finding for each host whose queries are answered on the way.
 pub fn infer(evidence: &Evidence) -> Vec<Finding> {
@@ -51,7 +58,7 @@ impl Forgeries {
                 .unwrap_or_default();
             for answer in answers
                 .iter()
-                .filter(|it| it.record != Some(RecordType::Aaaa) && is_forged(it))
+                .filter(|it| it.record != Some(RecordType::Aaaa) && is_forged(evidence, it))
             {
                 let facts = answer.dns();
                 for reply in valid_replies(answer) {
@@ -123,7 +130,7 @@ fn injected(evidence: &Evidence, host: &str) -> Option<Finding> {
         .iter()
         .filter(|answer| answer.record != Some(RecordType::Aaaa))
         .filter(|answer| answer.resolver.is_some_and(is_plain))
-        .filter(|answer| is_forged(answer))
+        .filter(|answer| is_forged(evidence, answer))
         .collect();
     let decoy = evidence.decoy_answer(host);
     if forged.is_empty() && decoy.is_none() {
@@ -138,7 +145,17 @@ fn injected(evidence: &Evidence, host: &str) -> Option<Finding> {
     {
         return None;
     }
-    let confirmed = decoy.is_some() || forged.len() >= TRIALS;
+    let doubt = if decoy.is_some() {
+        None
+    } else if forged.iter().all(|answer| is_failure(answer)) {
+        Some(
+            "The false answers say only that a resolver failed or refused: one of several behind one address may say so of itself",
+        )
+    } else {
+        (forged.len() < TRIALS).then_some(
+            "Seen in fewer than three queries: a resolver that changed its mind cannot be excluded",
+        )
+    };
     let mut ids: Vec<String> = decoy
         .iter()
         .map(|answer| answer.observation.id.clone())
@@ -152,40 +169,41 @@ fn injected(evidence: &Evidence, host: &str) -> Option<Finding> {
     ids.extend(honest.into_iter().flat_map(|honest| honest.evidence));
     Some(Finding {
         technique: Technique::new(Trigger::DomainName, Interference::InjectedAnswer),
-        confidence: if confirmed {
+        confidence: if doubt.is_none() {
             Confidence::Confirmed
         } else {
             Confidence::Likely
         },
         endpoints: endpoints_of(evidence, host),
         evidence: ids,
-        doubt: (!confirmed).then(|| {
-            "Seen in fewer than three queries: a resolver that changed its mind cannot be excluded".to_owned()
-        }),
+        doubt: doubt.map(str::to_owned),
         seen: seen(host, &forged, decoy.as_ref()),
     })
 }
 
-/// Whether the replies to one query hold a false and an honest one.
-fn is_forged(answer: &Answer) -> bool {
-    let Some(facts) = answer.dns() else {
+/// Whether the replies to one query hold a false and an honest one, as those to control names do not.
+fn is_forged(evidence: &Evidence, answer: &Answer) -> bool {
+    let (Some(resolver), Some(facts)) = (answer.resolver, answer.dns()) else {
         return false;
     };
     let replies = valid_replies(answer);
     // A slow resolver is asked again, and may fail the first time and answer the second.
-    let is_race = replies.len() > usize::try_from(facts.sent).unwrap_or(usize::MAX);
-    is_race
+    has_more_than_asked(facts)
         && has_two_versions(answer)
         && replies.iter().any(|reply| is_false(facts, reply))
         && replies.iter().any(|reply| !is_false(facts, reply))
+        && !evidence.contradicts_controls(resolver)
+        && !(is_failure(answer) && evidence.doubles_controls(resolver))
 }
 
-/// No address at all, or none that could be a server's.
-fn is_false(facts: &DnsFacts, reply: &DnsReply) -> bool {
-    let addresses = reply.addresses();
-    addresses
-        .iter()
-        .all(|address| facts.bogons.iter().any(|bogon| bogon == address))
+/// Whether every false reply says no more than that a resolver failed or refused.
+fn is_failure(answer: &Answer) -> bool {
+    let Some(facts) = answer.dns() else {
+        return false;
+    };
+    let replies = valid_replies(answer);
+    let mut lies = replies.iter().filter(|reply| is_false(facts, reply));
+    lies.all(|reply| OF_ITSELF.contains(&reply.rcode))
 }
 
 fn seen(host: &str, forged: &[&Answer], decoy: Option<&Answer>) -> String {

@@ -1,0 +1,92 @@
+//! Names whose answers contradict each other, or what this machine itself makes of them.
+
+use blockprobe::model::failure::Failure;
+use blockprobe::model::observation::DnsReply;
+use blockprobe::model::report::{Confidence, Status};
+
+use crate::world::{CONTROL, HONEST, World, dns, ids, query, reply, resolve, silent};
+use blockprobe::model::check::Role;
+
+/// One question about a name of the target, or about a control name, to which these replies came.
+fn replies(world: &mut World, role: Role, trial: u32, replies: &[DnsReply]) {
+    let facts = dns(replies, &[]);
+    let failure = match replies[0].rcode {
+        2 => Some(Failure::DnsServfail),
+        3 => Some(Failure::DnsNxdomain),
+        5 => Some(Failure::DnsRefused),
+        _ => None,
+    };
+    let name = match role {
+        Role::Control => CONTROL,
+        _ => crate::world::HOST,
+    };
+    let check = query("target", "isp", name, role, trial);
+    world.push(check, vec![resolve(facts, failure)]);
+}
+
+/// Three questions about the name with that code before the honest answer, on a line where every resolver knows it.
+fn raced(code: u16) -> World {
+    let mut world = World::new();
+    world.honest_resolvers();
+    for trial in 1..=3 {
+        let both = [reply(code, &[]), reply(0, &[HONEST])];
+        replies(&mut world, Role::Target, trial, &both);
+    }
+    world
+}
+
+#[test]
+fn a_denial_before_the_honest_answer_is_an_injection_where_control_names_get_one_version() {
+    let mut world = raced(3);
+    let verdict = world.judge();
+    assert_eq!(ids(&verdict), ["domain_name/injected_answer"]);
+    assert_eq!(verdict.confidence, Confidence::Confirmed);
+    // A line that doubles questions gives two answers for everything, but not two versions.
+    let same = [reply(0, &["198.41.0.4"]), reply(0, &["198.41.0.4"])];
+    replies(&mut world, Role::Control, 2, &same);
+    let verdict = world.judge();
+    assert_eq!(verdict.confidence, Confidence::Confirmed);
+}
+
+#[test]
+fn a_resolver_that_contradicts_itself_for_control_names_too_injects_nothing() {
+    for code in [2, 3, 5] {
+        for in_between in [false, true] {
+            let mut world = raced(code);
+            let both = [reply(0, &["198.41.0.4"]), reply(code, &[])];
+            replies(&mut world, Role::Control, 2, &both);
+            if !in_between {
+                let asked = world.observations.pop().unwrap();
+                world.ground.push(asked);
+            }
+            silent(&world.judge(), Status::Inconclusive);
+        }
+    }
+}
+
+#[test]
+fn what_a_resolver_says_of_itself_beside_the_honest_answer_is_doubted() {
+    for code in [2, 5] {
+        let verdict = raced(code).judge();
+        assert_eq!(ids(&verdict), ["domain_name/injected_answer"]);
+        assert_eq!(verdict.confidence, Confidence::Likely);
+        let doubt = verdict.techniques[0].doubt.as_deref().unwrap_or_default();
+        assert!(doubt.contains("failed or refused"), "{doubt}");
+    }
+}
+
+#[test]
+fn half_a_resolver_that_fails_for_one_name_on_a_line_that_doubles_questions_is_nobodys_forgery() {
+    for code in [2, 5] {
+        for in_between in [false, true] {
+            let mut world = raced(code);
+            let same = [reply(0, &["198.41.0.4"]), reply(0, &["198.41.0.4"])];
+            replies(&mut world, Role::Control, 2, &same);
+            if !in_between {
+                let asked = world.observations.pop().unwrap();
+                world.ground.push(asked);
+            }
+            silent(&world.judge(), Status::Inconclusive);
+        }
+    }
+}
