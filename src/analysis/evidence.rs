@@ -267,12 +267,31 @@ impl<'a> Evidence<'a> {
     /// Whether a control name asked in between, of the same resolver, failed too: then the line or the resolver failed
     /// for a while, for everybody.
     pub fn fails_controls(&self, resolver: Option<&Resolver>) -> bool {
+        self.controls_between(resolver)
+            .any(|observation| observation.failure().is_some())
+    }
+
+    /// The same, against what a resolver said of a name itself: nothing imitates that, so a control question that was merely
+    /// lost says nothing, as long as another in between was answered.
+    pub fn fails_controls_otherwise_than_by_loss(&self, resolver: Option<&Resolver>) -> bool {
+        let is_lost = |it: &Observation| it.failure() == Some(&Failure::GenericTimeout);
+        let mut heard = self
+            .controls_between(resolver)
+            .filter(|observation| !is_lost(observation))
+            .peekable();
+        if heard.peek().is_none() {
+            return self.fails_controls(resolver);
+        }
+        heard.any(|observation| observation.failure().is_some())
+    }
+
+    fn controls_between(&self, resolver: Option<&Resolver>) -> impl Iterator<Item = &Observation> {
         let id = resolver.map(|resolver| resolver.id.as_str());
         self.observations
             .iter()
             .filter(|observation| observation.check.role == Role::Control)
-            .filter(|observation| was_asked(observation, id) && !observation.is_not_run())
-            .any(|observation| observation.failure().is_some() && !is_interrupted(observation))
+            .filter(move |observation| was_asked(observation, id) && !observation.is_not_run())
+            .filter(|observation| !is_interrupted(observation))
     }
 
     /// Whether control names got contradicting replies of that resolver too, a false one and an honest one: then both come of

@@ -90,3 +90,51 @@ fn half_a_resolver_that_fails_for_one_name_on_a_line_that_doubles_questions_is_n
         }
     }
 }
+
+#[test]
+fn a_lost_question_for_a_control_says_nothing_against_what_was_said_of_the_name() {
+    for (failure, code, technique) in [
+        (Failure::DnsNxdomain, 3, "domain_name/nxdomain"),
+        (Failure::DnsNoAnswer, 0, "domain_name/no_answer"),
+    ] {
+        for (between, is_told) in [
+            (&[Some(Failure::GenericTimeout), None][..], true),
+            (&[None, Some(Failure::GenericTimeout)], true),
+            // Nothing is known of the resolver at that time.
+            (&[Some(Failure::GenericTimeout)], false),
+            // It failed for everybody.
+            (&[Some(Failure::DnsServfail), None], false),
+            (&[Some(failure.clone()), None], false),
+        ] {
+            let mut world = World::new();
+            world.honest_resolvers();
+            for trial in 1..=3 {
+                world.denial("isp", trial, &failure, code);
+            }
+            for (trial, failure) in (2..).zip(between) {
+                world.control_between("isp", trial, failure.as_ref());
+            }
+            let verdict = world.judge();
+            if is_told {
+                assert_eq!(ids(&verdict), [technique]);
+                assert_eq!(verdict.confidence, Confidence::Confirmed);
+            } else {
+                silent(&verdict, Status::Inconclusive);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_resolver_that_is_silent_for_a_control_may_fail_or_refuse_for_the_same_reason() {
+    for (failure, code) in [(Failure::DnsRefused, 5), (Failure::DnsServfail, 2)] {
+        let mut world = World::new();
+        world.honest_resolvers();
+        for trial in 1..=3 {
+            world.denial("isp", trial, &failure, code);
+        }
+        world.control_between("isp", 2, Some(&Failure::GenericTimeout));
+        world.control_between("isp", 3, None);
+        silent(&world.judge(), Status::Inconclusive);
+    }
+}

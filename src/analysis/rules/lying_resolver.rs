@@ -3,7 +3,8 @@
 //! What it infers: the resolver treats this name differently, because of the name.
 //! Evidence: the same question failed in the same way in every trial; the same resolver answered control names; other
 //! resolvers know the name (two operators in clear, or one over a protected transport, or TLS proved the address).
-//! A trial in which nothing came back does not count where a resolver says of the name that it is not there.
+//! A trial in which nothing came back does not count where a resolver says of the name that it is not there, nor does a
+//! control's question that was lost then.
 //! What else could explain it: a retired name (then nobody knows it: no finding); a dead resolver (then controls fail
 //! too: no finding); a flapping line (then a trial succeeds: no finding); a line
 //! that loses much (then chance would do it too: no finding, or doubt); a filter in the user's own router (doubt); a resolver that
@@ -59,10 +60,15 @@ fn denied(
     // getaddrinfo hides the code and the silence; where a raw query stands beside it, that one speaks.
     let interference = interference(failure, answer)?;
     let honest = evidence.honest(host)?;
+    let fails_controls = if is_of_the_name(answer.observation) {
+        evidence.fails_controls_otherwise_than_by_loss(answer.resolver)
+    } else {
+        evidence.fails_controls(answer.resolver)
+    };
     if evidence.is_raced(host)
         || evidence.is_spoken_for(host, answer)
         || !evidence.answers_controls(answer.resolver)
-        || evidence.fails_controls(answer.resolver)
+        || fails_controls
         || is_broken(answer)
     {
         return None;
