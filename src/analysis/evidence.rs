@@ -318,6 +318,22 @@ impl<'a> Evidence<'a> {
             })
     }
 
+    /// Whether this system's own lookups resolve the name, to no address of which it is known that somebody else is there.
+    pub fn resolves_here(&self, host: &str) -> bool {
+        let is_foreign = |address: &IpAddr| {
+            let mut pages = self.catalog.block_pages.iter();
+            pages.any(|page| page.addresses.contains(address))
+                || self.impostor(host, *address).is_some()
+        };
+        let answers = self.resolution(host).map(|it| it.answers.iter());
+        answers
+            .into_iter()
+            .flatten()
+            .filter(|answer| answer.resolver.is_none() && answer.observation.is_success())
+            .map(Answer::addresses)
+            .any(|told| !told.is_empty() && !told.iter().any(is_foreign))
+    }
+
     /// Every trial of the same question at the same resolver, the first included; those that were not run left out.
     pub fn trials(&self, answer: &Answer) -> Vec<&'a Observation> {
         self.observations

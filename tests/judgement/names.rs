@@ -1,11 +1,14 @@
 //! Names whose answers contradict each other, or what this machine itself makes of them.
 
+use blockprobe::model::check::Role;
 use blockprobe::model::failure::Failure;
-use blockprobe::model::observation::DnsReply;
+use blockprobe::model::observation::{DnsReply, Operation};
 use blockprobe::model::report::{Confidence, Status};
 
-use crate::world::{CONTROL, HONEST, World, dns, ids, query, reply, resolve, silent};
-use blockprobe::model::check::Role;
+use crate::world::{
+    CONTROL, HONEST, HOST, OTHER, World, dns, ids, impostor, proven, query, reply, resolve, silent,
+    step,
+};
 
 /// One question about a name of the target, or about a control name, to which these replies came.
 fn replies(world: &mut World, role: Role, trial: u32, replies: &[DnsReply]) {
@@ -18,7 +21,7 @@ fn replies(world: &mut World, role: Role, trial: u32, replies: &[DnsReply]) {
     };
     let name = match role {
         Role::Control => CONTROL,
-        _ => crate::world::HOST,
+        _ => HOST,
     };
     let check = query("target", "isp", name, role, trial);
     world.push(check, vec![resolve(facts, failure)]);
@@ -136,5 +139,72 @@ fn a_resolver_that_is_silent_for_a_control_may_fail_or_refuse_for_the_same_reaso
         world.control_between("isp", 2, Some(&Failure::GenericTimeout));
         world.control_between("isp", 3, None);
         silent(&world.judge(), Status::Inconclusive);
+    }
+}
+
+/// The name is denied or left unanswered at the provider's resolver, and this system's own lookup of it ends so.
+fn looked_up(failure: &Failure, code: u16, addresses: &[&str]) -> World {
+    let mut world = World::new();
+    world.honest_resolvers();
+    world.ground_lookup();
+    let is_found = !addresses.is_empty();
+    let view = dns(&[reply(0, addresses)][..usize::from(is_found)], &[]);
+    world.lookup(1, view, (!is_found).then_some(Failure::DnsTemporaryFailure));
+    for trial in 1..=4 {
+        if *failure == Failure::GenericTimeout {
+            world.silence("isp", trial);
+        } else {
+            world.denial("isp", trial, failure, code);
+        }
+    }
+    world
+}
+
+#[test]
+fn a_resolver_that_answers_who_waits_or_asks_again_drops_nothing() {
+    for (failure, code, technique) in [
+        (Failure::GenericTimeout, 0, "domain_name/drop"),
+        (Failure::DnsServfail, 2, "domain_name/servfail"),
+    ] {
+        let mut world = looked_up(&failure, code, &[HONEST]);
+        world.climb(HONEST, proven());
+        silent(&world.judge(), Status::Accessible);
+        // What fails then fails for another reason.
+        let mut world = looked_up(&failure, code, &[HONEST]);
+        let lost = step(Operation::TcpConnect, Some(Failure::GenericTimeout));
+        world.climb(HONEST, lost.into());
+        silent(&world.judge(), Status::Inconclusive);
+        // It is named where the lookups fail too, or lead to somebody else.
+        let world = looked_up(&failure, code, &[]);
+        assert_eq!(ids(&world.judge()), [technique]);
+        let world = looked_up(&failure, code, &["62.33.207.197"]);
+        assert_eq!(ids(&world.judge()), [technique]);
+        let mut world = looked_up(&failure, code, &[OTHER]);
+        world.climb(OTHER, impostor());
+        assert_eq!(ids(&world.judge()), [technique]);
+    }
+}
+
+#[test]
+fn a_denied_name_that_this_system_resolves_all_the_same_is_doubted() {
+    for (failure, code, technique) in [
+        (Failure::DnsNxdomain, 3, "domain_name/nxdomain"),
+        (Failure::DnsNoAnswer, 0, "domain_name/no_answer"),
+        (Failure::DnsRefused, 5, "domain_name/refused_answer"),
+    ] {
+        for (addresses, confidence) in [
+            (&[HONEST][..], Confidence::Likely),
+            (&[], Confidence::Confirmed),
+        ] {
+            let verdict = looked_up(&failure, code, addresses).judge();
+            assert_eq!(ids(&verdict), [technique]);
+            assert_eq!(verdict.techniques[0].confidence, confidence);
+            let doubt = verdict.techniques[0].doubt.as_deref();
+            let is_told = doubt.is_some_and(|doubt| doubt.contains("own lookups resolve"));
+            assert_eq!(is_told, confidence == Confidence::Likely, "{doubt:?}");
+        }
+        let mut world = looked_up(&failure, code, &[HONEST]);
+        world.climb(HONEST, proven());
+        assert_eq!(world.judge().status, Status::Accessible);
     }
 }

@@ -12,7 +12,8 @@ use blockprobe::model::report::{
 use jiff::{SignedDuration, Timestamp};
 
 use crate::world::{
-    Cell, HONEST, Last, OTHER, World, climb_check, endpoint, ids, impostor, proven, silent, step,
+    Cell, HONEST, Last, OTHER, World, climb_check, dns, endpoint, ids, impostor, proven, reply,
+    silent, step,
 };
 
 const HOUR: i64 = 3600;
@@ -281,6 +282,36 @@ fn silence_about_a_name_that_is_known_elsewhere_is_chance_on_a_line_that_loses_m
         } else {
             silent(&verdict, Status::Inconclusive);
         }
+    }
+}
+
+#[test]
+fn what_this_system_resolves_is_not_unanswered_whatever_is_known_elsewhere() {
+    for (failure, technique) in [
+        (Failure::GenericTimeout, None),
+        (Failure::DnsServfail, None),
+        (Failure::DnsNxdomain, Some("domain_name/nxdomain")),
+    ] {
+        let mut here = World::new();
+        let view = dns(&[reply(0, &[HONEST])], &[]);
+        here.lookup(1, view, None);
+        for trial in 1..=4 {
+            match failure {
+                Failure::GenericTimeout => here.silence("isp", trial),
+                _ => here.denial("isp", trial, &failure, 2),
+            }
+        }
+        let (verdict, _) = settled(&here, &working(&[]), HOUR);
+        assert_eq!(ids(&verdict), Vec::from_iter(technique));
+        let doubts = verdict
+            .techniques
+            .iter()
+            .filter_map(|it| it.doubt.as_deref());
+        assert!(
+            doubts
+                .into_iter()
+                .all(|doubt| doubt.contains("own lookups resolve"))
+        );
     }
 }
 

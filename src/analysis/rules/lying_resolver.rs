@@ -8,7 +8,9 @@
 //! What else could explain it: a retired name (then nobody knows it: no finding); a dead resolver (then controls fail
 //! too: no finding); a flapping line (then a trial succeeds: no finding); a line
 //! that loses much (then chance would do it too: no finding, or doubt); a filter in the user's own router (doubt); a resolver that
-//! cannot reach the servers of this name, which says that it failed, or nothing (doubt).
+//! cannot reach the servers of this name, which says that it failed, or nothing (doubt); one that is slow, or fails the first copy of a
+//! question (then this system's own lookups resolve the name: no finding by silence or failure); a resolver that nothing here
+//! asks but we (then they do too: doubt).
 //! References: facts 2.1 `dns.nxdomain`, `dns.nodata`, `dns.refused`, `dns.timeout`, `dns.nsdi_delisting`.
 
 use std::collections::BTreeSet;
@@ -30,6 +32,9 @@ const TRIALS: usize = 3;
 const TRIALS_OF_SILENCE: usize = 4;
 /// Other operators whose resolvers must end alike before a fault beyond one resolver is excluded.
 const OPERATORS: usize = 2;
+
+/// Doubt about a denial that nobody here may meet.
+pub const RESOLVES_HERE: &str = "This system's own lookups resolve the name all the same: by its files, a cache or another resolver, so that applications here may not meet it";
 
 /// One finding for each host that is denied.
 pub fn infer(evidence: &Evidence) -> Vec<Finding> {
@@ -73,6 +78,11 @@ fn denied(
     {
         return None;
     }
+    // Who waits longer or asks again is answered: that is how applications here ask.
+    let resolves_here = evidence.resolves_here(host);
+    if resolves_here && is_in_vain(interference) {
+        return None;
+    }
     // A denial that was made on the way is told by `injected_answer`.
     if forgeries.explain(answer) {
         return None;
@@ -95,7 +105,9 @@ fn denied(
     if interference == Interference::Drop && !enough || silence == Silence::Chance {
         return None;
     }
-    let doubt = doubt(answer, &honest, enough)
+    let doubt = resolves_here
+        .then(|| RESOLVES_HERE.to_owned())
+        .or_else(|| doubt(answer, &honest, enough))
         .or(silence.doubt())
         .or_else(|| beyond_the_resolver(evidence, host, answer, interference));
     let confidence = if doubt.is_none() {
@@ -139,6 +151,11 @@ fn is_of_the_name(observation: &Observation) -> bool {
     matches!(failure, Some(Failure::DnsNxdomain | Failure::DnsNoAnswer))
 }
 
+/// Whether it may be said or left unsaid by a resolver that could not find out.
+pub fn is_in_vain(interference: Interference) -> bool {
+    matches!(interference, Interference::Servfail | Interference::Drop)
+}
+
 /// Which answer it is. The system's own view cannot tell silence from a code, so silence needs a raw query.
 fn interference(failure: &Failure, answer: &Answer) -> Option<Interference> {
     match failure {
@@ -176,7 +193,7 @@ fn beyond_the_resolver(
     answer: &Answer,
     interference: Interference,
 ) -> Option<String> {
-    let is_possible = matches!(interference, Interference::Servfail | Interference::Drop);
+    let is_possible = is_in_vain(interference);
     let operators = others_alike(evidence, host, answer);
     (is_possible && operators.len() < OPERATORS).then(|| {
         "The resolver may be unable to reach the servers of this name: a fault between them would look the same".to_owned()

@@ -16,7 +16,7 @@ use crate::analysis::chance::Silence;
 use crate::analysis::connections::is_not_served;
 use crate::analysis::control::{OtherVantage, may_be_the_servers_own};
 use crate::analysis::evidence::{Evidence, endpoints, is_interrupted, valid_replies};
-use crate::analysis::rules::lying_resolver::whose;
+use crate::analysis::rules::lying_resolver::{RESOLVES_HERE, is_in_vain, whose};
 use crate::analysis::rules::{Finding, endpoints_of, server_name};
 use crate::model::catalog::Endpoint;
 use crate::model::check::{Ask, Climb, RecordType, Variation};
@@ -338,8 +338,10 @@ fn denied(
         _ => return None,
     };
     let known = other.knows(&evidence.target.id, host)?;
+    let resolves_here = evidence.resolves_here(host);
     if evidence.is_raced(host)
         || evidence.is_spoken_for(host, answer)
+        || resolves_here && is_in_vain(interference)
         || !evidence.answers_controls(answer.resolver)
         || evidence.fails_controls(answer.resolver)
         || is_denied_in_protection(evidence, host)
@@ -362,7 +364,7 @@ fn denied(
         confidence: Confidence::Likely,
         endpoints: endpoints_of(evidence, host),
         evidence: trials.iter().map(|trial| trial.id.clone()).collect(),
-        doubt: whose(answer).or_else(|| {
+        doubt: resolves_here.then(|| RESOLVES_HERE.to_owned()).or_else(|| whose(answer)).or_else(|| {
             Some("No resolver that was asked from here knows the name: it may have been given up since, or be answered by region".to_owned())
         }),
         seen: format!(
