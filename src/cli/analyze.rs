@@ -92,12 +92,8 @@ fn judge(
     control: Option<&Report>,
 ) -> Result<Vec<Report>, Trouble> {
     for report in &mut reports {
-        again::judge_report(report, control.cloned()).map_err(|error| {
-            Trouble::new(format!(
-                "{source}: the run does not tell when it began: {error}"
-            ))
-            .hint("`run.started_at` has to be as the run wrote it")
-        })?;
+        again::judge_report(report, control.cloned())
+            .map_err(|error| saved::undated(source, &error))?;
         report.software = software();
     }
     Ok(reports)

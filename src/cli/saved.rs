@@ -5,6 +5,7 @@ use std::io::{self, Read};
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use rustls::{ClientConfig, RootCertStore};
 use serde::Deserialize;
 
@@ -48,7 +49,7 @@ pub fn read(source: &str) -> Result<Vec<Report>, Trouble> {
 /// The one report of a file, of standard input or of an address, to settle others with.
 ///
 /// # Errors
-/// Where it cannot be read or fetched, is no report, or is more than one.
+/// Where it cannot be read or fetched, is no report, is more than one, or does not tell when its run began.
 pub async fn control(source: &str) -> Result<Report, Trouble> {
     let mut reports = if source.starts_with("http://") || source.starts_with("https://") {
         parse(source, &fetch(source).await?)?
@@ -56,7 +57,10 @@ pub async fn control(source: &str) -> Result<Report, Trouble> {
         read(source)?
     };
     match (reports.pop(), reports.len()) {
-        (Some(report), 0) => Ok(report),
+        (Some(report), 0) => match report.run.started_at.parse::<Timestamp>() {
+            Ok(_) => Ok(report),
+            Err(error) => Err(undated(source, &error)),
+        },
         (_, more) => Err(Trouble::new(format!(
             "{} holds {} reports, and one is needed as control",
             called(source),
@@ -64,6 +68,15 @@ pub async fn control(source: &str) -> Result<Report, Trouble> {
         ))
         .hint("give the latest of them alone")),
     }
+}
+
+/// What is told of a report that does not tell when its run began.
+pub fn undated(source: &str, error: &jiff::Error) -> Trouble {
+    Trouble::new(format!(
+        "{}: the run does not tell when it began: {error}",
+        called(source)
+    ))
+    .hint("`run.started_at` has to be as the run wrote it")
 }
 
 async fn fetch(url: &str) -> Result<Vec<u8>, Trouble> {

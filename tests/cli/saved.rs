@@ -224,6 +224,30 @@ fn a_bomb_is_refused_before_it_fills_the_memory() {
 }
 
 #[test]
+fn a_control_that_does_not_tell_when_it_began_is_blamed_itself_and_before_anything_is_measured() {
+    let folder = tempfile::tempdir().unwrap();
+    let good = saved("blocked.json");
+    let text = fs::read_to_string(&good).unwrap();
+    let mut report = document(&text);
+    // Past the last moment that can be told.
+    report["run"]["started_at"] = "9999-12-31T23:59:59Z".into();
+    let bad = folder.path().join("bad.json");
+    fs::write(&bad, report.to_string()).unwrap();
+    for arguments in [
+        &["analyze", told(&good), "-f", "json"][..],
+        &["max", "--lab", "open", "-f", "json"],
+    ] {
+        let refused = output(&[arguments, &["--control", told(&bad)]].concat());
+        let words = stderr(&refused);
+        assert_eq!(code(&refused), 2, "{words}");
+        assert!(stdout(&refused).is_empty());
+        let expected = format!("{}: the run does not tell when it began", told(&bad));
+        assert!(words.contains(&expected), "{words}");
+        assert!(!words.contains(told(&good)), "{words}");
+    }
+}
+
+#[test]
 fn one_broken_report_does_not_hide_the_others() {
     let path = saved("blocked.json");
     let judged = output(&["analyze", "/nonexistent", told(&path), "-f", "json"]);
