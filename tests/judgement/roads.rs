@@ -2,13 +2,13 @@
 
 use std::net::SocketAddr;
 
-use blockprobe::model::catalog::Protocol;
+use blockprobe::model::catalog::{Endpoint, Protocol};
 use blockprobe::model::check::{Ask, Check, Climb, Contrast, Role, Round, Variation};
 use blockprobe::model::failure::Failure;
 use blockprobe::model::observation::{IcmpError, Operation, Step, TcpFacts};
 use blockprobe::model::report::{Confidence, Status, Verdict};
 
-use crate::world::{World, climb_check, ids, silent, step};
+use crate::world::{World, climb_check, endpoint, ids, observation, silent, step};
 
 /// Four racks in two neighbourhoods.
 const RANGE: [&str; 4] = ["93.184.1.1", "93.184.2.1", "93.184.3.1", "151.101.1.1"];
@@ -114,8 +114,13 @@ fn contrast(
 
 /// Port 443 of these addresses fails so, port 80 stands after six hops, and both have roads.
 fn dead_port(addresses: &[&str], failed: fn() -> Step, end: End, heard: u8) -> World {
+    dead_port_of(443, addresses, failed, end, heard)
+}
+
+fn dead_port_of(port: u16, addresses: &[&str], failed: fn() -> Step, end: End, heard: u8) -> World {
     let mut world = World::reachable();
-    world.catalog.targets[0].services[0].endpoints[0].host = None;
+    let endpoint = &mut world.catalog.targets[0].services[0].endpoints[0];
+    (endpoint.host, endpoint.port) = (None, port);
     world.fixed(addresses);
     for address in addresses {
         for trial in 1..=3 {
@@ -124,7 +129,7 @@ fn dead_port(addresses: &[&str], failed: fn() -> Step, end: End, heard: u8) -> W
         let other = SocketAddr::new(address.parse().unwrap(), 80);
         let check = contrast(&world, address, other, Variation::Port, 1, None);
         world.push(check, vec![step(Operation::TcpConnect, None)]);
-        road(&mut world, address, address, 443, end, heard);
+        road(&mut world, address, address, port, end, heard);
         road(&mut world, address, address, 80, End::Stands(6), 5);
     }
     world
@@ -493,5 +498,45 @@ fn a_port_prohibited_beside_the_server_is_the_servers_business() {
     for end in [5, 6] {
         let world = dead_port(&RANGE, forbidden, End::Told(end, PROHIBITED), end - 1);
         silent(&world.judge(), Status::Inconclusive);
+    }
+}
+
+/// The ways in which a port that the web does not use is shut on the way, with what its roads show.
+const SHUT: [(fn() -> Step, End, &str); 2] = [
+    (lost, End::Never, "address_port/drop"),
+    (refused, End::Refused(3), "address_port/refuse"),
+];
+
+#[test]
+fn a_port_that_the_web_does_not_use_may_be_shut_for_everybody() {
+    for (failed, end, technique) in SHUT {
+        let world = dead_port_of(599, &RANGE[..2], failed, end, 2);
+        let verdict = expect(&world, technique, Confidence::Likely);
+        let doubt = verdict.techniques[0].doubt.as_deref().unwrap();
+        assert!(doubt.contains("for everybody"), "{doubt}");
+        assert!(!doubt.contains("given up") && !doubt.contains("gateway"));
+    }
+}
+
+#[test]
+fn where_every_control_on_such_a_port_fails_it_is_shut_for_everybody() {
+    for (failed, end, technique) in SHUT {
+        for control_failed in [lost as fn() -> Step, refused] {
+            let mut world = dead_port_of(599, &RANGE[..2], failed, end, 2);
+            assert_eq!(ids(&world.judge()), [technique]);
+            let mut control = world.catalog.controls[0].clone();
+            "odd".clone_into(&mut control.id);
+            control.endpoint = Endpoint {
+                id: "tcp://odd:5228".to_owned(),
+                ..endpoint(Protocol::Tcp, 5228)
+            };
+            let check = climb_check("ground", &control.endpoint, "198.41.0.8", Role::Control);
+            let id = "o3000".to_owned();
+            world
+                .ground
+                .push(observation(id, check, vec![control_failed()]));
+            world.catalog.controls.push(control);
+            silent(&world.judge(), Status::Inconclusive);
+        }
     }
 }

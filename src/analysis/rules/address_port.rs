@@ -6,7 +6,8 @@
 //! server, says by ICMP that it prohibits it.
 //! What else could explain it: servers that have given up the port, or a firewall beside them (packets to it come as far as
 //! those to the other port: no finding; where the roads tell nothing, refusal names nothing, and silence has that doubt); a
-//! gateway in front of the servers that answers for closed ports itself (one hop nearer is no finding; doubt).
+//! gateway in front of the servers that answers for closed ports itself (one hop nearer is no finding; doubt); a firewall that
+//! lets only some ports pass, whoever is asked (no finding where all controls on odd ports fail too; doubt for all but the web's).
 //! References: facts 2.2; RFC 792 and 4443 on time exceeded.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,6 +27,14 @@ use crate::model::technique::{Technique, Trigger};
 const PORTS_AT: usize = 2;
 /// The same where the port stands at other addresses of the target.
 const PORTS_IN_A_RANGE: usize = 4;
+
+/// What a firewall for everybody would do, of which the web's own ports are free.
+const SHUT: &str = "A firewall that lets only some ports pass for everybody would look the same";
+
+/// Whether it is one of the ports of the web, which every line that lets anything pass lets pass.
+const fn is_of_the_web(port: u16) -> bool {
+    matches!(port, 80 | 443)
+}
 
 /// At most one finding for each manner.
 pub fn infer(evidence: &Evidence) -> Vec<Finding> {
@@ -73,7 +82,7 @@ fn dead_port(
     }
     dead.into_iter().find_map(|(port, addresses)| {
         // A firewall that lets only the web's ports pass cuts off everybody's others.
-        if evidence.ground.shuts_odd_ports && !matches!(port, 80 | 443) {
+        if evidence.ground.shuts_odd_ports && !is_of_the_web(port) {
             return None;
         }
         // Silence of one port at one address, and not at others, is how servers differ; at many it takes a range.
@@ -126,23 +135,30 @@ impl DeadPort<'_> {
             .iter()
             .map(|(road, _)| network(road.address.ip(), RACK))
             .collect();
-        let is_sure = networks.len() >= PORTS_AT
+        let is_shown = networks.len() >= PORTS_AT
             && short.len() == self.roads.len()
             && self.manner != Manner::Prohibited;
+        let doubts: Vec<&str> = [
+            (!is_shown).then(|| self.doubt()),
+            (!is_of_the_web(self.port)).then_some(SHUT),
+        ]
+        .into_iter()
+        .flatten()
+        .collect();
         let mut ids = self.trials(places);
         if let Some((road, other)) = self.roads.first().filter(|_| !short.is_empty()) {
             ids.extend([road.evidence(), other.evidence()].concat());
         }
         Some(Finding {
             technique: Technique::new(Trigger::AddressPort, self.manner.interference()),
-            confidence: if is_sure {
+            confidence: if doubts.is_empty() {
                 Confidence::Confirmed
             } else {
                 Confidence::Likely
             },
             endpoints: hit,
             evidence: ids,
-            doubt: (!is_sure).then(|| self.doubt().to_owned()),
+            doubt: (!doubts.is_empty()).then(|| doubts.join(". ")),
             seen: self.seen(short.first().map_or(Reach::Unknown, |(_, reach)| *reach)),
         })
     }
