@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use crate::analysis::control::is_of_the_way;
 use crate::analysis::evidence::{Evidence, is_interrupted, is_proof};
 use crate::analysis::rules::protocol::{answers_over_tcp, is_silent_relay};
-use crate::analysis::rules::{Finding, address};
+use crate::analysis::rules::{Finding, address, address_port};
 use crate::model::catalog::Endpoint;
 use crate::model::check::Climb;
 use crate::model::failure::Failure;
@@ -310,6 +310,7 @@ fn reason(evidence: &Evidence, endpoint: &Endpoint, observation: &Observation) -
     let operation = observation.steps.last().map(|step| step.operation);
     if operation == Some(Operation::TcpConnect)
         && let Some(words) = address::reason(evidence, observation)
+            .or_else(|| address_port::reason(evidence, observation))
     {
         return words;
     }

@@ -15,6 +15,7 @@ use crate::analysis::resolvers;
 use crate::model::catalog::{Catalog, Control, Protocol, Region, Transport};
 use crate::model::check::{Ask, Role};
 use crate::model::failure::Failure;
+use crate::model::line::is_of_the_web;
 use crate::model::observation::{DnsFacts, Observation, Operation};
 use crate::model::report::{Regime, ResolverReport, Status, TechniqueReport};
 use crate::model::resolution::Resolution;
@@ -254,7 +255,7 @@ fn shuts_odd_ports(states: &[(&Control, State)]) -> bool {
         .iter()
         .filter(|(control, _)| {
             let endpoint = &control.endpoint;
-            !endpoint.protocol.is_udp() && !matches!(endpoint.port, 80 | 443)
+            !endpoint.protocol.is_udp() && !is_of_the_web(endpoint.port)
         })
         .peekable();
     odd.peek().is_some() && odd.all(|(_, state)| *state == State::Silent)

@@ -9,7 +9,7 @@ use std::net::{IpAddr, SocketAddr};
 use crate::analysis::evidence::{Evidence, is_interrupted};
 use crate::model::check::{Ask, Climb, Variation};
 use crate::model::failure::Failure;
-use crate::model::line::{NEIGHBOURHOOD, RACK, network};
+use crate::model::line::{NEIGHBOURHOOD, RACK, is_of_the_web, network};
 use crate::model::observation::{IcmpError, Observation, Operation};
 
 /// Longer roads are none: what a report says beyond this is not read, and counting stays within a byte.
@@ -107,6 +107,8 @@ pub struct Roads<'a> {
     pub standing: Vec<Road<'a>>,
     /// To controls that stand.
     pub controls: Vec<Road<'a>>,
+    /// To a failing port at controls' addresses.
+    pub strangers: Vec<Road<'a>>,
 }
 
 /// How far the packets to failing addresses come, beside those to others.
@@ -164,12 +166,16 @@ impl<'a> Roads<'a> {
             failing.extend(failed.get(contrast.of.as_str()));
         }
         let ours: BTreeSet<IpAddr> = failing.iter().map(SocketAddr::ip).collect();
+        let odd: BTreeSet<u16> = failing.iter().map(SocketAddr::port).collect();
+        let is_strange = |port: u16| odd.contains(&port) && !is_of_the_web(port);
         let mut read = Self::default();
         for (address, road) in roads {
             if failing.contains(&address) {
                 read.failing.push(road);
             } else if ours.contains(&address.ip()) {
                 read.standing.push(road);
+            } else if is_strange(address.port()) {
+                read.strangers.push(road);
             } else if road.stands() {
                 read.controls.push(road);
             }
@@ -189,6 +195,22 @@ impl<'a> Roads<'a> {
     pub fn beside(&self, road: &Road) -> Option<&Road<'a>> {
         let mut standing = self.standing.iter();
         standing.find(|other| other.address.ip() == road.address.ip() && other.stands())
+    }
+
+    /// How far packets to this port come at controls' addresses, beside those to the controls themselves.
+    pub fn elsewhere(&self, port: u16) -> impl Iterator<Item = (&Road<'a>, Reach)> {
+        let strangers = self.strangers.iter();
+        let strangers = strangers.filter(move |it| it.address.port() == port);
+        strangers.filter_map(|road| {
+            let mut controls = self.controls.iter();
+            let own = controls.find(|it| it.address.ip() == road.address.ip())?;
+            let reach = if road.distance().is_some() {
+                turned_beside(road, own)
+            } else {
+                swallowed_beside(road, own)
+            };
+            Some((road, reach))
+        })
     }
 
     /// Whether connections to these addresses are turned down nearer than any control stands.

@@ -32,6 +32,12 @@ pub fn network(address: IpAddr, [v4, v6]: [u8; 2]) -> IpNet {
         .trunc()
 }
 
+/// Whether it is one of the ports of the web, which every line that lets anything pass lets pass. Firewalls of companies and
+/// hotels shut others for everybody.
+pub const fn is_of_the_web(port: u16) -> bool {
+    matches!(port, 80 | 443)
+}
+
 /// The lengths of a rack's network.
 pub const RACK: [u8; 2] = [24, 48];
 /// The lengths of a neighbourhood.

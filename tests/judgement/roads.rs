@@ -540,3 +540,62 @@ fn where_every_control_on_such_a_port_fails_it_is_shut_for_everybody() {
         }
     }
 }
+
+/// The same port at controls' addresses, which stand on their own after six hops.
+fn elsewhere(mut world: World, end: End, heard: u8) -> World {
+    for control in &CONTROLS[..2] {
+        road(&mut world, RANGE[0], control, 443, End::Stands(6), 5);
+        road(&mut world, RANGE[0], control, 599, end, heard);
+    }
+    world
+}
+
+#[test]
+fn a_port_that_comes_as_far_as_controls_are_is_shut_for_the_target_alone() {
+    for (failed, end, technique) in SHUT {
+        for (there, heard) in [(End::Refused(6), 5), (End::Stands(6), 5), (End::Never, 5)] {
+            let world = dead_port_of(599, &RANGE[..2], failed, end, 2);
+            let verdict = expect(
+                &elsewhere(world, there, heard),
+                technique,
+                Confidence::Confirmed,
+            );
+            let evidence = &verdict.techniques[0].evidence;
+            assert!(evidence.len() > 8, "{evidence:?}");
+        }
+    }
+}
+
+#[test]
+fn a_port_that_ends_at_the_same_hop_on_the_way_to_controls_is_shut_for_everybody() {
+    for (failed, end, _) in SHUT {
+        for (there, heard) in [
+            (end, 2),
+            (End::Never, 2),
+            (End::Never, 3),
+            (End::Refused(3), 2),
+            (End::Told(3, PROHIBITED), 2),
+        ] {
+            let world = dead_port_of(599, &RANGE[..2], failed, end, 2);
+            let verdict = elsewhere(world, there, heard).judge();
+            silent(&verdict, Status::Inconclusive);
+            assert!(reason(&verdict).contains("for everybody"));
+        }
+    }
+    let world = dead_port_of(599, &RANGE[..1], forbidden, End::Told(3, PROHIBITED), 2);
+    assert_eq!(ids(&world.judge()), ["address_port/unreachable"]);
+    silent(
+        &elsewhere(world, End::Told(3, PROHIBITED), 2).judge(),
+        Status::Inconclusive,
+    );
+}
+
+#[test]
+fn a_port_that_ends_somewhere_else_on_the_way_to_controls_leaves_the_doubt() {
+    for ((failed, end, technique), there) in SHUT.into_iter().zip([End::Never, End::Refused(1)]) {
+        let world = dead_port_of(599, &RANGE[..2], failed, end, 2);
+        let verdict = expect(&elsewhere(world, there, 0), technique, Confidence::Likely);
+        let doubt = verdict.techniques[0].doubt.as_deref().unwrap();
+        assert!(doubt.contains("for everybody"), "{doubt}");
+    }
+}

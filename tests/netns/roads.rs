@@ -266,7 +266,12 @@ fn a_port_swallowed_on_the_way_is_named() {
             .expect_line(Regime::Open, 0)
             .expect("whatsapp", Status::Accessible, &["address_port/drop"])
             .expect_accessible(&["telegram", "facetime", "max"]);
-        expect_road(&played, "whatsapp", "address_port/drop", Confidence::Likely);
+        expect_road(
+            &played,
+            "whatsapp",
+            "address_port/drop",
+            Confidence::Confirmed,
+        );
     });
 }
 
@@ -286,6 +291,45 @@ fn a_port_prohibited_on_the_way_is_named() {
                 &["address_port/unreachable"],
             )
             .expect_accessible(&["telegram", "facetime", "max"]);
+    });
+}
+
+/// What the firewall of a company lets pass; everything else it turns down, whoever is asked.
+const FIREWALL: &str = "nft -f - <<'END'
+    table ip firewall {
+        chain packets {
+            type filter hook forward priority filter;
+            tcp flags & (syn | ack) == syn tcp dport != { 25, 53, 80, 443, 465, 587, 853, 993, 3478, MORE } VERDICT
+        }
+    }
+END";
+
+#[test]
+fn a_port_that_a_firewall_shuts_for_everybody_names_nobody() {
+    play(|| {
+        for (name, verdict, more) in [
+            ("long_firewall_refuse", "reject with tcp reset", "5228"),
+            ("long_firewall_drop", "drop", "5228"),
+            (
+                "long_firewall_told",
+                "reject with icmp type admin-prohibited",
+                "5228",
+            ),
+            (
+                "long_firewall_calls",
+                "reject with tcp reset",
+                "5222, 5223, 5228",
+            ),
+            ("long_firewall_calls_drop", "drop", "5222, 5223, 5228"),
+        ] {
+            let router = FIREWALL.replace("VERDICT", verdict);
+            let played = Scene {
+                router: router.replace("MORE", more),
+                ..long(name)
+            }
+            .play();
+            played.expect_line(Regime::Open, 0).expect_nobody_accused();
+        }
     });
 }
 

@@ -7,7 +7,8 @@
 //! What else could explain it: servers that have given up the port, or a firewall beside them (packets to it come as far as
 //! those to the other port: no finding; where the roads tell nothing, refusal names nothing, and silence has that doubt); a
 //! gateway in front of the servers that answers for closed ports itself (one hop nearer is no finding; doubt); a firewall that
-//! lets only some ports pass, whoever is asked (no finding where all controls on odd ports fail too; doubt for all but the web's).
+//! lets only some ports pass, whoever is asked (where all controls on odd ports fail too, or packets to this port end at the same
+//! hop at controls' addresses: no finding; doubt, where packets to it are not seen to come as far as controls are).
 //! References: facts 2.2; RFC 792 and 4443 on time exceeded.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,23 +19,19 @@ use crate::analysis::evidence::Evidence;
 use crate::analysis::hops::{Reach, Road, Roads, swallowed_beside, turned_beside};
 use crate::analysis::rules::Finding;
 use crate::analysis::rules::address::told;
-use crate::model::check::Climb;
-use crate::model::line::{RACK, network};
+use crate::model::check::{Ask, Climb};
+use crate::model::line::{RACK, is_of_the_web, network};
+use crate::model::observation::Observation;
 use crate::model::report::Confidence;
 use crate::model::technique::{Technique, Trigger};
+
+/// The doubt that is left where it is not seen what becomes of the port at others' addresses.
+const SHUT: &str = "A firewall that lets only some ports pass for everybody would look the same";
 
 /// Addresses at which the same port must be silent.
 const PORTS_AT: usize = 2;
 /// The same where the port stands at other addresses of the target.
 const PORTS_IN_A_RANGE: usize = 4;
-
-/// What a firewall for everybody would do, of which the web's own ports are free.
-const SHUT: &str = "A firewall that lets only some ports pass for everybody would look the same";
-
-/// Whether it is one of the ports of the web, which every line that lets anything pass lets pass.
-const fn is_of_the_web(port: u16) -> bool {
-    matches!(port, 80 | 443)
-}
 
 /// At most one finding for each manner.
 pub fn infer(evidence: &Evidence) -> Vec<Finding> {
@@ -56,6 +53,33 @@ struct DeadPort<'b> {
     addresses: BTreeSet<IpAddr>,
     /// The roads to it, each beside the road to another port of the same address.
     roads: Vec<(&'b Road<'b>, &'b Road<'b>)>,
+}
+
+/// What becomes of packets to a port at controls' addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Elsewhere {
+    /// They come as far as the controls are.
+    Open,
+    /// They end where those to the target do.
+    Shut,
+    /// It cannot be told.
+    Untold,
+}
+
+/// Why a port that fails so is not blamed on anybody, where its roads tell.
+pub fn reason(evidence: &Evidence, failed: &Observation) -> Option<String> {
+    let Ask::Climb(climb) = &failed.check.ask else {
+        return None;
+    };
+    let port = climb.address.port();
+    let roads = Roads::of(evidence);
+    let mut elsewhere = roads.elsewhere(port);
+    let is_shut = elsewhere.any(|(_, reach)| matches!(reach, Reach::Short { .. }));
+    is_shut.then(|| {
+        format!(
+            "Packets to port {port} end on the way to others too: a firewall shuts it for everybody"
+        )
+    })
 }
 
 /// The first port of which it can be said.
@@ -104,12 +128,17 @@ fn dead_port(
                 .collect(),
             addresses,
         };
-        dead.finding(evidence, places)
+        dead.finding(evidence, places, roads)
     })
 }
 
 impl DeadPort<'_> {
-    fn finding(&self, evidence: &Evidence, places: &BTreeMap<IpAddr, Tried>) -> Option<Finding> {
+    fn finding(
+        &self,
+        evidence: &Evidence,
+        places: &BTreeMap<IpAddr, Tried>,
+        roads: &Roads,
+    ) -> Option<Finding> {
         let reach: Vec<(&Road, Reach)> = self
             .roads
             .iter()
@@ -135,12 +164,16 @@ impl DeadPort<'_> {
             .iter()
             .map(|(road, _)| network(road.address.ip(), RACK))
             .collect();
+        let elsewhere = self.elsewhere(roads, &short);
+        if elsewhere == Elsewhere::Shut {
+            return None;
+        }
         let is_shown = networks.len() >= PORTS_AT
             && short.len() == self.roads.len()
             && self.manner != Manner::Prohibited;
         let doubts: Vec<&str> = [
             (!is_shown).then(|| self.doubt()),
-            (!is_of_the_web(self.port)).then_some(SHUT),
+            (elsewhere == Elsewhere::Untold).then_some(SHUT),
         ]
         .into_iter()
         .flatten()
@@ -148,6 +181,8 @@ impl DeadPort<'_> {
         let mut ids = self.trials(places);
         if let Some((road, other)) = self.roads.first().filter(|_| !short.is_empty()) {
             ids.extend([road.evidence(), other.evidence()].concat());
+            let strangers = roads.elsewhere(self.port).take(1);
+            ids.extend(strangers.flat_map(|(road, _)| road.evidence()));
         }
         Some(Finding {
             technique: Technique::new(Trigger::AddressPort, self.manner.interference()),
@@ -161,6 +196,28 @@ impl DeadPort<'_> {
             doubt: (!doubts.is_empty()).then(|| doubts.join(". ")),
             seen: self.seen(short.first().map_or(Reach::Unknown, |(_, reach)| *reach)),
         })
+    }
+
+    /// What becomes of the port where others are, whom nobody has a reason to shut it for.
+    fn elsewhere(&self, roads: &Roads, short: &[&(&Road, Reach)]) -> Elsewhere {
+        if is_of_the_web(self.port) {
+            return Elsewhere::Open;
+        }
+        let reach: Vec<Reach> = roads.elsewhere(self.port).map(|(_, it)| it).collect();
+        let ends = |it: &Reach| match it {
+            Reach::Short { hops, .. } => Some(*hops),
+            Reach::Whole { .. } | Reach::Unknown => None,
+        };
+        let here: Vec<u8> = short.iter().filter_map(|(_, it)| ends(it)).collect();
+        // One router more or less may not have been heard.
+        let is_same = |hops: u8| here.is_empty() || here.iter().any(|it| it.abs_diff(hops) <= 1);
+        if reach.iter().filter_map(ends).any(is_same) {
+            Elsewhere::Shut
+        } else if reach.iter().any(|it| matches!(it, Reach::Whole { .. })) {
+            Elsewhere::Open
+        } else {
+            Elsewhere::Untold
+        }
     }
 
     fn reach(&self, road: &Road, other: &Road) -> Reach {

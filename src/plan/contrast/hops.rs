@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 
 use crate::model::check::{Ask, Check, Variation};
-use crate::model::line::{NEIGHBOURHOOD, RACK, network};
+use crate::model::line::{NEIGHBOURHOOD, RACK, is_of_the_web, network};
 use crate::model::observation::{Observation, Operation};
 use crate::plan::Seen;
 use crate::plan::contrast::address::{Failed, is_repeated, is_silent, standing_port};
@@ -54,9 +54,12 @@ pub fn checks(
     let last = family.last().filter(|_| family.len() > CONTROLS);
     let controls = family.iter().take(CONTROLS).chain(last);
     roads.extend(controls.map(|control| (*control, *failed)));
+    let strangers = strangers(&family, &chosen, seen);
+    roads.extend(&strangers);
     // What does not end is followed only as far as others have to be.
-    let failing: BTreeSet<SocketAddr> = chosen.iter().map(|(climb, _)| climb.address).collect();
-    let mut others = roads.iter().filter(|(it, _)| !failing.contains(it));
+    let mut endless: BTreeSet<SocketAddr> = chosen.iter().map(|(climb, _)| climb.address).collect();
+    endless.extend(strangers.iter().map(|(address, _)| *address));
+    let mut others = roads.iter().filter(|(it, _)| !endless.contains(it));
     let is_far = others.any(|(address, _)| goes_on(traces.get(address)));
     let mut checks = Vec::new();
     for hops in NEAR.chain(FAR) {
@@ -69,6 +72,26 @@ pub fn checks(
         }
     }
     checks
+}
+
+/// The ports that fail beside one that stands, at controls' addresses. They are not served there, but how far their packets
+/// come tells a firewall that shuts them for everybody from whoever shuts them for this target alone.
+fn strangers<'a>(
+    controls: &[SocketAddr],
+    chosen: &[Failed<'a>],
+    seen: &Seen,
+) -> Vec<(SocketAddr, &'a Observation)> {
+    let mut ports = BTreeSet::new();
+    let mut strangers = Vec::new();
+    for (climb, failed) in chosen {
+        let port = climb.address.port();
+        let stands_elsewhere = standing_port(climb.address.ip(), seen).is_some();
+        if !is_of_the_web(port) && stands_elsewhere && ports.insert(port) {
+            let controls = controls.iter().take(CONTROLS);
+            strangers.extend(controls.map(|it| (SocketAddr::new(it.ip(), port), *failed)));
+        }
+    }
+    strangers
 }
 
 /// The failing addresses whose roads are looked at: in different networks as far as there are, for neighbours share
@@ -192,8 +215,12 @@ mod tests {
         }
 
         fn reached(&mut self, addresses: &[&str], failure: Option<&Failure>) {
+            self.reached_at(443, addresses, failure);
+        }
+
+        fn reached_at(&mut self, port: u16, addresses: &[&str], failure: Option<&Failure>) {
             for (number, address) in (0_u32..).zip(addresses) {
-                let address = SocketAddr::new(address.parse().unwrap(), 443);
+                let address = SocketAddr::new(address.parse().unwrap(), port);
                 let check = Check {
                     id: format!("target/tcp/-@{address}#1"),
                     round: Round::Reach,
@@ -316,6 +343,29 @@ mod tests {
         let roads = plan.roads();
         let chosen = range.map(|it| roads.contains_key(&it.parse().unwrap()));
         assert_eq!(chosen, [true, false, true, false, true]);
+    }
+
+    #[test]
+    fn a_port_that_fails_beside_one_that_stands_is_looked_at_where_controls_are() {
+        let strangers = |port: u16, stands: bool| {
+            let mut plan = Plan(Seen::default());
+            plan.reached_at(port, &["93.184.1.1"], Some(&Failure::GenericTimeout));
+            if stands {
+                plan.reached_at(80, &["93.184.1.1"], None);
+            }
+            let checks = plan.checks();
+            let asked = checks.iter().filter_map(|check| match &check.ask {
+                Ask::Climb(climb) if climb.hops == Some(1) => Some(climb.address),
+                _ => None,
+            });
+            let asked: Vec<SocketAddr> = asked.collect();
+            let is_control = |it: &&SocketAddr| it.to_string().starts_with("198.41.0.");
+            let at_controls = asked.iter().filter(is_control);
+            at_controls.filter(|it| it.port() == port).count()
+        };
+        assert_eq!(strangers(599, true), CONTROLS);
+        assert_eq!(strangers(599, false), 0, "the whole address may be dead");
+        assert_eq!(strangers(443, true), 3, "the controls' own port");
     }
 
     #[test]
