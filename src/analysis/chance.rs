@@ -1,14 +1,14 @@
 //! What chance alone does on a line that loses datagrams: how often a name, a resolver or a relay would seem silent to us.
 //!
 //! A question over UDP is sent again when it was lost, so the questions that were answered tell how much the line loses; so do
-//! the short trains to relays. Of many names asked several times each, some stay silent on a bad line by chance alone;
+//! the short trains to relays; and for QUIC, whose datagrams are large, the handshakes that succeeded. Of many names asked several times each, some stay silent on a bad line by chance alone;
 //! silence is told only where that is rarer than one run in so many.
 
 use std::ops::Add;
 
 use crate::model::catalog::{Catalog, Resolver, ResolverRole, Transport};
 use crate::model::check::Ask;
-use crate::model::observation::{Observation, Operation, Step};
+use crate::model::observation::{Observation, Operation, QuicFacts, Step};
 
 /// Runs of which one may show such silence by chance: from here on it is told, with its doubt.
 const TOLD: f64 = 1e-4;
@@ -138,6 +138,71 @@ impl Trains {
     }
 }
 
+/// Handshakes of QUIC's version 1 that succeeded. Their datagrams are large, and lines lose large ones that small ones pass.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Handshakes {
+    answered: u32,
+    /// Those of them of which much was sent again.
+    again: u32,
+}
+
+/// Datagrams that `Limits::quic` leaves time for, where nothing comes back: one, and then two at a time.
+const DATAGRAMS: u32 = 7;
+
+/// More datagrams than this were sent than came back, where one was sent again: the first, and two in its place.
+const AGAIN: u32 = 3;
+
+impl Handshakes {
+    /// Counts those that succeeded.
+    pub fn of<'a>(observations: impl Iterator<Item = &'a Observation>) -> Self {
+        let mut counted = Self::default();
+        for observation in observations {
+            let step = observation.step(Operation::QuicHandshake);
+            let step = step.filter(|step| step.failure.is_none());
+            let Some(facts) = step.and_then(|step| step.quic.as_deref()) else {
+                continue;
+            };
+            if facts.version == QuicFacts::V1 && facts.received > 0 && facts.versions.is_empty() {
+                let again = facts.sent >= facts.received.saturating_add(AGAIN);
+                counted.answered += 1;
+                counted.again += u32::from(again);
+            }
+        }
+        counted
+    }
+
+    /// Share of sendings that stay unanswered, 0 to 1, told cautiously where there were few; 0 where there were none.
+    pub fn loss(self) -> f64 {
+        if self.answered == 0 {
+            return 0.0;
+        }
+        let again = (f64::from(self.again) + 1.0) / f64::from(self.answered + 2);
+        // Of those that succeed within so many, (1 - q) / (1 - q^n) do so at once, if q is lost of each sending.
+        let (mut least, mut most) = (0.0_f64, 1.0);
+        for _ in 0..40 {
+            let middle = f64::midpoint(least, most);
+            let at_once = (1.0 - middle) / (1.0 - middle.powf(f64::from(DATAGRAMS)));
+            if at_once > 1.0 - again {
+                least = middle;
+            } else {
+                most = middle;
+            }
+        }
+        most
+    }
+}
+
+impl Add for Handshakes {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            answered: self.answered + other.answered,
+            again: self.again + other.again,
+        }
+    }
+}
+
 impl Add for Trains {
     type Output = Self;
 
@@ -183,12 +248,17 @@ pub fn judge(loss: f64, trials: &[&Observation], asked: usize) -> Silence {
     }
 }
 
-/// Datagrams that were sent for this.
+/// Datagrams that were sent for this and met no answer.
 fn sendings(observation: &Observation) -> u32 {
     let sent = |step: &Step| {
         let dns = step.dns.as_deref().map_or(0, |facts| facts.sent);
         let exchange = step.exchange.as_deref();
-        let quic = step.quic.as_deref().map_or(0, |facts| facts.sent);
+        let unanswered = |facts: &QuicFacts| match facts.received {
+            0 => facts.sent,
+            // What stalls says no more than what is silent.
+            heard => facts.sent.saturating_sub(heard).min(DATAGRAMS),
+        };
+        let quic = step.quic.as_deref().map_or(0, unanswered);
         let relayed = exchange.and_then(|facts| facts.datagrams).unwrap_or(0);
         dns.saturating_add(relayed).saturating_add(quic)
     };
@@ -210,6 +280,21 @@ mod tests {
             let found = Questions { answered, again }.loss();
             assert!((found - loss).abs() < 1e-3, "{found} for {loss}");
         }
+    }
+
+    #[test]
+    fn the_loss_of_large_datagrams_is_found_by_handshakes_that_had_to_send_again() {
+        for loss in [0.1_f64, 0.3, 0.5, 0.8, 0.9] {
+            let at_once = (1.0 - loss) / (1.0 - loss.powi(7));
+            let answered = 1_000_000;
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+            let again = ((1.0 - at_once) * f64::from(answered)) as u32;
+            let found = Handshakes { answered, again }.loss();
+            assert!((found - loss).abs() < 1e-3, "{found} for {loss}");
+        }
+        let of = |answered, again| Handshakes { answered, again }.loss();
+        assert!(of(0, 0) < 1e-9, "nothing is known of them");
+        assert!(of(1, 1) > 0.6 && of(20, 0) < 0.1);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use crate::analysis::chance::{self, Questions, Silence, Trains};
+use crate::analysis::chance::{self, Handshakes, Questions, Silence, Trains};
 use crate::analysis::ground::Ground;
 use crate::model::catalog::{Catalog, Endpoint, Resolver, ResolverRole, Target, Transport};
 use crate::model::check::{Ask, Climb, Role, Variation};
@@ -104,7 +104,13 @@ impl<'a> Evidence<'a> {
         let trains = self.ground.trains + Trains::of(self.observations.iter());
         let over_udp = self.catalog.targets.iter().flat_map(endpoints);
         let asked = over_udp.filter(|it| it.protocol.is_udp()).count();
-        let loss = questions.loss().max(trains.loss());
+        let is_quic = |it: &&Observation| it.step(Operation::QuicHandshake).is_some();
+        let large = if trials.iter().any(is_quic) {
+            (self.ground.handshakes + Handshakes::of(self.observations.iter())).loss()
+        } else {
+            0.0
+        };
+        let loss = questions.loss().max(trains.loss()).max(large);
         chance::judge(loss, trials, asked)
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::analysis::chance::{self, Questions, Silence, Trains};
+use crate::analysis::chance::{self, Handshakes, Questions, Silence, Trains};
 use crate::analysis::control::OtherVantage;
 use crate::analysis::everything;
 use crate::analysis::evidence::{
@@ -38,6 +38,8 @@ pub struct Ground {
     questions: BTreeMap<String, Questions>,
     /// Datagrams to controls that answer.
     pub trains: Trains,
+    /// QUIC handshakes with controls.
+    pub handshakes: Handshakes,
     /// More controls worked than stayed silent, those over UDP aside, which is shut on many honest networks.
     pub most_controls_work: bool,
     /// A control on a port that the web does not use was tried, and none of those answered.
@@ -81,6 +83,7 @@ impl Ground {
             attempts: attempts(observations.iter()),
             questions: questions(catalog, observations),
             trains: Trains::of(observations.iter()),
+            handshakes: Handshakes::of(observations.iter()),
             shuts_odd_ports: shuts_odd_ports(&states),
             most_controls_work: most_work(&states),
             notes: notes.to_vec(),

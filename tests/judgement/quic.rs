@@ -2,7 +2,7 @@
 
 use blockprobe::analysis::ground::Quic;
 use blockprobe::model::catalog::{Control, Endpoint, Protocol, Region, Service};
-use blockprobe::model::check::{Check, Contrast, Role, Variation};
+use blockprobe::model::check::{Ask, Check, Contrast, Role, Variation};
 use blockprobe::model::failure::Failure;
 use blockprobe::model::observation::{IcmpError, Operation, QuicFacts, Step, TlsFacts};
 use blockprobe::model::report::{Confidence, Regime, Status, Verdict};
@@ -18,7 +18,11 @@ const CONTROLS: [&str; 3] = ["198.41.0.5", "198.41.0.6", "198.41.0.7"];
 enum Cell {
     /// The server's certificate.
     Answer,
+    /// The same, after most of it was sent again.
+    Late,
     Silence,
+    /// Something came, and not enough.
+    Stall,
     /// The peer closed, without a word.
     Close,
     /// A closed port.
@@ -30,20 +34,25 @@ enum Cell {
 impl Cell {
     fn step(self) -> Step {
         let failure = match self {
-            Self::Answer | Self::Versions(_) => None,
-            Self::Silence => Some(Failure::GenericTimeout),
+            Self::Answer | Self::Late | Self::Versions(_) => None,
+            Self::Silence | Self::Stall => Some(Failure::GenericTimeout),
             Self::Close => Some(Failure::Eof),
             Self::Refused => Some(Failure::ConnectionRefused),
         };
         let mut step = step(Operation::QuicHandshake, failure);
         let mut facts = QuicFacts {
             version: QuicFacts::V1.to_owned(),
-            sent: 7,
+            sent: match self {
+                Self::Answer => 2,
+                Self::Late => 8,
+                Self::Stall => 20,
+                _ => 7,
+            },
             ..QuicFacts::default()
         };
         let mut tls = TlsFacts::default();
         match self {
-            Self::Answer => {
+            Self::Answer | Self::Late => {
                 facts.received_bytes = 3000;
                 tls.chain = vec![certificate()];
             }
@@ -51,7 +60,7 @@ impl Cell {
                 facts.received_bytes = 40;
                 facts.versions = vec![version.to_owned()];
             }
-            Self::Close => facts.received_bytes = 50,
+            Self::Close | Self::Stall => facts.received_bytes = 50,
             Self::Refused => facts.icmp.push(IcmpError {
                 kind: 3,
                 code: 3,
@@ -213,6 +222,127 @@ fn on_a_line_that_loses_nearly_everything_silence_over_quic_names_nothing() {
 }
 
 #[test]
+fn on_a_line_that_loses_large_datagrams_silence_over_quic_names_nothing() {
+    // Small ones pass: no question had to be asked again.
+    for own_cell in [Cell::Silence, Cell::Stall] {
+        for is_everywhere in [true, false] {
+            let scene = |passed: Cell| {
+                let mut world = world(passed);
+                world.loss(0);
+                own(&mut world, own_cell, 3);
+                row(&mut world, Variation::ServerName, passed, 3);
+                row(&mut world, Variation::Both, passed, 3);
+                let there = if is_everywhere { own_cell } else { passed };
+                row(&mut world, Variation::Address, there, 3);
+                world.judge()
+            };
+            assert_eq!(ids(&scene(Cell::Answer)), ["quic_server_name/drop"]);
+            silent(&scene(Cell::Late), Status::Accessible);
+        }
+    }
+}
+
+/// The same as `named`, with trials of the name that ended so, one after the other.
+fn uneven(own_cells: [Cell; 3], here: [Cell; 3], there: &[Cell]) -> World {
+    let mut world = world(Cell::Answer);
+    world.loss(0);
+    own(&mut world, Cell::Silence, 3);
+    row(&mut world, Variation::ServerName, Cell::Answer, 3);
+    row(&mut world, Variation::Both, Cell::Answer, 3);
+    row(&mut world, Variation::Address, Cell::Silence, 3);
+    let (mut again, mut home, mut away) = (0, 0, 0);
+    world.observations.retain_mut(|it| {
+        let is_quic =
+            matches!(it.check.ask, Ask::Climb(ref climb) if climb.protocol == Protocol::Quic);
+        let varies = it.check.contrast.as_ref().map(|it| it.varies);
+        let (cells, at): (&[Cell], &mut usize) = match varies {
+            None | Some(Variation::Nothing) if is_quic => (&own_cells, &mut again),
+            Some(Variation::ServerName) => (&here, &mut home),
+            Some(Variation::Address) => (there, &mut away),
+            _ => return true,
+        };
+        let cell = cells.get(*at).copied();
+        *at += 1;
+        it.steps = cell.map(|it| vec![it.step()]).unwrap_or_default();
+        cell.is_some()
+    });
+    world
+}
+
+#[test]
+fn a_name_whose_handshakes_stall_each_time_is_looked_at_as_one_that_is_silent() {
+    let [stall, pass] = [[Cell::Stall; 3], [Cell::Answer; 3]];
+    let verdict = uneven(stall, pass, &stall).judge();
+    assert_eq!(ids(&verdict), ["quic_server_name/drop"]);
+    assert_eq!(verdict.techniques[0].confidence, Confidence::Confirmed);
+}
+
+#[test]
+fn handshakes_that_stall_are_no_surer_than_those_that_are_silent() {
+    for cell in [Cell::Silence, Cell::Stall] {
+        let mut world = world(Cell::Late);
+        world.loss(0);
+        own(&mut world, cell, 3);
+        row(&mut world, Variation::ServerName, Cell::Late, 3);
+        row(&mut world, Variation::Both, Cell::Answer, 3);
+        row(&mut world, Variation::Address, cell, 3);
+        let verdict = world.judge();
+        assert_eq!(ids(&verdict), ["quic_server_name/drop"]);
+        assert_eq!(verdict.techniques[0].confidence, Confidence::Likely);
+        assert!(doubt(&verdict).contains("by chance"), "{}", doubt(&verdict));
+    }
+}
+
+#[test]
+fn trials_in_which_something_came_are_no_silence() {
+    let [lost, pass] = [[Cell::Silence; 3], [Cell::Answer; 3]];
+    for there in [&lost[..], &pass[..]] {
+        assert_eq!(ids(&uneven(lost, pass, there).judge()).len(), 1);
+        let mixed = uneven([Cell::Silence, Cell::Stall, Cell::Silence], pass, there);
+        silent(&mixed.judge(), Status::Accessible);
+    }
+    let mixed = uneven(lost, pass, &[Cell::Stall, Cell::Stall, Cell::Silence]);
+    silent(&mixed.judge(), Status::Accessible);
+}
+
+#[test]
+fn silence_at_one_control_may_be_an_accident() {
+    let [lost, pass] = [[Cell::Silence; 3], [Cell::Answer; 3]];
+    let verdict = uneven(lost, pass, &lost[..2]).judge();
+    assert_eq!(verdict.techniques[0].confidence, Confidence::Likely);
+    assert!(doubt(&verdict).contains("chance"), "{}", doubt(&verdict));
+    silent(&uneven(lost, pass, &lost[..1]).judge(), Status::Accessible);
+    let stall = [Cell::Stall; 3];
+    silent(
+        &uneven(stall, pass, &stall[..1]).judge(),
+        Status::Accessible,
+    );
+}
+
+#[test]
+fn where_an_innocuous_name_passes_only_sometimes_silence_names_nothing() {
+    let lost = [Cell::Silence; 3];
+    for (here, is_named) in [
+        ([Cell::Answer; 3], true),
+        ([Cell::Silence; 3], true),
+        ([Cell::Silence, Cell::Answer, Cell::Answer], false),
+        ([Cell::Answer, Cell::Silence, Cell::Silence], false),
+    ] {
+        let verdict = uneven(lost, here, &lost).judge();
+        assert_eq!(!ids(&verdict).is_empty(), is_named, "{verdict:#?}");
+    }
+}
+
+#[test]
+fn where_the_targets_own_quic_passes_the_line_does_not_shut_it_out() {
+    let mut world = world(Cell::Silence);
+    own(&mut world, Cell::Silence, 1);
+    assert_eq!(ids(&world.judge()), ["quic/drop"]);
+    row(&mut world, Variation::ServerName, Cell::Late, 1);
+    silent(&world.judge(), Status::Accessible);
+}
+
+#[test]
 fn a_name_at_an_address_that_is_dead_over_tcp_too_names_nothing() {
     let mut world = named(Cell::Answer, Cell::Silence, Cell::Answer, Cell::Answer);
     for observation in &mut world.observations {
@@ -298,6 +428,7 @@ fn where_every_control_over_quic_is_silent_too_the_line_shuts_it_out() {
     assert_eq!(ids(&verdict), ["quic/drop"]);
     assert_eq!(verdict.techniques[0].confidence, Confidence::Likely);
     assert!(doubt(&verdict).contains("for everybody"));
+    assert!(doubt(&verdict).contains("large datagrams"));
     assert!(
         verdict.techniques[0]
             .evidence

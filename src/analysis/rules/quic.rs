@@ -7,8 +7,8 @@
 //! the line's own controls over QUIC met: silence for all of them, while their operators answer over TCP, is the line's.
 //! What else could explain it: a server that does not offer QUIC (then nothing answers there, and controls pass: no finding); one
 //! whose front answers for versions that nobody behind it serves (doubt, while controls pass); a firewall for everybody,
-//! as companies and hotels have (doubt); loss (equal trials, all failing, and more often than chance
-//! would on this line); a server that treats its own name so (doubt);
+//! as companies and hotels have, or a line that large datagrams do not pass (doubt); loss (equal trials, all failing, and more often than chance
+//! would on this line, which may lose QUIC's large datagrams alone); a server that treats its own name so (doubt);
 //! an address that is dead over TCP too (no finding for its name there).
 //! What becomes of a request after the handshake is no part of it: the server has answered by then.
 //! References: facts 2.6; IMC 2022 on the TSPU's QUIC filter; FOCI 2026 on server names (net4people/bbs#654); RFC 9000, 6.
@@ -25,6 +25,9 @@ use crate::model::check::{Climb, Variation};
 use crate::model::observation::{Observation, Operation, QuicFacts};
 use crate::model::report::Confidence;
 use crate::model::technique::{Interference, Technique, Trigger};
+
+/// Controls at which a name must have met silence: one alone may be an accident.
+const HITS: usize = 2;
 
 /// One finding for each name, or for each address that is silent whatever the name; else one for the line.
 pub fn infer(evidence: &Evidence) -> Vec<Finding> {
@@ -60,6 +63,9 @@ fn by_name(evidence: &Evidence, climb: &Climb, matrix: &Matrix) -> Option<Findin
     // The first trial was the reach round's, before there was a contrast.
     let mut again = matrix.trials.iter().skip(1);
     let is_here = again.all(|it| matrix.is_beside_a_pass(it, Variation::ServerName));
+    if matrix.manner == Manner::Silence && !is_even(evidence, matrix, is_everywhere) {
+        return None;
+    }
     let is_named = is_everywhere || is_here && connects_over_tcp(evidence, climb);
     let silence = if matrix.manner == Manner::Silence && !matrix.trials.is_empty() {
         evidence.silence_over_udp(&matrix.trials)
@@ -98,6 +104,22 @@ fn by_name(evidence: &Evidence, climb: &Climb, matrix: &Matrix) -> Option<Findin
             matrix.columns.len()
         ),
     })
+}
+
+/// Whether silence is the same each time: nothing came in any trial, or something in all of them; the innocuous name passes
+/// always or never at the target's address; and what is seen at controls is seen at two, for one may be an accident.
+fn is_even(evidence: &Evidence, matrix: &Matrix, is_everywhere: bool) -> bool {
+    let passed = matrix.row(Variation::ServerName);
+    if passed.passed > 0 && !passed.all() {
+        return false;
+    }
+    let first = matrix.trials.first().map(|it| is_silent_quic(it));
+    let is_same = |it: &Observation| first.is_none_or(|first| is_silent_quic(it) == first);
+    let at_controls = evidence.observations.iter().filter(|it| {
+        let mut hits = matrix.hits();
+        is_same(it) && hits.any(|column| column.evidence[0] == it.id)
+    });
+    matrix.trials.iter().all(|it| is_same(it)) && (!is_everywhere || at_controls.count() >= HITS)
 }
 
 /// Version 1 is silent for every name, and a version that nobody speaks is answered with a list that has it.
@@ -175,7 +197,9 @@ fn by_line(evidence: &Evidence) -> Option<Finding> {
         .into_iter()
         .filter(|id| lost.iter().any(|it| it.check.endpoints.contains(id)))
         .collect();
-    if hit.is_empty() {
+    // Where one handshake passes, the line does not shut QUIC out.
+    let passes = |it: &Observation| it.reached(Operation::QuicHandshake) && !offers_v1(it);
+    if hit.is_empty() || evidence.observations.iter().any(passes) {
         return None;
     }
     let mut ids = ids_of(&lost);
@@ -186,7 +210,10 @@ fn by_line(evidence: &Evidence) -> Option<Finding> {
         confidence: Confidence::Likely,
         endpoints: hit,
         evidence: ids,
-        doubt: Some("Networks often block UDP 443 for everybody".to_owned()),
+        doubt: Some(
+            "Networks often block UDP 443 for everybody, and on some lines large datagrams do not pass, as QUIC's are"
+                .to_owned(),
+        ),
         seen: format!(
             "QUIC is silent at {} of the target's addresses, and so are all {} controls over QUIC, whose operators answer over TCP",
             lost.len(),
