@@ -4,6 +4,7 @@ use crate::analysis::ground::Ground;
 use crate::analysis::status::is_measured_to_the_top;
 use crate::model::catalog::Target;
 use crate::model::report::{EndpointStatus, Regime, ServiceReport, Status, TechniqueReport};
+use crate::model::technique::Interference;
 
 /// Summary and reason.
 #[derive(Debug)]
@@ -142,10 +143,24 @@ fn inconclusive(
 fn how(techniques: &[TechniqueReport]) -> String {
     let mut words: Vec<&str> = techniques
         .iter()
-        .map(|technique| words_of(&technique.id))
+        .map(|technique| {
+            if technique.hits_calls_alone() {
+                words_of_calls(technique.interference)
+            } else {
+                words_of(&technique.id)
+            }
+        })
         .collect();
     words.dedup();
     words.join("; ")
+}
+
+/// STUN over UDP, which stands on no connection and is no app's own.
+fn words_of_calls(interference: Interference) -> &'static str {
+    match interference {
+        Interference::Drop => "its calls' connection requests (STUN) are left without an answer",
+        _ => "its calls' connection requests (STUN) are interfered with on the way",
+    }
 }
 
 fn words_of(id: &str) -> &'static str {

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::model::catalog::{
-    BlockPage, Catalog, Control, Definitions, Resolver, Target, Transport,
+    BlockPage, Catalog, Control, Definitions, Protocol, Resolver, Target, Transport,
 };
 use crate::model::failure::Failure;
 use crate::model::observation::Observation;
@@ -213,6 +213,19 @@ impl TechniqueReport {
     /// The technique itself.
     pub const fn technique(&self) -> Technique {
         Technique::new(self.trigger, self.interference)
+    }
+
+    /// Whether all it hits are requests by which calls find their way, STUN over UDP: no connections, and no app's own protocol.
+    pub fn hits_calls_alone(&self) -> bool {
+        let is_call = |id: &String| {
+            let scheme = id.split_once("://").map(|(scheme, _)| scheme);
+            [Protocol::Stun, Protocol::Turn]
+                .iter()
+                .any(|it| scheme == Some(it.word()))
+        };
+        self.trigger == Trigger::Protocol
+            && !self.endpoints.is_empty()
+            && self.endpoints.iter().all(is_call)
     }
 }
 

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use crate::model::failure::Failure;
 use crate::model::observation::Operation;
-use crate::model::report::{EndpointStatus, Regime, Status};
+use crate::model::report::{EndpointStatus, Regime, Status, TechniqueReport};
 use crate::model::technique::{Interference, Technique, Trigger};
 
 /// What is done to a target, as the rest of "It is not reachable: ...". Starts in lower case, without a full stop.
@@ -18,6 +18,17 @@ pub fn technique(technique: Technique) -> Cow<'static, str> {
             predicate(technique.interference)
         )),
     }
+}
+
+/// The same of what a verdict tells, where what it hits has words of its own.
+pub fn reported(report: &TechniqueReport) -> Cow<'static, str> {
+    if report.hits_calls_alone() {
+        return Cow::Owned(format!(
+            "its calls' connection requests (STUN) {}",
+            predicate(report.interference)
+        ));
+    }
+    technique(report.technique())
 }
 
 fn domain_name(interference: Interference) -> Cow<'static, str> {
@@ -206,6 +217,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+    use crate::model::report::Confidence;
 
     #[test]
     fn every_technique_has_words_of_its_own() {
@@ -220,6 +232,27 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn silent_stun_is_told_as_calls_and_beside_another_protocol_as_before() {
+        let mut report = TechniqueReport {
+            id: "protocol/drop".to_owned(),
+            trigger: Trigger::Protocol,
+            interference: Interference::Drop,
+            confidence: Confidence::Confirmed,
+            services: Vec::new(),
+            endpoints: vec!["stun://192.0.2.1:3478".to_owned()],
+            evidence: Vec::new(),
+            doubt: None,
+            seen: String::new(),
+        };
+        let calls = "its calls' connection requests (STUN) are met with silence";
+        assert_eq!(reported(&report), calls);
+        report
+            .endpoints
+            .push("whatsapp_noise://192.0.2.1:443".to_owned());
+        assert_eq!(reported(&report), technique(report.technique()));
     }
 
     #[test]

@@ -68,7 +68,7 @@ fn status(verdict: &Verdict) -> String {
 fn techniques(verdict: &Verdict) -> String {
     let mut told: Vec<String> = Vec::new();
     for technique in &verdict.techniques {
-        let words = words::technique(technique.technique()).into_owned();
+        let words = words::reported(technique).into_owned();
         if !told.contains(&words) {
             told.push(words);
         }
