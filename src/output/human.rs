@@ -343,7 +343,7 @@ fn foot(page: &mut Page, told: &Told<'_>, detail: Detail) {
         told.measured, told.run.duration_s
     );
     let foot = page.dim(&foot);
-    page.line(&foot);
+    page.indented(0, &foot);
 }
 
 #[cfg(test)]

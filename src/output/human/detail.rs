@@ -4,14 +4,28 @@ use std::collections::BTreeSet;
 
 use crate::model::check::{Ask, Check};
 use crate::model::observation::{DnsFacts, Observation, Step};
-use crate::model::report::{EndpointReport, EndpointStatus, Status, TechniqueReport, Verdict};
+use crate::model::report::{
+    EndpointReport, EndpointStatus, ServiceReport, Status, TechniqueReport, Verdict,
+};
 use crate::output::human::Told;
-use crate::output::human::layout::{Page, pad};
+use crate::output::human::layout::{self, Page, pad};
 use crate::output::terminal::{escape, escape_short};
 use crate::output::words;
 
 /// A person reads no more than this; a program reads the report.
 const MOST_OBSERVATIONS: usize = 200;
+
+/// Before the name of a service.
+const INDENT: usize = 2;
+
+/// Columns that names of services take at least, with the gap after them.
+const NAMES: usize = 24;
+
+/// Between a name and a status.
+const GAP: usize = 2;
+
+/// `? inconclusive`.
+const STATUS: usize = 14;
 
 /// Longest title, answer or list of answers that is shown.
 const LONGEST: usize = 60;
@@ -22,15 +36,19 @@ pub fn verdicts(page: &mut Page, verdicts: &[Verdict]) {
         page.blank();
         let heading = page.bold(&super::name(verdict));
         page.line(&heading);
-        for service in &verdict.services {
-            let role = match (service.essential, service.alternative) {
-                (true, _) => " (essential)",
-                (false, true) => " (alternative)",
-                (false, false) => "",
-            };
-            let name = pad(&format!("{}{role}", escape(&service.service)), 24);
-            let line = format!("  {name}{}", page.status(service.status));
-            page.line(&line);
+        let names: Vec<String> = verdict.services.iter().map(named).collect();
+        let longest = names.iter().map(|name| layout::width(name)).max();
+        let column = longest
+            .map_or(NAMES, |longest| (longest + GAP).max(NAMES))
+            .min(page.width().saturating_sub(INDENT + STATUS));
+        for (service, name) in verdict.services.iter().zip(&names) {
+            let mut status = page.status(service.status);
+            // A name that is too long goes on under itself, as in the table.
+            for part in layout::wrap(name, column.saturating_sub(GAP)) {
+                let line = format!("{}{}{status}", " ".repeat(INDENT), pad(&part, column));
+                page.line(&line);
+                status.clear();
+            }
             for reported in &service.endpoints {
                 endpoint(page, reported);
             }
@@ -39,6 +57,16 @@ pub fn verdicts(page: &mut Page, verdicts: &[Verdict]) {
             technique(page, reported);
         }
     }
+}
+
+/// A service by its name, and what it is to its target.
+fn named(service: &ServiceReport) -> String {
+    let role = match (service.essential, service.alternative) {
+        (true, _) => " (essential)",
+        (false, true) => " (alternative)",
+        (false, false) => "",
+    };
+    format!("{}{role}", escape(&service.service))
 }
 
 fn endpoint(page: &mut Page, endpoint: &EndpointReport) {

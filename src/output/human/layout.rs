@@ -12,7 +12,10 @@ use crate::output::words;
 const WIDEST: usize = 120;
 
 /// Narrower than this, lines are left for the terminal to break.
-const NARROWEST: usize = 60;
+const NARROWEST: usize = 40;
+
+/// Text beside a label has at least so many columns; where they are not left it stands under the label.
+const ROOM: usize = 22;
 
 /// Grows line by line.
 pub struct Page {
@@ -70,9 +73,15 @@ impl Page {
     /// Text beside a label of any width, wrapped under itself.
     pub fn beside(&mut self, label: &str, text: &str) {
         let columns = width(label);
+        let room = self.width.saturating_sub(columns);
+        if room < ROOM {
+            let indent = label.len() - label.trim_start().len();
+            self.line(label);
+            self.indented(indent + 2, text);
+            return;
+        }
         let mut label = label.to_owned();
-        // Where the label leaves no room, the terminal breaks the line.
-        for line in wrap(text, self.width.saturating_sub(columns).max(20)) {
+        for line in wrap(text, room) {
             let line = format!("{label}{line}");
             self.line(&line);
             label = " ".repeat(columns);
@@ -191,7 +200,7 @@ pub fn pad(text: &str, columns: usize) -> String {
     format!("{text}{}", " ".repeat(columns.saturating_sub(width(text))))
 }
 
-/// Breaks at spaces; words longer than a line are broken where it ends.
+/// Breaks at spaces; words longer than a line are broken where their parts end, and only without such a place where it ends.
 pub fn wrap(text: &str, columns: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     let mut used = 0;
@@ -223,6 +232,8 @@ pub fn wrap(text: &str, columns: usize) -> Vec<String> {
 fn push_broken(lines: &mut Vec<String>, word: &str, columns: usize) -> usize {
     let mut used = 0;
     let mut in_colour = false;
+    // Where the line may end: bytes and columns so far.
+    let mut seam: Option<(usize, usize)> = None;
     for character in word.chars() {
         in_colour |= character == '\x1b';
         let needed = if in_colour {
@@ -231,14 +242,22 @@ fn push_broken(lines: &mut Vec<String>, word: &str, columns: usize) -> usize {
             unicode_width::UnicodeWidthChar::width(character).unwrap_or(0)
         };
         in_colour &= character != 'm';
-        if used + needed > columns {
-            lines.push(String::new());
-            used = 0;
+        while used > 0 && used + needed > columns {
+            let line = lines.last_mut();
+            let (rest, left) = match (line, seam.take()) {
+                (Some(line), Some((at, before))) => (line.split_off(at), used - before),
+                _ => (String::new(), 0),
+            };
+            lines.push(rest);
+            used = left;
         }
         if let Some(line) = lines.last_mut() {
             line.push(character);
+            used += needed;
+            if matches!(character, '_' | '/') {
+                seam = Some((line.len(), used));
+            }
         }
-        used += needed;
     }
     used
 }
@@ -252,7 +271,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_wrapped_line_is_too_wide_and_no_word_is_lost(
-            text in "[a-z✓访 ]{0,120}",
+            text in "[a-z_✓访 ]{0,120}",
             columns in 2..60_usize,
         ) {
             let lines = wrap(&text, columns);
@@ -262,5 +281,19 @@ mod tests {
             let kept: String = lines.concat().replace(' ', "");
             prop_assert_eq!(kept, text.replace(' ', ""));
         }
+    }
+
+    #[test]
+    fn a_word_longer_than_a_line_is_broken_where_its_parts_end() {
+        let wrapped = |text, columns| wrap(text, columns).join("|");
+        assert_eq!(
+            wrapped("✓ data_centre_alternatives, web", 16),
+            "✓|data_centre_|alternatives,|web"
+        );
+        assert_eq!(
+            wrapped("https://a.example.org/b", 14),
+            "https://|a.example.org/|b"
+        );
+        assert_eq!(wrapped("nowhere_toooooolong", 8), "nowhere_|tooooool|ong");
     }
 }

@@ -3,7 +3,7 @@
 use comfy_table::{ColumnConstraint, ContentArrangement, Table, Width, presets};
 
 use crate::model::report::{EndpointStatus, ServiceReport, Status, Verdict};
-use crate::output::human::layout::{Page, status_label, status_style};
+use crate::output::human::layout::{self, Page, status_label, status_style};
 use crate::output::human::{is_sure_of_trouble, name};
 use crate::output::terminal::escape;
 use crate::output::words;
@@ -11,9 +11,19 @@ use crate::output::words;
 /// `? inconclusive` and the gap after it.
 const STATUS_WIDTH: usize = 16;
 
+/// Between two columns.
+const GAP: u16 = 2;
+
+/// Narrower than this, columns side by side hold no sentence.
+const NARROWEST: usize = 60;
+
 /// One row a target.
 pub fn verdicts(page: &mut Page, verdicts: &[Verdict]) {
     if verdicts.is_empty() {
+        return;
+    }
+    if page.width() < NARROWEST {
+        stacked(page, verdicts);
         return;
     }
     let rest = page.width() - page.gutter() - STATUS_WIDTH;
@@ -25,8 +35,8 @@ pub fn verdicts(page: &mut Page, verdicts: &[Verdict]) {
         table.add_row([
             name(verdict),
             status(verdict),
-            techniques(verdict),
-            services(&verdict.services),
+            within(how, &techniques(verdict)),
+            within(rest - how, &services(&verdict.services)),
         ]);
     }
     for (at, line) in table.lines().enumerate() {
@@ -37,6 +47,32 @@ pub fn verdicts(page: &mut Page, verdicts: &[Verdict]) {
         };
         page.line(&line);
     }
+}
+
+/// The same, one below the other.
+fn stacked(page: &mut Page, verdicts: &[Verdict]) {
+    for verdict in verdicts {
+        let mut status = page.status(verdict.status);
+        if is_sure_of_trouble(verdict.status) {
+            status = format!("{status}, {}", verdict.confidence.word());
+        }
+        page.entry(&name(verdict), &status);
+        for text in [techniques(verdict), services(&verdict.services)] {
+            for line in text.lines() {
+                page.entry("", line);
+            }
+        }
+    }
+}
+
+/// The text of a cell, broken as everywhere: the table itself would break long words anywhere.
+fn within(column: usize, text: &str) -> String {
+    let columns = column.saturating_sub(usize::from(GAP));
+    let lines: Vec<String> = text
+        .lines()
+        .flat_map(|line| layout::wrap(line, columns))
+        .collect();
+    lines.join("\n")
 }
 
 /// A table without lines, its columns as wide as told, gaps included.
@@ -51,7 +87,7 @@ pub fn table<const COLUMNS: usize>(widths: [usize; COLUMNS]) -> Table {
             ColumnConstraint::Absolute(Width::Fixed(u16::try_from(width).unwrap_or(u16::MAX)))
         }));
     for column in table.column_iter_mut() {
-        column.set_padding((0, 2));
+        column.set_padding((0, GAP));
     }
     table
 }

@@ -91,10 +91,47 @@ fn colours_change_nothing_but_colours() {
 
 #[test]
 fn no_line_is_wider_than_the_page() {
-    for report in samples::all() {
-        for columns in [60, 80, 120] {
-            for line in screen(&report, columns, false, Detail::Plain).lines() {
+    let mut reports = samples::all();
+    reports.push(long_names());
+    for report in reports {
+        for (columns, detail) in [40, 50, 60, 80, 120]
+            .into_iter()
+            .flat_map(|columns| [(columns, Detail::Plain), (columns, Detail::Verbose)])
+        {
+            for line in screen(&report, columns, false, detail).lines() {
                 assert!(layout::width(line) <= columns, "{columns}: {line}");
+            }
+        }
+    }
+}
+
+/// Names of services as long as the built-in definitions have them.
+fn long_names() -> Report {
+    let mut report = samples::blocked();
+    for verdict in &mut report.verdicts {
+        verdict.services[0].service = "data_centres_abroad".to_owned();
+        verdict.services[1].service = "data_centre_alternatives".to_owned();
+    }
+    report
+}
+
+#[test]
+fn a_long_name_stands_apart_from_its_status_and_is_broken_between_its_words() {
+    let report = long_names();
+    let told = screen(&report, 100, false, Detail::Verbose);
+    assert!(told.contains("\n  data_centres_abroad (essential)  ✗ blocked\n"));
+    assert!(told.contains("\n  data_centre_alternatives         ✗ blocked\n"));
+    for detail in [Detail::Plain, Detail::Verbose] {
+        let wide = screen(&report, 120, false, detail);
+        for columns in [40, 44, 52, 60, 72] {
+            let narrow = screen(&report, columns, false, detail);
+            for part in ["data_", "centres_", "abroad", "centre_", "alternatives"] {
+                let count = |text: &str| text.matches(part).count();
+                assert_eq!(
+                    count(&narrow),
+                    count(&wide),
+                    "{part} at {columns}:\n{narrow}"
+                );
             }
         }
     }
