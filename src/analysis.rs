@@ -54,7 +54,7 @@ pub fn judge(
         .map(|finding| finding.report(target))
         .collect::<Vec<_>>();
     let status = status::target(&services);
-    let confidence = confidence(status, &techniques, &services);
+    let confidence = confidence(target, status, &techniques, &services);
     let is_resolved = ground.answers_system(catalog);
     let told = summary::tell(target, ground, status, &services, &techniques, is_resolved);
     Verdict {
@@ -71,6 +71,7 @@ pub fn judge(
 
 /// By rule and never by feeling: a status rests on the techniques that cause it, or on what was measured to its top.
 fn confidence(
+    target: &Target,
     status: Status,
     techniques: &[TechniqueReport],
     services: &[ServiceReport],
@@ -91,7 +92,10 @@ fn confidence(
                             .iter()
                             .all(endpoint::is_relay_that_says_nothing)
                 });
-            if partial || untold {
+            let doubted = summary::doubts_of_who_serves(target, services)
+                .next()
+                .is_some();
+            if partial || untold || doubted {
                 Confidence::Likely
             } else {
                 Confidence::Confirmed

@@ -10,10 +10,12 @@ use crate::analysis::rules::{Finding, address, address_port};
 use crate::model::catalog::Endpoint;
 use crate::model::check::Climb;
 use crate::model::failure::Failure;
-use crate::model::observation::{Observation, Operation};
+use crate::model::observation::{Observation, Operation, Stage};
 use crate::model::report::{Confidence, EndpointReport, EndpointStatus, Regime};
 use crate::model::resolution::Ordinary;
 use crate::model::technique::{Interference, Trigger};
+use crate::wire::mtproto::message::NO_KEY;
+use crate::wire::noise::certificates::Trouble;
 
 /// Why nothing follows from a relay's silence.
 pub const RELAY: &str = "A relay may not answer strangers: its silence says nothing";
@@ -29,6 +31,12 @@ pub const RELAY_OVER_TCP: &str = "A relay answers over TCP and is silent over UD
 /// Why a request that failed takes nothing away.
 pub const UNSERVED: &str =
     "The server proved itself over QUIC, and gave no answer to a request by HTTP/3";
+
+/// Why it is not sure who answers, although the answer is WhatsApp's in every byte.
+pub const OF_ANOTHER_ROOT: &str = "The server's key is not vouched for by the known root: it may have been renewed, or somebody else answers";
+
+/// The same of Telegram's.
+pub const OF_NO_KNOWN_KEY: &str = "The server names no key that is known as Telegram's: they may have been renewed, or somebody else answers";
 
 /// One endpoint as it is told, and whether it fails *here*: a name that nobody knows does not, the definitions are stale.
 #[derive(Debug)]
@@ -226,14 +234,20 @@ fn climbed(
     let worked = climbs
         .iter()
         .filter(|(_, observation)| observation.is_success())
-        .find(|(climb, observation)| {
+        .filter(|(climb, observation)| {
             is_proof(observation) || (open && !paged && (!misled || is_honest(climb)))
-        });
-    if let Some((_, observation)) = worked {
+        })
+        .map(|(climb, observation)| (observation, unvouched(climb, observation)))
+        // One server that somebody vouches for is enough.
+        .min_by_key(|(_, unvouched)| unvouched.is_some());
+    if let Some((observation, unvouched)) = worked {
         return Met {
             status: EndpointStatus::Accessible,
             failure: None,
-            reason: observation.not_run.clone(),
+            reason: observation
+                .not_run
+                .clone()
+                .or_else(|| unvouched.map(str::to_owned)),
             is_retired: false,
         };
     }
@@ -266,6 +280,37 @@ fn climbed(
     };
     let reason = reason(evidence, endpoint, observation);
     Met::inconclusive(observation.failure().cloned(), &reason)
+}
+
+/// Whether anybody at all could have answered so: the protocol was spoken to its end, and no key that is known vouches for the
+/// server, nor does TLS.
+fn unvouched(climb: &Climb, observation: &Observation) -> Option<&'static str> {
+    let exchange = observation
+        .step(Operation::Exchange)?
+        .exchange
+        .as_deref()
+        .filter(|it| it.stage == Stage::Bound && !is_proof(observation))?;
+    let said = |name: &str| {
+        let mut says = exchange.says.iter();
+        says.find_map(|(it, words)| (it == name).then_some(words.as_str()))
+    };
+    // Who holds a key that the root did vouch for is the server, whatever the date, here or there.
+    let of_another_root =
+        |words: &str| climb.noise_root.is_some() && words != Trouble::NotValidNow.words();
+    if said("chain").is_some_and(of_another_root) {
+        Some(OF_ANOTHER_ROOT)
+    } else if said("known_key") == Some(NO_KEY) {
+        Some(OF_NO_KNOWN_KEY)
+    } else {
+        None
+    }
+}
+
+/// Why it is not sure who answers at this endpoint, which works.
+pub fn doubt_of_who_answers(report: &EndpointReport) -> Option<&'static str> {
+    [OF_ANOTHER_ROOT, OF_NO_KNOWN_KEY]
+        .into_iter()
+        .find(|words| report.reason.as_deref() == Some(words))
 }
 
 /// Whether the request over QUIC ended by the server's own doing: nobody else can close, reset or acknowledge anything inside

@@ -1,6 +1,6 @@
 //! How endpoints make a service, and services a target.
 
-use crate::analysis::endpoint::{Judged, UNSERVED};
+use crate::analysis::endpoint::{Judged, UNSERVED, doubt_of_who_answers};
 use crate::model::catalog::Service;
 use crate::model::report::{EndpointStatus, ServiceReport, Status};
 
@@ -89,10 +89,25 @@ fn is_measured(service: &ServiceReport) -> bool {
         .any(|endpoint| endpoint.status != EndpointStatus::NotRun)
 }
 
+/// Why it is not sure who serves it, where it works: in a pool, because nobody vouches for any of its servers that work.
+pub fn doubt_of_who_serves(service: &Service, report: &ServiceReport) -> Option<&'static str> {
+    if report.status != Status::Accessible {
+        return None;
+    }
+    let mut working = report
+        .endpoints
+        .iter()
+        .filter(|endpoint| endpoint.status == EndpointStatus::Accessible)
+        .map(doubt_of_who_answers);
+    let first = working.clone().flatten().next()?;
+    (!service.pool || working.all(|doubt| doubt.is_some())).then_some(first)
+}
+
 /// Whether a working endpoint was climbed to its own protocol, or as far as its server goes.
 pub fn is_measured_to_the_top(service: &ServiceReport) -> bool {
-    let is_top = |reason: &String| reason == UNSERVED;
     service.endpoints.iter().any(|endpoint| {
+        let is_top =
+            |reason: &String| reason == UNSERVED || doubt_of_who_answers(endpoint).is_some();
         endpoint.status == EndpointStatus::Accessible && endpoint.reason.iter().all(is_top)
     })
 }

@@ -1,7 +1,7 @@
 //! The sentence a person reads first, and the reason why it is not plainer.
 
 use crate::analysis::ground::Ground;
-use crate::analysis::status::is_measured_to_the_top;
+use crate::analysis::status::{doubt_of_who_serves, is_measured_to_the_top};
 use crate::model::catalog::Target;
 use crate::model::report::{EndpointStatus, Regime, ServiceReport, Status, TechniqueReport};
 use crate::model::technique::Interference;
@@ -47,8 +47,11 @@ pub fn tell(
                 }
             ),
             reason: both(
-                (!unclear.is_empty()).then(|| format!("Not told: {}", unclear.join(", "))),
-                partial(services),
+                both(
+                    (!unclear.is_empty()).then(|| format!("Not told: {}", unclear.join(", "))),
+                    partial(services),
+                ),
+                unvouched(target, services),
             ),
         },
         Status::Blocked => Told {
@@ -234,6 +237,31 @@ fn partial(services: &[ServiceReport]) -> Option<String> {
             list(&shallow)
         )
     })
+}
+
+/// Services that work and others do not stand in for, of which it is not sure who serves them, and why.
+pub fn doubts_of_who_serves<'a>(
+    target: &'a Target,
+    services: &'a [ServiceReport],
+) -> impl Iterator<Item = (&'a str, &'static str)> {
+    let served = target.services.iter().zip(services);
+    served
+        .filter(|(_, report)| !report.alternative)
+        .filter_map(|(service, report)| {
+            Some((service.id.as_str(), doubt_of_who_serves(service, report)?))
+        })
+}
+
+fn unvouched(target: &Target, services: &[ServiceReport]) -> Option<String> {
+    let doubts: Vec<(&str, &str)> = doubts_of_who_serves(target, services).collect();
+    let (_, words) = *doubts.first()?;
+    let names: Vec<String> = doubts
+        .iter()
+        .filter(|(_, other)| *other == words)
+        .map(|(service, _)| (*service).to_owned())
+        .collect();
+    let words = words.strip_prefix("The ").unwrap_or(words);
+    Some(format!("Of {} the {words}", list(&names)))
 }
 
 fn degraded_reason(services: &[ServiceReport], working: &[String]) -> Option<String> {

@@ -171,7 +171,7 @@ impl Client {
         Told::new(stage)
             .saying("nonce", nonce)
             .saying("fingerprints", written.join(" "))
-            .saying("known_key", known.unwrap_or("none"))
+            .saying("known_key", known.unwrap_or(message::NO_KEY))
     }
 }
 

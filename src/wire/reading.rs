@@ -54,7 +54,10 @@ impl Outcome {
                 self.told = told;
                 Progress::Done
             }
-            Reading::Failed(why) => Progress::Failed(why),
+            Reading::Failed(why) => {
+                self.told.says.push(("answer".to_owned(), why.to_owned()));
+                Progress::Failed(why)
+            }
         };
         self.over = Some(progress);
         progress

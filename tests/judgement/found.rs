@@ -1,12 +1,12 @@
 //! What was found to be judged wrongly, on real packets, kept right by hand-made worlds.
 
-use blockprobe::model::catalog::{Protocol, Service};
-use blockprobe::model::check::Variation;
+use blockprobe::model::catalog::{Endpoint, Protocol, Service};
+use blockprobe::model::check::{Ask, Role, Variation};
 use blockprobe::model::failure::Failure;
-use blockprobe::model::observation::{ExchangeFacts, Operation, TcpFacts};
-use blockprobe::model::report::{Confidence, Status};
+use blockprobe::model::observation::{ExchangeFacts, Operation, Stage, Step, TcpFacts};
+use blockprobe::model::report::{Confidence, EndpointStatus, Status};
 
-use crate::world::{Cell, HONEST, Last, World, endpoint, ids, proven, silent, step};
+use crate::world::{Cell, HONEST, Last, World, climb_check, endpoint, ids, proven, silent, step};
 
 const CONTROLS: [&str; 3] = ["198.41.0.5", "198.41.0.6", "198.41.0.7"];
 
@@ -191,4 +191,116 @@ fn on_a_line_that_loses_connection_attempts_silence_says_nothing() {
     };
     silent(&losing(1), Status::Inconclusive);
     assert_eq!(ids(&losing(0)), ["server_name/drop"]);
+}
+
+/// A first message of this protocol that was answered, and what the answer says; how far it proves itself.
+fn answered(protocol: Protocol, stage: Stage, says: &[(&str, &str)]) -> World {
+    let mut world = World::reachable();
+    let asked = endpoint(protocol, 443);
+    let mut check = climb_check("target", &asked, HONEST, Role::Target);
+    let Ask::Climb(climb) = &mut check.ask else {
+        unreachable!("a climb");
+    };
+    climb.noise_root = (protocol == Protocol::WhatsappNoise).then(|| "77".repeat(32));
+    world.catalog.targets[0].services[0].endpoints = vec![asked];
+    let says = says.iter();
+    let exchange = Step {
+        exchange: Some(Box::new(ExchangeFacts {
+            received_bytes: 300,
+            stage,
+            says: says
+                .map(|(name, words)| ((*name).to_owned(), (*words).to_owned()))
+                .collect(),
+            ..ExchangeFacts::default()
+        })),
+        ..step(Operation::Exchange, None)
+    };
+    world.push(check, vec![step(Operation::TcpConnect, None), exchange]);
+    world
+}
+
+#[test]
+fn who_speaks_the_protocol_and_is_vouched_for_by_nobody_works_and_is_doubted() {
+    use Protocol::{MtprotoAbridged as Telegram, WhatsappNoise as WhatsApp};
+    let other_root = [("chain", "the root key did not sign the intermediate")];
+    let cases: [(_, _, &[_], _); 6] = [
+        (WhatsApp, Stage::Bound, &other_root, Some("the known root")),
+        // The root did sign it: a wrong clock here says nothing of who answers.
+        (
+            WhatsApp,
+            Stage::Bound,
+            &[("chain", "a certificate is not valid now")],
+            None,
+        ),
+        (WhatsApp, Stage::Authentic, &[], None),
+        (
+            Telegram,
+            Stage::Bound,
+            &[("known_key", "none")],
+            Some("known as Telegram's"),
+        ),
+        (Telegram, Stage::Bound, &[("known_key", "production")], None),
+        // Definitions that name no root key ask for no such proof.
+        (Protocol::MaxBinary, Stage::Bound, &other_root, None),
+    ];
+    for (protocol, stage, says, doubt) in cases {
+        let verdict = answered(protocol, stage, says).judge();
+        silent(&verdict, Status::Accessible);
+        let endpoint = &verdict.services[0].endpoints[0];
+        assert_eq!(endpoint.status, EndpointStatus::Accessible, "{says:?}");
+        let reason = verdict.reason.as_deref();
+        let confidence = if doubt.is_some() {
+            assert!(
+                reason.is_some_and(|it| it.starts_with("Of web the server")),
+                "{reason:?}"
+            );
+            assert!(reason.is_some_and(|it| it.contains("or somebody else answers")));
+            Confidence::Likely
+        } else {
+            assert_eq!(reason, None);
+            Confidence::Confirmed
+        };
+        assert_eq!(verdict.confidence, confidence, "{says:?}");
+        assert!(doubt.is_none_or(|doubt| reason.is_some_and(|it| it.contains(doubt))));
+    }
+}
+
+#[test]
+fn in_a_pool_one_server_that_is_vouched_for_is_enough() {
+    for (is_pool, is_doubted) in [(true, false), (false, true)] {
+        let known = [("known_key", "production")];
+        let mut world = answered(Protocol::MtprotoAbridged, Stage::Bound, &known);
+        let strange = [("known_key", "none")];
+        let other = answered(Protocol::MtprotoAbridged, Stage::Bound, &strange);
+        let mut stranger = other.observations.last().unwrap().clone();
+        stranger.check.endpoints = vec!["stranger".to_owned()];
+        stranger.check.id.push_str("/stranger");
+        if let Ask::Climb(climb) = &mut stranger.check.ask {
+            climb.address.set_port(5222);
+        }
+        world.push(stranger.check, stranger.steps);
+        let service = &mut world.catalog.targets[0].services[0];
+        service.pool = is_pool;
+        service.endpoints.push(Endpoint {
+            id: "stranger".to_owned(),
+            ..endpoint(Protocol::MtprotoAbridged, 5222)
+        });
+        let verdict = world.judge();
+        silent(&verdict, Status::Accessible);
+        assert_eq!(verdict.reason.is_some(), is_doubted, "{verdict:#?}");
+        assert_eq!(verdict.confidence == Confidence::Likely, is_doubted);
+    }
+}
+
+#[test]
+fn whom_tls_proves_needs_no_other_key() {
+    let strange = [("known_key", "none")];
+    let mut world = answered(Protocol::MtprotoWebsocket, Stage::Bound, &strange);
+    let steps = &mut world.observations.last_mut().unwrap().steps;
+    steps.insert(1, proven().step());
+    let verdict = world.judge();
+    assert_eq!(
+        (verdict.confidence, verdict.reason),
+        (Confidence::Confirmed, None)
+    );
 }

@@ -122,6 +122,29 @@ fn an_unknown_key_is_told_and_binds_all_the_same() {
     );
 }
 
+#[test]
+fn an_answer_that_names_no_key_is_a_failure_and_says_so() {
+    let draw = Draw {
+        nonce: [1; 16],
+        header: [2; 64],
+        padding: [5; 16],
+    };
+    for transport in transports() {
+        let mut client = Client::new(transport, UNIX, &draw);
+        let mut server = Server::new([0; 16], Vec::new());
+        let Reply::Answer(answer) = server.take(&client.hello(), UNIX) else {
+            panic!("no answer");
+        };
+        let why = "a resPQ that names no key";
+        assert_eq!(client.receive(&answer), Progress::Failed(why));
+        let told = client.told();
+        assert_eq!(
+            (told.stage, told.said("answer")),
+            (Stage::Answered, Some(why))
+        );
+    }
+}
+
 proptest! {
     #[test]
     fn the_halves_meet_in_any_draw_and_any_pieces(

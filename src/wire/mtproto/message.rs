@@ -33,6 +33,9 @@ const KEYS: [(u64, &str); 10] = [
 /// The key in use, which the lab's honest server names.
 pub const PRODUCTION: u64 = KEYS[0].0;
 
+/// What is told where none of the keys that a server names is known.
+pub const NO_KEY: &str = "none";
+
 /// What an answer is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
@@ -126,9 +129,12 @@ pub fn parse(payload: &[u8], padded: bool) -> Result<Answer, &'static str> {
     match constructor {
         REQ_PQ | REQ_PQ_MULTI => Ok(Answer::Request),
         _ if id % 4 != 1 => Err("a message id that no answer has"),
-        RES_PQ => read_res_pq(body)
-            .map(Answer::ResPq)
-            .ok_or("a resPQ that does not hold together"),
+        RES_PQ => match read_res_pq(body) {
+            // No client can go on from there, so no server of Telegram's says so.
+            Some(answer) if answer.fingerprints.is_empty() => Err("a resPQ that names no key"),
+            Some(answer) => Ok(Answer::ResPq(answer)),
+            None => Err("a resPQ that does not hold together"),
+        },
         other => Ok(Answer::Other(other)),
     }
 }
@@ -262,5 +268,20 @@ mod tests {
         assert_eq!(parse(&bytes, false), Ok(Answer::ResPq(answer)));
         assert!(parse(&bytes[..99], false).is_err());
         assert!(parse(&[&bytes[..], &[0; 4]].concat(), false).is_err());
+    }
+
+    #[test]
+    fn an_answer_that_names_no_key_is_of_no_use_to_any_client() {
+        let mut answer = ResPq {
+            nonce: [1; 16],
+            server_nonce: [2; 16],
+            pq: vec![3; 8],
+            fingerprints: Vec::new(),
+        };
+        let bytes = res_pq(&answer, Duration::from_secs(1));
+        assert_eq!(parse(&bytes, false), Err("a resPQ that names no key"));
+        answer.fingerprints.push(0x1234);
+        let bytes = res_pq(&answer, Duration::from_secs(1));
+        assert_eq!(parse(&bytes, false), Ok(Answer::ResPq(answer)));
     }
 }
