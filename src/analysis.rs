@@ -17,11 +17,15 @@ pub mod rules;
 pub mod status;
 pub mod summary;
 
+use crate::analysis::chance::Trains;
 use crate::analysis::evidence::Evidence;
 use crate::analysis::ground::Ground;
-use crate::model::catalog::{Catalog, Target};
+use crate::model::catalog::{Catalog, Protocol, Target};
+use crate::model::check::Ask;
 use crate::model::observation::Observation;
-use crate::model::report::{Confidence, Regime, ServiceReport, Status, TechniqueReport, Verdict};
+use crate::model::report::{
+    Confidence, EndpointStatus, Regime, ServiceReport, Status, TechniqueReport, Verdict,
+};
 
 /// Judges one target by the ground and by its own observations, and by nothing else.
 pub fn judge(
@@ -54,9 +58,21 @@ pub fn judge(
         .map(|finding| finding.report(target))
         .collect::<Vec<_>>();
     let status = status::target(&services);
-    let confidence = confidence(target, status, &techniques, &services);
+    let unheard = unheard_over_udp(&evidence, &services);
+    let confidence = if unheard.is_empty() {
+        confidence(target, status, &techniques, &services)
+    } else {
+        confidence(target, status, &techniques, &services).min(Confidence::Likely)
+    };
     let is_resolved = ground.answers_system(catalog);
-    let told = summary::tell(target, ground, status, &services, &techniques, is_resolved);
+    let told = summary::tell(
+        target,
+        ground,
+        (status, &unheard),
+        &services,
+        &techniques,
+        is_resolved,
+    );
     Verdict {
         target: target.id.clone(),
         name: target.name.clone(),
@@ -110,4 +126,36 @@ fn confidence(
         Status::Down => Confidence::Likely,
         Status::Inconclusive => Confidence::Suspected,
     }
+}
+
+/// Services of a target that works, of whose relays nothing was heard over UDP, where no neutral one was heard over it either: then
+/// their silence is the line's, and calls were not measured.
+fn unheard_over_udp(evidence: &Evidence, services: &[ServiceReport]) -> Vec<String> {
+    let controls = &evidence.catalog.controls;
+    let relay = |protocol: Protocol| protocol.is_relay();
+    let is_any_heard = || {
+        evidence.ground.trains != Trains::default()
+            || evidence.observations.iter().any(|it| {
+                matches!(&it.check.ask, Ask::Climb(climb) if relay(climb.protocol))
+                    && it.is_success()
+            })
+    };
+    if status::target(services) != Status::Accessible
+        || !controls.iter().any(|it| relay(it.endpoint.protocol))
+        || is_any_heard()
+    {
+        return Vec::new();
+    }
+    let served = evidence.target.services.iter().zip(services);
+    served
+        .filter(|(service, report)| {
+            let mut endpoints = service.endpoints.iter().zip(&report.endpoints);
+            endpoints.any(|(endpoint, report)| {
+                relay(endpoint.protocol)
+                    && report.status == EndpointStatus::Inconclusive
+                    && report.failure.is_some()
+            })
+        })
+        .map(|(service, _)| service.id.clone())
+        .collect()
 }

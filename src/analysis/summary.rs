@@ -15,11 +15,11 @@ pub struct Told {
     pub reason: Option<String>,
 }
 
-/// Tells a verdict.
+/// Tells a verdict. `unheard` are services of which nothing could be measured over UDP.
 pub fn tell(
     target: &Target,
     ground: &Ground,
-    status: Status,
+    (status, unheard): (Status, &[String]),
     services: &[ServiceReport],
     techniques: &[TechniqueReport],
     is_resolved: bool,
@@ -51,7 +51,7 @@ pub fn tell(
                     (!unclear.is_empty()).then(|| format!("Not told: {}", unclear.join(", "))),
                     partial(services),
                 ),
-                unvouched(target, services),
+                both(unheard_over_udp(unheard), unvouched(target, services)),
             ),
         },
         Status::Blocked => Told {
@@ -250,6 +250,15 @@ pub fn doubts_of_who_serves<'a>(
         .filter_map(|(service, report)| {
             Some((service.id.as_str(), doubt_of_who_serves(service, report)?))
         })
+}
+
+fn unheard_over_udp(services: &[String]) -> Option<String> {
+    (!services.is_empty()).then(|| {
+        format!(
+            "Of {} nothing was measured over UDP, which calls go over: no neutral relay is heard over it on this line",
+            list(services)
+        )
+    })
 }
 
 fn unvouched(target: &Target, services: &[ServiceReport]) -> Option<String> {

@@ -330,6 +330,14 @@ impl Protocol {
         self.ladder().first() != Some(&Operation::TcpConnect)
     }
 
+    /// Whether calls go over it: a relay's protocol over UDP, or Apple's test of the NAT.
+    pub const fn is_relay(self) -> bool {
+        matches!(
+            self,
+            Self::Stun | Self::Turn | Self::TelegramReflector | Self::Commnat
+        )
+    }
+
     /// Whether TLS is part of the ladder.
     pub fn is_tls(self) -> bool {
         self.ladder().contains(&Operation::TlsHandshake)

@@ -1,6 +1,6 @@
 //! Relays that are silent over UDP and were asked over TCP too: what is told of it, and that nobody is accused.
 
-use blockprobe::model::catalog::{Endpoint, Protocol, Service};
+use blockprobe::model::catalog::{Control, Endpoint, Protocol, Region, Service};
 use blockprobe::model::check::{Ask, Check, Climb, Contrast, Payload, Role, Round, Variation};
 use blockprobe::model::failure::Failure;
 use blockprobe::model::observation::{ExchangeFacts, Operation, Stage, Step};
@@ -18,7 +18,7 @@ const RELAYS: [&str; 5] = [
 const NEUTRAL: &str = "198.41.0.9";
 
 /// When something was asked, and what came of it.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 enum Came {
     Answer,
     Nothing,
@@ -490,4 +490,75 @@ fn where_stun_alone_is_silent_calls_are_told_and_no_protocol_of_its_own() {
     assert!(!technique.hits_calls_alone());
     technique.endpoints.clear();
     assert!(!technique.hits_calls_alone());
+}
+
+/// A neutral relay among the controls, and what came of it before any target was asked about.
+fn neutral_control(world: &mut World, came: Option<Came>) {
+    let neutral = relay(Protocol::Stun, NEUTRAL);
+    world.catalog.controls.push(Control {
+        id: "neutral".to_owned(),
+        operator: "neutral".to_owned(),
+        region: Region::Foreign,
+        endpoint: neutral.clone(),
+    });
+    if let Some(came) = came {
+        let check = climb_check("ground", &neutral, NEUTRAL, Role::Control);
+        let mut steps = steps(came, 0.0, false);
+        if let Came::Answer = came {
+            steps[0].exchange.as_mut().unwrap().round_trips = vec![0.1];
+        }
+        world
+            .ground
+            .push(observation("o98".to_owned(), check, steps));
+    }
+}
+
+#[test]
+fn where_no_neutral_relay_is_heard_over_udp_calls_were_not_measured_and_that_is_told() {
+    for (came, is_heard) in [
+        (Some(Came::Answer), true),
+        (Some(Came::Nothing), false),
+        (None, false),
+    ] {
+        // Beside others in its pool, as Apple's test of the NAT, or alone, as WhatsApp's relays.
+        for is_beside in [true, false] {
+            let relay = relay(Protocol::Commnat, RELAYS[0]);
+            let mut world = world(std::slice::from_ref(&relay));
+            neutral_control(&mut world, came);
+            Around::silent(&mut world, &relay).classic(Came::Nothing);
+            if is_beside {
+                let web = endpoint(Protocol::Https, 443);
+                let services = &mut world.catalog.targets[0].services;
+                services[1].endpoints.push(web);
+            }
+            let verdict = world.judge();
+            assert_eq!(verdict.status, Status::Accessible);
+            assert!(verdict.techniques.is_empty());
+            let reason = verdict.reason.unwrap_or_default();
+            let sentence = "Of calls nothing was measured over UDP";
+            assert_eq!(!reason.contains(sentence), is_heard, "{reason}");
+            let confidence = if is_heard {
+                Confidence::Confirmed
+            } else {
+                Confidence::Likely
+            };
+            assert_eq!(verdict.confidence, confidence, "{came:?} {is_beside}");
+        }
+    }
+}
+
+#[test]
+fn a_relay_that_is_heard_shows_that_udp_passes() {
+    let relays = [RELAYS[0], RELAYS[1]].map(|address| relay(Protocol::Stun, address));
+    let mut world = world(&relays);
+    neutral_control(&mut world, Some(Came::Nothing));
+    Around::silent(&mut world, &relays[0]).classic(Came::Nothing);
+    let heard = climb_check("target", &relays[1], RELAYS[1], Role::Target);
+    world.push(heard, steps(Came::Answer, 0.0, false));
+    let verdict = world.judge();
+    assert_eq!(verdict.status, Status::Accessible);
+    assert_eq!(
+        (verdict.confidence, verdict.reason),
+        (Confidence::Confirmed, None)
+    );
 }

@@ -3,7 +3,7 @@
 
 use blockprobe::lab::censor::{Censor, Lie, Resolvers, Sight};
 use blockprobe::lab::fault::Aim;
-use blockprobe::model::report::{Regime, Status};
+use blockprobe::model::report::{Confidence, Regime, Status};
 use blockprobe::model::technique::{Interference, Technique, Trigger};
 
 use crate::means::play;
@@ -161,5 +161,13 @@ fn a_firewall_that_lets_only_the_webs_ports_pass_is_no_censor() {
             assert_eq!(others.count(), 0, "{}", played.tell());
             assert_ne!(verdict.status, Status::Blocked, "{}", played.tell());
         }
+        // Its calls go over UDP, of which nothing passes: that is no reason to be sure that they work.
+        let facetime = played.verdict("facetime");
+        let told = facetime.reason.as_deref().unwrap_or_default();
+        assert!(
+            facetime.confidence < Confidence::Confirmed && told.contains("measured over UDP"),
+            "{}",
+            played.tell()
+        );
     });
 }
