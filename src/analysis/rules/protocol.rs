@@ -108,17 +108,22 @@ impl Manner {
 }
 
 /// Whether the peer did anything else with the bytes. Where the first message was not even acknowledged, an
-/// acknowledgement is a reaction: a server that says nothing to strangers still takes what they send. Beside a connection that was
-/// torn down only an answer is: a server that waits for the rest of what means nothing tears down what it read to the end.
+/// acknowledgement is a reaction: a server that says nothing to strangers still takes what they send.
 fn reacted(observation: &Observation, manner: Manner, never_heard: bool) -> Option<bool> {
     let step = observation.step(Operation::Exchange)?;
     let acked = step.tcp.as_deref().and_then(|tcp| tcp.bytes_acked);
     let is_taken = never_heard && acked.is_some_and(|bytes| bytes > 0);
-    let exchange = step.exchange.as_deref();
-    Some(match manner {
-        Manner::Silence => Manner::of(observation) != Some(manner) || is_taken,
-        Manner::Reset | Manner::Close => exchange.is_some_and(|it| it.received_bytes > 0),
-    })
+    Some(Manner::of(observation) != Some(manner) || is_taken)
+}
+
+/// The same of the target's own servers, which know the protocol. Beside a connection that was torn down only an answer is a reaction
+/// of theirs: a server that waits for the rest of what means nothing tears down what it read to the end.
+fn reacted_at_home(observation: &Observation, manner: Manner, never_heard: bool) -> Option<bool> {
+    let exchange = observation.step(Operation::Exchange)?.exchange.as_deref();
+    match manner {
+        Manner::Silence => reacted(observation, manner, never_heard),
+        Manner::Reset | Manner::Close => Some(exchange.is_some_and(|it| it.received_bytes > 0)),
+    }
 }
 
 /// Whether not a byte of what was sent was acknowledged.
@@ -181,7 +186,7 @@ impl<'a> Cells<'a> {
             trials,
             here: here
                 .into_iter()
-                .filter_map(|(_, it)| Some((reacted(it, manner, never_heard)?, it)))
+                .filter_map(|(_, it)| Some((reacted_at_home(it, manner, never_heard)?, it)))
                 .collect(),
             columns,
             over_tcp: evidence
