@@ -15,9 +15,9 @@ use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
-use tokio_tungstenite::accept_hdr_async;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
+use tokio_tungstenite::{accept_async, accept_hdr_async};
 
 use crate::site::{Authority, Site, climb, serve, serve_tls};
 
@@ -330,6 +330,60 @@ async fn a_refused_upgrade_is_reachability_for_a_plain_websocket_alone() {
     assert_eq!(exchange(&whatsapp).http_status, Some(403));
     let clear = exchange(&whatsapp).clear_text.as_deref().unwrap();
     assert!(clear.starts_with("HTTP/1.1 403"), "{clear}");
+}
+
+#[tokio::test]
+async fn a_refusal_by_an_older_http_is_one_and_an_upgrade_by_it_is_none() {
+    let page = b"HTTP/1.0 403 Forbidden\r\nContent-Length: 2\r\n\r\nno";
+    let plain = refused(Protocol::Websocket, page).await;
+    assert!(plain.is_success(), "{plain:?}");
+    assert_eq!(exchange(&plain).http_status, Some(403));
+    let whatsapp = refused(Protocol::WhatsappWebsocket, page).await;
+    assert_eq!(exchange(&whatsapp).http_status, Some(403));
+    // What is told of it is what came.
+    let clear = exchange(&whatsapp).clear_text.as_deref().unwrap();
+    assert!(clear.starts_with("HTTP/1.0 403"), "{clear}");
+    let upgrade = b"HTTP/1.0 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n";
+    let upgraded = refused(Protocol::Websocket, upgrade).await;
+    let expected = Failure::Unknown("the answer is not a WebSocket's".to_owned());
+    assert_eq!(upgraded.failure(), Some(&expected));
+}
+
+/// Upgrades after so many answers that go before, in pieces of so many bytes, and answers what is inside.
+async fn upgraded_after(interim: usize, pieces: usize) -> Observation {
+    let authority = Authority::new();
+    let address = serve_tls(authority.honest(&[]), move |mut stream| async move {
+        let hints = b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\n".repeat(interim);
+        for piece in hints.chunks(pieces) {
+            stream.write_all(piece).await.unwrap();
+            stream.flush().await.unwrap();
+        }
+        let Ok(mut socket) = accept_async(stream).await else {
+            return;
+        };
+        if let Some(Ok(Message::Binary(message))) = socket.next().await {
+            let answer = Message::Binary(answer_to(&message).into());
+            socket.send(answer).await.unwrap();
+            while let Some(Ok(_)) = socket.next().await {}
+        }
+    })
+    .await;
+    let asked = rooted(climb(Protocol::WhatsappWebsocket, address));
+    Site::new(&[&authority]).observe(asked).await
+}
+
+#[tokio::test]
+async fn answers_that_go_before_the_upgrade_are_passed_over_and_not_for_ever() {
+    for (interim, pieces) in [(1, 4096), (2, 7), (8, 4096)] {
+        let seen = upgraded_after(interim, pieces).await;
+        assert!(seen.is_success(), "{seen:?}");
+        assert_eq!(exchange(&seen).stage, Stage::Authentic);
+        assert_eq!(exchange(&seen).http_status, Some(101));
+    }
+    let seen = upgraded_after(9, 4096).await;
+    let expected = Failure::Unknown(NOT_WHATSAPP.to_owned());
+    assert_eq!(seen.failure(), Some(&expected));
+    assert_eq!(exchange(&seen).http_status, Some(103));
 }
 
 #[tokio::test]

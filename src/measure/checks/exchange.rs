@@ -20,6 +20,7 @@ use crate::wire::handshake::{Anything, Handshake, Progress, Told};
 use crate::wire::{custom, max, stun, text};
 
 pub mod datagrams;
+pub mod heads;
 pub mod messages;
 pub mod telegram;
 pub mod websocket;

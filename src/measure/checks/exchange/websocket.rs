@@ -10,6 +10,7 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 
+use crate::measure::checks::exchange::heads::FinalHead;
 use crate::measure::checks::exchange::messages::Messages;
 use crate::measure::checks::exchange::{READING, Seen, lock};
 use crate::measure::checks::http::USER_AGENT;
@@ -26,7 +27,7 @@ pub async fn upgrade<S>(
     limits: &Limits,
     seen: &Mutex<Seen>,
     not_ours: &'static str,
-) -> Result<Option<Messages<S>>, Failure>
+) -> Result<Option<Messages<FinalHead<S>>>, Failure>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -38,7 +39,7 @@ where
     // The library's own 128 KiB are for those who stay.
     config.read_buffer_size = READING;
     config.write_buffer_size = 0;
-    match client_async_with_config(request, stream, Some(config)).await {
+    match client_async_with_config(request, FinalHead::new(stream), Some(config)).await {
         Ok((socket, response)) => {
             note(seen, climb, response.status().as_u16(), Stage::Bound);
             Ok(Some(Messages::new(socket)))
