@@ -252,6 +252,9 @@ mod tests {
         Server::new([9; 16], vec![message::PRODUCTION]).answer(&request[at..], NOW)
     }
 
+    /// An answer with this body.
+    type Answering = fn(&[u8]) -> Vec<u8>;
+
     fn with_head(head: &str, body: &[u8]) -> Vec<u8> {
         [head.as_bytes(), b"\r\n\r\n", body].concat()
     }
@@ -306,7 +309,7 @@ mod tests {
 
     #[test]
     fn a_body_ends_by_its_length_by_its_chunks_or_by_the_close() {
-        let kinds: [(&str, fn(&[u8]) -> Vec<u8>); 5] = [
+        let kinds: [(&str, Answering); 5] = [
             ("length", with_length),
             ("chunks", |body| in_chunks(body, 16)),
             ("one chunk", |body| in_chunks(body, 4096)),
