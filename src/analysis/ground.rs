@@ -73,7 +73,7 @@ impl Ground {
             .map(|control| (control, state(control, observations)))
             .collect();
         let hijacked = resolvers::hijacked(catalog, observations);
-        let families = families(observations);
+        let families = families(catalog, observations);
         let mut ground = Self {
             regime: Regime::Open,
             resolvers: resolvers::report(catalog, observations, &hijacked, &families),
@@ -571,16 +571,34 @@ fn answering(observations: &[Observation]) -> BTreeSet<Option<String>> {
         .collect()
 }
 
-fn families(observations: &[Observation]) -> Vec<String> {
+/// Families in which something answered. A connection that stands is none while nothing that was asked over it is answered:
+/// a road that passes small packets alone lets every one of them stand.
+fn families(catalog: &Catalog, observations: &[Observation]) -> Vec<String> {
+    let is_ipv6 = |observation: &Observation| match &observation.check.ask {
+        Ask::Climb(climb) => Some(climb.address.is_ipv6()),
+        Ask::Query { resolver, .. } => {
+            let mut resolvers = catalog.resolvers.iter();
+            let asked = resolvers.find(|it| it.id == *resolver)?;
+            Some(asked.address.is_ipv6())
+        }
+        Ask::Lookup { .. } => None,
+    };
     let works = |ipv6: bool| {
-        observations
-            .iter()
-            .any(|observation| match &observation.check.ask {
-                Ask::Climb(climb) => {
-                    climb.address.is_ipv6() == ipv6 && observation.reached(Operation::TcpConnect)
-                }
-                _ => false,
-            })
+        let of_it = || observations.iter().filter(|it| is_ipv6(it) == Some(ipv6));
+        // Plain DNS may be answered by whoever stands next to this machine.
+        let mut above = of_it()
+            .flat_map(|it| &it.steps)
+            .filter(|step| !matches!(step.operation, Operation::Resolve | Operation::TcpConnect))
+            .filter(|step| step.failure != Some(Failure::Interrupted))
+            .peekable();
+        if above.peek().is_none() {
+            let mut climbs = of_it().filter(|it| matches!(it.check.ask, Ask::Climb(_)));
+            return climbs.any(|it| it.reached(Operation::TcpConnect));
+        }
+        above.any(|step| {
+            let tls = step.tls.as_deref();
+            step.failure.is_none() || tls.is_some_and(|tls| tls.received_bytes > 0)
+        })
     };
     [(false, "ipv4"), (true, "ipv6")]
         .into_iter()

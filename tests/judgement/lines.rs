@@ -1,11 +1,14 @@
 //! What real packets asked for: the line, its resolvers and services that are told apart from a censor.
 
 use blockprobe::model::catalog::{Endpoint, Protocol, Region};
+use blockprobe::model::check::Role;
 use blockprobe::model::failure::Failure;
-use blockprobe::model::observation::Operation;
+use blockprobe::model::observation::{Operation, TlsFacts};
 use blockprobe::model::report::{Confidence, Regime, Status};
 
-use crate::world::{HONEST, World, dns, endpoint, ids, proven, reply, silent, step};
+use crate::world::{
+    HONEST, World, climb_check, dns, endpoint, ids, observation, proven, reply, silent, step,
+};
 
 #[test]
 fn a_lookup_that_heard_nothing_is_made_good_by_the_resolver_asked_directly() {
@@ -274,4 +277,54 @@ fn a_line_on_which_most_controls_are_silent_passes_a_list() {
     // A foreign resolver that proves itself shows that it is the controls that are filtered.
     world.control("google", 1);
     assert_eq!(world.ground().regime, Regime::Open);
+}
+
+#[test]
+fn a_family_works_where_something_answers_and_not_where_connections_merely_stand() {
+    let six = "2001:db8::5";
+    let stands = || step(Operation::TcpConnect, None);
+    let lost = |operation| step(operation, Some(Failure::GenericTimeout));
+    let mut alert = lost(Operation::TlsHandshake);
+    alert.failure = Some(Failure::SslFailedHandshake);
+    alert.tls = Some(Box::new(TlsFacts {
+        received_bytes: 7,
+        ..TlsFacts::default()
+    }));
+    let cut = step(Operation::TlsHandshake, Some(Failure::Interrupted));
+    for (steps, works) in [
+        (vec![stands(), lost(Operation::TlsHandshake)], false),
+        (vec![stands(), lost(Operation::HttpRoundTrip)], false),
+        (vec![lost(Operation::TcpConnect)], false),
+        (vec![stands(), alert], true),
+        (vec![stands(), proven().step()], true),
+        (vec![step(Operation::Exchange, None)], true),
+        // Nothing more was asked of it.
+        (vec![stands()], true),
+        (vec![stands(), cut], true),
+    ] {
+        let mut world = World::new();
+        assert_eq!(world.ground().families, ["ipv4"]);
+        let control = &world.catalog.controls[0].endpoint;
+        let check = climb_check("ground", control, six, Role::Control);
+        let seen = observation("o2000".to_owned(), check, steps.clone());
+        world.ground.push(seen);
+        let expected: &[&str] = if works { &["ipv4", "ipv6"] } else { &["ipv4"] };
+        assert_eq!(world.ground().families, expected, "{steps:#?}");
+    }
+}
+
+#[test]
+fn a_resolver_that_proves_itself_shows_that_its_family_works() {
+    let mut world = World::bare();
+    for control in world.catalog.controls.clone() {
+        world.foreign_silence(&control, true);
+    }
+    world.control("quad9", 1);
+    assert!(world.ground().families.is_empty());
+    world.control("google", 1);
+    let asked = world.ground.last_mut().unwrap();
+    asked.steps.insert(0, step(Operation::TcpConnect, None));
+    asked.steps.insert(1, proven().step());
+    assert_eq!(world.ground().regime, Regime::Open);
+    assert_eq!(world.ground().families, ["ipv4"]);
 }
