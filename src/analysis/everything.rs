@@ -2,7 +2,8 @@
 //!
 //! What it infers: what passes is a list (of addresses, of names), or whatever stays inside the country.
 //! Evidence: controls of several operators stay silent, in every attempt, while others answer on the same line.
-//! What else could explain it: a line to the outside that is down for everybody; a company's list of what its people may reach.
+//! What else could explain it: a line to the outside that is down for everybody; a company's list of what its people may reach; a
+//! line that large packets do not pass (where TLS is answered nowhere, controls that acknowledge it are left out; doubt).
 //! References: facts 2.7; net4people/bbs#516, #650.
 
 use crate::analysis::evidence::is_interrupted;
@@ -21,7 +22,9 @@ pub fn infer(
     observations: &[Observation],
 ) -> Option<TechniqueReport> {
     let doubt = match regime {
-        Regime::AllowList => "A company's or a school's own list of what may pass looks the same",
+        Regime::AllowList => {
+            "A company's or a school's own list of what may pass looks the same, and so may a line that large packets do not pass"
+        }
         Regime::DomesticOnly => "A line abroad that is down for everybody looks the same",
         Regime::Open | Regime::CaptivePortal | Regime::Offline => return None,
     };

@@ -194,6 +194,13 @@ impl Ground {
                     .to_owned(),
             );
         }
+        if self.regime == Regime::Open && answers_stay_out(states, observations) {
+            self.notes.push(
+                "What is said in TLS is acknowledged and no answer comes, while small answers do: large packets may not pass \
+                 on this line (MTU)"
+                    .to_owned(),
+            );
+        }
         let untold = states.iter().all(|(_, state)| *state == State::NotMeasured);
         if untold && self.regime == Regime::Open {
             self.notes
@@ -267,10 +274,12 @@ fn shuts_odd_ports(states: &[(&Control, State)]) -> bool {
 /// State of the whole line, by what its controls showed.
 fn regime(catalog: &Catalog, states: &[(&Control, State)], observations: &[Observation]) -> Regime {
     // What is spoken over UDP is shut on many honest networks: it is there for contrast and says nothing of the line.
+    let is_halted = answers_stay_out(states, observations);
     let states: Vec<(&Control, State)> = states
         .iter()
         .copied()
         .filter(|(control, _)| !control.endpoint.protocol.is_udp())
+        .filter(|(control, _)| !is_halted || !is_heard_only(control, observations))
         .collect();
     let operators = |wanted: State, region: Option<Region>| -> BTreeSet<&str> {
         states
@@ -354,6 +363,44 @@ fn regime(catalog: &Catalog, states: &[(&Control, State)], observations: &[Obser
         (true, _) | (false, true) => Regime::AllowList,
         (false, false) => Regime::Open,
     }
+}
+
+/// Whether TLS is answered nowhere, while small answers come and what is said in TLS is acknowledged somewhere: lines do so that
+/// large packets do not pass. A list of what may pass has something in it, and swallows what is said to others.
+fn answers_stay_out(states: &[(&Control, State)], observations: &[Observation]) -> bool {
+    let mut over_tls = states.iter().filter(|(control, _)| {
+        control.endpoint.protocol.is_tls() && !control.endpoint.protocol.is_udp()
+    });
+    let mut is_heard = false;
+    let none_works = over_tls.all(|(control, state)| {
+        is_heard |= is_heard_only(control, observations);
+        *state != State::Works
+    });
+    none_works && is_heard
+}
+
+/// Whether all that was said to a control over TCP was acknowledged, and not a byte of an answer came.
+fn is_heard_only(control: &Control, observations: &[Observation]) -> bool {
+    let mut own = observations
+        .iter()
+        .filter(|it| it.check.endpoints.contains(&control.endpoint.id))
+        .filter_map(|it| it.steps.last())
+        .filter(|step| step.operation != Operation::Resolve)
+        .peekable();
+    own.peek().is_some()
+        && own.all(|step| {
+            let is_late = matches!(
+                step.failure,
+                Some(Failure::GenericTimeout | Failure::TimedOut)
+            );
+            let tcp = step.tcp.as_deref();
+            is_late
+                && tcp.is_some_and(|tcp| {
+                    tcp.bytes_acked.is_some_and(|it| it > 0)
+                        && tcp.unacked == Some(0)
+                        && tcp.bytes_received == Some(0)
+                })
+        })
 }
 
 fn is_quic(control: &Control) -> bool {

@@ -1,9 +1,10 @@
 //! What real packets asked for: the line, its resolvers and services that are told apart from a censor.
 
+use blockprobe::analysis::ground::Ground;
 use blockprobe::model::catalog::{Endpoint, Protocol, Region};
-use blockprobe::model::check::Role;
+use blockprobe::model::check::{Ask, Role};
 use blockprobe::model::failure::Failure;
-use blockprobe::model::observation::{Operation, TlsFacts};
+use blockprobe::model::observation::{Operation, TcpFacts, TlsFacts};
 use blockprobe::model::report::{Confidence, Regime, Status};
 
 use crate::world::{
@@ -327,4 +328,63 @@ fn a_resolver_that_proves_itself_shows_that_its_family_works() {
     asked.steps.insert(1, proven().step());
     assert_eq!(world.ground().regime, Regime::Open);
     assert_eq!(world.ground().families, ["ipv4"]);
+}
+
+/// Two operators answer in clear, one more over TLS if it `works`, and four others are silent over TLS: with what they were
+/// told acknowledged or not.
+fn silent_over_tls(works: bool, acked: u64) -> World {
+    let mut world = World::new();
+    let like = world.catalog.controls[0].clone();
+    for operator in ["Three", "Four", "Five", "Six", "Seven"] {
+        let mut control = like.clone();
+        control.operator = operator.to_owned();
+        control.endpoint.id = format!("https://{operator}/");
+        control.endpoint.protocol = Protocol::Https;
+        if operator == "Seven" {
+            if works {
+                world.control_proof(&control);
+                world.catalog.controls.push(control);
+            }
+            continue;
+        }
+        let check = climb_check("ground", &control.endpoint, "198.41.0.4", Role::Control);
+        let mut lost = step(Operation::TlsHandshake, Some(Failure::GenericTimeout));
+        lost.tcp = Some(Box::new(TcpFacts {
+            bytes_acked: Some(acked),
+            bytes_received: Some(0),
+            unacked: Some(0),
+            ..TcpFacts::default()
+        }));
+        let id = format!("o{}", 1000 + world.ground.len());
+        let steps = vec![step(Operation::TcpConnect, None), lost];
+        world.ground.push(observation(id, check, steps));
+        world.catalog.controls.push(control);
+    }
+    // No resolver abroad proves itself by TLS either.
+    let is_protected = |it: &str| it == "google";
+    world.ground.retain(
+        |it| !matches!(&it.check.ask, Ask::Query { resolver, .. } if is_protected(resolver)),
+    );
+    world
+}
+
+#[test]
+fn a_line_on_which_tls_is_acknowledged_and_answered_nowhere_may_not_pass_large_packets() {
+    let ground = silent_over_tls(false, 517).ground();
+    assert_eq!(ground.regime, Regime::Open);
+    assert!(ground.techniques.is_empty());
+    let has_note = |ground: &Ground| ground.notes.iter().any(|note| note.contains("MTU"));
+    assert!(has_note(&ground) && !has_note(&World::new().ground()));
+}
+
+#[test]
+fn a_list_swallows_what_is_said_to_others_or_has_something_in_it() {
+    for (works, acked) in [(false, 0), (true, 0), (true, 517)] {
+        let ground = silent_over_tls(works, acked).ground();
+        assert_eq!(ground.regime, Regime::AllowList, "{works} {acked}");
+        assert_eq!(ground.techniques[0].id, "everything/drop");
+        let doubt = ground.techniques[0].doubt.as_deref().unwrap();
+        assert!(doubt.contains("large packets"), "{doubt}");
+        assert!(ground.notes.iter().all(|note| !note.contains("MTU")));
+    }
 }
