@@ -359,6 +359,54 @@ fn a_report_with_impossible_hops_is_judged_all_the_same() {
     assert!(!verdict.techniques[0].seen.contains("With more than"));
 }
 
+/// Something else of the target stands at these addresses.
+fn stands(world: &mut World, addresses: &[&str], port: u16) {
+    for address in addresses {
+        let to = SocketAddr::new(address.parse().unwrap(), port);
+        let check = contrast(world, RANGE[0], to, Variation::Port, 1, None);
+        world.push(check, vec![step(Operation::TcpConnect, None)]);
+    }
+}
+
+#[test]
+fn an_address_whose_neighbours_stand_may_meet_a_limit_by_rate() {
+    let all = ["93.184.1.9", "93.184.2.9", "93.184.3.9", "151.101.1.9"];
+    let elsewhere = ["93.184.7.9", "151.101.7.9"];
+    for (neighbours, port, is_doubted) in [
+        (&all[..1], 443, true),
+        (&all[..], 443, true),
+        // In other networks, and on another port.
+        (&elsewhere[..], 443, false),
+        (&all[..], 80, false),
+    ] {
+        let mut world = dead(lost, [(End::Never, 2); 3]);
+        stands(&mut world, neighbours, port);
+        if is_doubted {
+            let verdict = expect(&world, "address/drop", Confidence::Likely);
+            let doubt = verdict.techniques[0].doubt.as_deref().unwrap();
+            assert!(doubt.contains("limit of connections"), "{doubt}");
+        } else {
+            expect(&world, "address/drop", Confidence::Confirmed);
+        }
+    }
+}
+
+#[test]
+fn a_range_is_sure_where_four_of_it_have_no_neighbour_that_stands() {
+    let mut world = dead(lost, [(End::Never, 2); 3]);
+    let range = [&RANGE[..], &["93.184.9.1"]].concat();
+    world.fixed(&range);
+    for trial in 1..=3 {
+        world.climb_again("93.184.9.1", trial, lost().into());
+    }
+    stands(&mut world, &["93.184.9.2"], 443);
+    expect(&world, "address/drop", Confidence::Confirmed);
+    // A limit by rate refuses nothing nearer than servers stand.
+    let mut refusing = dead(refused, [(End::Refused(3), 2); 3]);
+    stands(&mut refusing, &["93.184.2.9", "93.184.3.9"], 443);
+    expect(&refusing, "address/refuse", Confidence::Confirmed);
+}
+
 // ---- addresses said to be unreachable -------------------------------------------------------------------------------
 
 #[test]

@@ -6,7 +6,8 @@
 //! unreachable by one router; or a router on the way says by ICMP that it prohibits the destination.
 //! What else could explain it: servers that are down (they are silent, refuse or are said to be unreachable where servers
 //! stand, and not nearer: no finding; fewer than four that are silent: no finding); a local firewall (the ICMP error comes
-//! from this machine: no finding); broken IPv6 (left out); a line that fails for a while (controls in between fail too: no
+//! from this machine: no finding); a limit by rate for each network (doubt, where fewer than four have no neighbour in their /24
+//! that stood on the same port); broken IPv6 (left out); a line that fails for a while (controls in between fail too: no
 //! finding); the whole service down everywhere at once, or servers nearer than all controls (doubt).
 //! References: facts 2.2; IMC 2022 on the TSPU's address blocking; OONI ts-038; RFC 792 and 4443 on time exceeded.
 
@@ -87,7 +88,22 @@ struct Dead<'a, 'b> {
     addresses: BTreeSet<IpAddr>,
     /// Those among them that were tried three times.
     repeated: BTreeSet<IpAddr>,
+    /// They are silent, and beside too many of them others stand.
+    may_be_limited: bool,
     places: &'b BTreeMap<IpAddr, Tried<'a>>,
+}
+
+/// Whether another address of the same rack stood on a port that was tried here. A limit of connections by rate, which counts for
+/// each network, lets the first of them pass and swallows the others.
+fn has_standing_neighbour(address: IpAddr, places: &BTreeMap<IpAddr, Tried>) -> bool {
+    let rack = network(address, RACK);
+    places.iter().any(|(other, tried)| {
+        let stands = |port: &u16| {
+            let mut trials = tried.get(port).into_iter().flatten();
+            trials.any(|(seen, _)| seen.is_none())
+        };
+        *other != address && rack.contains(other) && places[&address].keys().any(stands)
+    })
 }
 
 impl<'a, 'b> Dead<'a, 'b> {
@@ -101,11 +117,16 @@ impl<'a, 'b> Dead<'a, 'b> {
             let mut ports = places[address].values();
             ports.any(|trials| trials.len() >= TRIALS)
         };
-        let repeated = addresses.iter().copied().filter(is_repeated).collect();
+        let repeated: BTreeSet<IpAddr> = addresses.iter().copied().filter(is_repeated).collect();
+        let alone = repeated
+            .iter()
+            .filter(|it| !has_standing_neighbour(**it, places));
+        let may_be_limited = manner == Manner::Silence && alone.count() < ADDRESSES;
         Self {
             manner,
             addresses,
             repeated,
+            may_be_limited,
             places,
         }
     }
@@ -158,6 +179,7 @@ impl<'a, 'b> Dead<'a, 'b> {
         // What vanishes before the first router may vanish in this very machine.
         let leaves_home = !matches!(reach, Reach::Short { hops: 0, .. });
         let is_sure = matches!(reach, Reach::Short { agrees: true, .. })
+            && !self.may_be_limited
             && (leaves_home || self.manner != Manner::Silence)
             && self.manner != Manner::Prohibited
             && (self.manner == Manner::Silence || self.is_traced(roads));
@@ -190,6 +212,9 @@ impl<'a, 'b> Dead<'a, 'b> {
     }
 
     fn doubt(&self, reach: Reach) -> &'static str {
+        if self.may_be_limited {
+            return "Other addresses of the same networks answer: a limit of connections by rate would look the same";
+        }
         match (self.manner, reach) {
             (Manner::Prohibited, _) => "Whose router it is cannot be seen from here",
             (Manner::Refusal | Manner::Unreachable, Reach::Short { .. }) => {
