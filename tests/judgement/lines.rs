@@ -337,7 +337,7 @@ fn silent_over_tls(works: bool, acked: u64) -> World {
     let like = world.catalog.controls[0].clone();
     for operator in ["Three", "Four", "Five", "Six", "Seven"] {
         let mut control = like.clone();
-        control.operator = operator.to_owned();
+        operator.clone_into(&mut control.operator);
         control.endpoint.id = format!("https://{operator}/");
         control.endpoint.protocol = Protocol::Https;
         if operator == "Seven" {

@@ -549,8 +549,11 @@ fn a_port_prohibited_beside_the_server_is_the_servers_business() {
     }
 }
 
+/// How connections end, how their road ends, and what that is called.
+type Shut = (fn() -> Step, End, &'static str);
+
 /// The ways in which a port that the web does not use is shut on the way, with what its roads show.
-const SHUT: [(fn() -> Step, End, &str); 2] = [
+const SHUT: [Shut; 2] = [
     (lost, End::Never, "address_port/drop"),
     (refused, End::Refused(3), "address_port/refuse"),
 ];
