@@ -7,7 +7,8 @@ use blockprobe::model::observation::{Operation, Step, TcpFacts};
 use blockprobe::model::report::{Confidence, Regime, ResolverReport, Status};
 
 use crate::world::{
-    CONTROL, Cell, World, lost as lost_question, observation, query, resolve, resolver, step,
+    CONTROL, Cell, World, dns, lost as lost_question, observation, query, reply, resolve, resolver,
+    step,
 };
 
 /// An open line, and an operator `one` who is asked by UDP and by DoT.
@@ -107,26 +108,42 @@ fn a_transport_that_is_silent_beside_one_that_answers_is_named_and_doubted() {
 
 #[test]
 fn a_resolver_that_is_silent_over_udp_is_named_where_the_line_loses_little_of_it() {
-    let reported = |again: usize| {
+    let reported = |again: usize, beside: &[bool]| {
         let mut world = world();
         world.control("one/dot", 1);
         world.loss(again);
+        let silence = || resolve(lost_question(), Some(Failure::GenericTimeout));
         for trial in 1..=3 {
             let check = query("ground", "one/udp", CONTROL, Role::Control, trial);
-            let silence = resolve(lost_question(), Some(Failure::GenericTimeout));
-            push(&mut world, check, vec![silence]);
+            push(&mut world, check, vec![silence()]);
+        }
+        let of = query("ground", "one/udp", CONTROL, Role::Control, 1);
+        for (trial, is_answered) in (2..).zip(beside) {
+            let mut check = query("ground", "isp", CONTROL, Role::Control, trial);
+            check.id = format!("beside#{trial}");
+            check.contrast = Some(Contrast {
+                of: of.id.clone(),
+                varies: Variation::Address,
+            });
+            let answer = resolve(dns(&[reply(0, &["198.41.0.4"])], &[]), None);
+            let step = if *is_answered { answer } else { silence() };
+            push(&mut world, check, vec![step]);
         }
         let resolvers = world.ground().resolvers;
         let is_asked = |it: &ResolverReport| it.name == "one/udp";
         resolvers.into_iter().find(is_asked).unwrap()
     };
     for again in [0, 6] {
-        let reported = reported(again);
+        let reported = reported(again, &[true, true]);
         assert_eq!(reported.techniques[0].id, "resolver/drop");
         assert!(reported.techniques[0].doubt.is_some());
     }
+    // Nothing shows that the line let datagrams pass meanwhile: it may be cut again and again.
+    for beside in [&[][..], &[true], &[false, false], &[true, false]] {
+        assert!(reported(0, beside).techniques.is_empty(), "{beside:?}");
+    }
     for again in [20, 26] {
-        let reported = reported(again);
+        let reported = reported(again, &[true, true]);
         assert!(reported.techniques.is_empty(), "{reported:?}");
         assert_eq!(reported.status, Status::Inconclusive);
     }

@@ -4,7 +4,8 @@
 //! What it infers: the resolver's address or its protocol (Do53, DoT, DoH) is itself interfered with.
 //! Evidence: the same failed in the same way in each of three trials, while the same operator answered a control name by another
 //! transport. Where the handshake failed: the cells around its server name, as for targets.
-//! What else could explain it: a line that loses much (then chance would do it too: no finding); an operator that is down (then nothing of it answers: no finding); a firewall that lets only
+//! What else could explain it: a line that loses much (then chance would do it too: no finding), or that is cut again and again (over
+//! UDP silence counts only where another resolver is answered beside each repetition); an operator that is down (then nothing of it answers: no finding); a firewall that lets only
 //! usual ports pass, or an operator that gave up a transport (doubt); a genuine alert or a bad certificate of its own (they
 //! name nothing without the cells).
 //! References: facts 2.1 `dns.doh_block`, `dns.dot_block`; net4people/bbs#81.
@@ -110,12 +111,20 @@ fn read<'a>(
         .iter()
         .all(|trial| manner(trial, operation) == Some(interference));
     // What was asked beside the trials: where that fails too, it is the line that failed for a while.
-    let mut beside = observations.iter().filter(|it| {
-        it.check.contrast.as_ref().is_some_and(|contrast| {
-            contrast.of == failed.check.id && contrast.varies == Variation::Address
+    let beside: Vec<&Observation> = observations
+        .iter()
+        .filter(|it| {
+            it.check.contrast.as_ref().is_some_and(|contrast| {
+                contrast.of == failed.check.id && contrast.varies == Variation::Address
+            })
         })
-    });
-    let is_line = beside.any(|it| !it.is_success() && !it.is_not_run());
+        .filter(|it| !it.is_not_run())
+        .collect();
+    // Datagrams leave no trace of a line that is cut again and again: silence counts beside something that was answered.
+    let is_untold = interference == Interference::Drop
+        && resolver.transport == Transport::Udp
+        && beside.len() + 1 < TRIALS;
+    let is_line = is_untold || beside.iter().any(|it| !it.is_success());
     if !agree || trials.len() < TRIALS || is_line {
         return None;
     }

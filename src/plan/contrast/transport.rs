@@ -60,23 +60,26 @@ fn failed<'a>(resolver: &Resolver, host: &str, seen: &'a Seen) -> Option<&'a Obs
     is_on_the_wire.then_some(observation)
 }
 
-/// Another operator's resolver that answered by the same transport.
+/// Another operator's resolver that answered by the same transport; where none of the public ones did, the system's own.
 fn answering<'a>(
     catalog: &'a Catalog,
     failed: &Resolver,
     host: &str,
     seen: &Seen,
 ) -> Option<&'a Resolver> {
-    let mut others = catalog.resolvers.iter().filter(|other| {
-        other.role == ResolverRole::Public
-            && other.transport == failed.transport
-            && other.operator != failed.operator
-            && other.address.is_ipv4() == failed.address.is_ipv4()
-    });
-    others.find(|other| {
-        let id = resolve::query(SUBJECT, other, host, RecordType::A, 1).id;
-        seen.complete(&id).is_some_and(Observation::is_success)
-    })
+    let answered = |role| {
+        let mut others = catalog.resolvers.iter().filter(move |other| {
+            other.role == role
+                && other.transport == failed.transport
+                && other.operator != failed.operator
+                && other.address.is_ipv4() == failed.address.is_ipv4()
+        });
+        others.find(|other| {
+            let id = resolve::query(SUBJECT, other, host, RecordType::A, 1).id;
+            seen.complete(&id).is_some_and(Observation::is_success)
+        })
+    };
+    answered(ResolverRole::Public).or_else(|| answered(ResolverRole::System))
 }
 
 /// The failing question again, one after the other, each beside a control: an outage that lasts a moment must not fill all
