@@ -21,8 +21,8 @@ use tokio_util::sync::CancellationToken;
 use crate::certificates;
 use crate::nginx::{self, Door};
 
-/// Enough that bytes of another kind would be among them.
-const TRIALS: u32 = 12;
+/// Enough that a byte which one in 25 has by chance is among them.
+const TRIALS: u32 = 40;
 
 fn endpoint(protocol: Protocol, place: SocketAddr, custom: Option<&str>) -> Endpoint {
     Endpoint {

@@ -337,7 +337,8 @@ fn scrambled(own: &[u8], random: &[u8]) -> Vec<u8> {
         .collect()
 }
 
-/// Kinds of bytes. What frames text, and what a TLS record begins with, is one of its own each.
+/// Kinds of bytes. What frames text, what a TLS record begins with, and the type of SSL 2's first message, which OpenSSL looks for
+/// after a first byte of 0x80 or more, is one of its own each.
 #[derive(PartialEq, Eq)]
 enum Kind {
     Itself(u8),
@@ -351,7 +352,7 @@ enum Kind {
 
 const fn kind_of(byte: u8) -> Kind {
     match byte {
-        b'\t' | b'\n' | b'\r' | b' ' | 0x14..=0x17 => Kind::Itself(byte),
+        0x01 | b'\t' | b'\n' | b'\r' | b' ' | 0x14..=0x17 => Kind::Itself(byte),
         b'A'..=b'Z' => Kind::Upper,
         b'a'..=b'z' => Kind::Lower,
         b'0'..=b'9' => Kind::Digit,
