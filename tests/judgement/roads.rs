@@ -385,6 +385,7 @@ fn an_address_whose_neighbours_stand_may_meet_a_limit_by_rate() {
             let verdict = expect(&world, "address/drop", Confidence::Likely);
             let doubt = verdict.techniques[0].doubt.as_deref().unwrap();
             assert!(doubt.contains("limit of connections"), "{doubt}");
+            assert!(doubt.contains("down everywhere"), "{doubt}");
         } else {
             expect(&world, "address/drop", Confidence::Confirmed);
         }

@@ -152,7 +152,7 @@ impl<'a, 'b> Dead<'a, 'b> {
             confidence,
             endpoints: hit,
             evidence: ids,
-            doubt: (confidence < Confidence::Confirmed).then(|| self.doubt(reach).to_owned()),
+            doubt: (confidence < Confidence::Confirmed).then(|| self.doubt(reach)),
             seen: self.seen(reach),
         })
     }
@@ -211,11 +211,8 @@ impl<'a, 'b> Dead<'a, 'b> {
         offenders.len() == 1 && !offenders.contains(&None) && networks.len() >= NETWORKS
     }
 
-    fn doubt(&self, reach: Reach) -> &'static str {
-        if self.may_be_limited {
-            return "Other addresses of the same networks answer: a limit of connections by rate would look the same";
-        }
-        match (self.manner, reach) {
+    fn doubt(&self, reach: Reach) -> String {
+        let doubt = match (self.manner, reach) {
             (Manner::Prohibited, _) => "Whose router it is cannot be seen from here",
             (Manner::Refusal | Manner::Unreachable, Reach::Short { .. }) => {
                 "Servers that are down would have to stand nearer than all controls; only another vantage can tell"
@@ -226,7 +223,12 @@ impl<'a, 'b> Dead<'a, 'b> {
             _ => {
                 "That all of them are down everywhere at once can only be excluded from another vantage"
             }
+        };
+        if self.may_be_limited {
+            let limit = "Other addresses of the same networks answer: a limit of connections by rate would look the same";
+            return format!("{doubt}. {limit}");
         }
+        doubt.to_owned()
     }
 
     fn seen(&self, reach: Reach) -> String {
