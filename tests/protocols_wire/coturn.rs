@@ -17,6 +17,8 @@ use crate::foreign::miss;
 const PATIENCE: Duration = Duration::from_secs(20);
 /// Between two looks at whether it has.
 const PAUSE: Duration = Duration::from_millis(5);
+/// How often another port is looked for where the one that was free is taken before coturn has it.
+const ATTEMPTS: usize = 5;
 
 /// coturn, killed when it is let go.
 struct Coturn {
@@ -34,6 +36,12 @@ impl Coturn {
             miss("coturn");
             return None;
         };
+        let coturn = (0..ATTEMPTS).find_map(|_| Self::try_start(program, arguments));
+        Some(coturn.expect("a port stays free for a moment"))
+    }
+
+    /// Nothing where another socket of this machine took the port since it was found free.
+    fn try_start(program: &str, arguments: &[&str]) -> Option<Self> {
         let directory = tempfile::tempdir().unwrap();
         let port = free_port();
         let child = Command::new(program)
@@ -66,14 +74,17 @@ impl Coturn {
             place: (Ipv4Addr::LOCALHOST, port).into(),
             directory,
         };
-        coturn.wait();
-        Some(coturn)
+        coturn.stands().then_some(coturn)
     }
 
-    fn wait(&mut self) {
+    fn stands(&mut self) -> bool {
         let begun = Instant::now();
         while TcpStream::connect(self.place).is_err() {
             let log = || std::fs::read_to_string(self.directory.path().join("log")).unwrap();
+            // It does not end: it tries again and again.
+            if log().contains("Address already in use") {
+                return false;
+            }
             let ended = self.child.try_wait().unwrap();
             assert!(ended.is_none(), "coturn ended:\n{}", log());
             assert!(
@@ -83,6 +94,7 @@ impl Coturn {
             );
             std::thread::sleep(PAUSE);
         }
+        true
     }
 
     /// What it says over UDP, and whether our own address was in it. Asks again if nothing comes: datagrams get lost.

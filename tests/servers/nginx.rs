@@ -7,7 +7,7 @@ use std::path::Path;
 
 use blockprobe::model::catalog::Endpoint;
 
-use crate::program::Program;
+use crate::program::{PortTaken, Program};
 
 /// What nginx serves at one address and port.
 #[derive(Clone, Debug)]
@@ -38,7 +38,7 @@ pub fn start(
     label: &str,
     doors: &BTreeMap<SocketAddr, Door>,
     elsewhere: &str,
-) -> Program {
+) -> Result<Program, PortTaken> {
     let file = format!("{label}.conf");
     std::fs::write(
         directory.join(&file),

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
 use std::time::Duration;
 
 use blockprobe::measure::limits::Limits;
@@ -15,14 +16,18 @@ use blockprobe::model::line::Line;
 use blockprobe::model::observation::Operation;
 use blockprobe::plan::reach;
 use blockprobe::plan::resolve::Subject;
+use socket2::{Domain, Socket, Type};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::certificates;
 use crate::nginx::{self, Door};
+use crate::program::{PortTaken, Program};
 
 /// Enough that a byte which one in 25 has by chance is among them.
 const TRIALS: u32 = 40;
+/// How often another port is looked for where the one that was free is taken before nginx has it.
+const ATTEMPTS: usize = 5;
 
 fn endpoint(protocol: Protocol, place: SocketAddr, custom: Option<&str>) -> Endpoint {
     Endpoint {
@@ -89,14 +94,13 @@ async fn met(
     met
 }
 
-#[tokio::test]
-async fn nginx_does_to_random_bytes_what_it_does_to_a_first_message() {
-    let directory = tempfile::tempdir().unwrap();
-    certificates::issue(directory.path(), "web", &["web.example".to_owned()]);
-    let place = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap();
+fn free_place() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap()
+}
+
+/// nginx with TLS at this place.
+fn web_server(directory: &Path, place: SocketAddr) -> Result<(Program, SocketAddr), PortTaken> {
     let door = Door {
         certificate: Some("web".to_owned()),
         is_old: false,
@@ -104,7 +108,29 @@ async fn nginx_does_to_random_bytes_what_it_does_to_a_first_message() {
         endpoints: vec![endpoint(Protocol::Https, place, None)],
     };
     let doors = BTreeMap::from([(place, door)]);
-    let _nginx = nginx::start(directory.path(), "noise", &doors, "http://127.0.0.1/");
+    let nginx = nginx::start(directory, "noise", &doors, "http://127.0.0.1/")?;
+    Ok((nginx, place))
+}
+
+#[test]
+fn a_server_whose_port_is_somebody_elses_says_so() {
+    let directory = tempfile::tempdir().unwrap();
+    certificates::issue(directory.path(), "web", &["web.example".to_owned()]);
+    // Bound and not listening: the port is taken, and nobody accepts there.
+    let taken = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    let any: SocketAddr = "127.0.0.1:0".parse().unwrap();
+    taken.bind(&any.into()).unwrap();
+    let place = taken.local_addr().unwrap().as_socket().unwrap();
+    assert!(web_server(directory.path(), place).is_err());
+}
+
+#[tokio::test]
+async fn nginx_does_to_random_bytes_what_it_does_to_a_first_message() {
+    let directory = tempfile::tempdir().unwrap();
+    certificates::issue(directory.path(), "web", &["web.example".to_owned()]);
+    let (_nginx, place) = (0..ATTEMPTS)
+        .find_map(|_| web_server(directory.path(), free_place()).ok())
+        .expect("a port stays free for a moment");
     let limits = Limits {
         exchange: Duration::from_secs(2),
         ..Limits::default()

@@ -11,6 +11,10 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// Between two looks at whether it has.
 const PAUSE: Duration = Duration::from_millis(5);
 
+/// A port that was free when it was looked for is somebody else's by now: the caller looks for others.
+#[derive(Debug)]
+pub struct PortTaken;
+
 /// A running server.
 pub struct Program {
     child: Child,
@@ -20,13 +24,16 @@ pub struct Program {
 
 impl Program {
     /// Starts it and waits until it accepts connections at all these places.
+    ///
+    /// # Errors
+    /// Another socket of this machine has one of its ports.
     pub fn start(
         name: &'static str,
         directory: &Path,
         label: &str,
         arguments: &[&str],
         places: &[SocketAddr],
-    ) -> Self {
+    ) -> Result<Self, PortTaken> {
         let log = directory.join(format!("{label}.log"));
         let file = File::create(&log).unwrap();
         let child = Command::new(find(name))
@@ -38,8 +45,8 @@ impl Program {
             .spawn()
             .unwrap_or_else(|error| panic!("cannot start {name}: {error}"));
         let mut program = Self { child, name, log };
-        program.wait_for(places);
-        program
+        program.wait_for(places)?;
+        Ok(program)
     }
 
     /// Kills it: from now on its ports are closed.
@@ -58,12 +65,16 @@ impl Program {
         assert!(halted.success(), "{} cannot be halted", self.name);
     }
 
-    fn wait_for(&mut self, places: &[SocketAddr]) {
+    fn wait_for(&mut self, places: &[SocketAddr]) -> Result<(), PortTaken> {
         let begun = Instant::now();
         for place in places {
             while TcpStream::connect(place).is_err() {
                 if let Some(status) = self.child.try_wait().unwrap() {
-                    panic!("{} ended with {status}:\n{}", self.name, self.said());
+                    let said = self.said();
+                    if said.contains("Address already in use") {
+                        return Err(PortTaken);
+                    }
+                    panic!("{} ended with {status}:\n{said}", self.name);
                 }
                 let waited = begun.elapsed();
                 assert!(
@@ -75,6 +86,7 @@ impl Program {
                 std::thread::sleep(PAUSE);
             }
         }
+        Ok(())
     }
 
     fn said(&self) -> String {

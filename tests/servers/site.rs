@@ -20,7 +20,7 @@ use tempfile::TempDir;
 
 use crate::certificates;
 use crate::nginx::{self, Door};
-use crate::program::Program;
+use crate::program::{PortTaken, Program};
 use crate::unbound::{Lie, Resolver};
 
 /// What is wrong with the world.
@@ -61,10 +61,19 @@ pub struct Site {
 /// Between finding free ports and opening them nobody else here may look for some.
 static OPENING: Mutex<()> = Mutex::new(());
 
+/// How often other ports are looked for: what the other tests measure takes ports of its own between finding and opening.
+const ATTEMPTS: usize = 5;
+
 impl Site {
     /// Starts everything. Blocks until the last port is open.
     pub fn open(world: World) -> Self {
         let _alone = OPENING.lock().unwrap_or_else(PoisonError::into_inner);
+        (0..ATTEMPTS)
+            .find_map(|_| Self::try_open(world).ok())
+            .unwrap_or_else(|| panic!("no free ports in {ATTEMPTS} attempts"))
+    }
+
+    fn try_open(world: World) -> Result<Self, PortTaken> {
         let original = over_tcp(embedded());
         let has_ipv6 = std::net::UdpSocket::bind((Ipv6Addr::LOCALHOST, 0)).is_ok();
         let atlas = Atlas::new(&original, has_ipv6);
@@ -78,11 +87,11 @@ impl Site {
         let elsewhere = format!("http://{}/elsewhere", trap.local_addr().unwrap());
         let hosts = hosts(&catalog, &atlas);
         let [system, public] = resolvers(&catalog, &hosts, world);
-        Self {
-            targets: nginx::start(directory.path(), "targets", &targets, &elsewhere),
-            controls: nginx::start(directory.path(), "controls", &controls, &elsewhere),
-            system: system.start(directory.path()),
-            public: public.start(directory.path()),
+        Ok(Self {
+            targets: nginx::start(directory.path(), "targets", &targets, &elsewhere)?,
+            controls: nginx::start(directory.path(), "controls", &controls, &elsewhere)?,
+            system: system.start(directory.path())?,
+            public: public.start(directory.path())?,
             line: line(has_ipv6, roots),
             doors: targets.into_iter().chain(controls).collect(),
             catalog,
@@ -90,7 +99,7 @@ impl Site {
             trap,
             _silent: silent,
             _directory: directory,
-        }
+        })
     }
 
     /// Whether somebody followed a redirect.

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 
-use crate::program::Program;
+use crate::program::{PortTaken, Program};
 
 /// What a resolver does to names at and below a zone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,7 +40,10 @@ pub struct Resolver<'a> {
 
 impl Resolver<'_> {
     /// Starts it.
-    pub fn start(&self, directory: &Path) -> Program {
+    ///
+    /// # Errors
+    /// One of its ports is somebody else's.
+    pub fn start(&self, directory: &Path) -> Result<Program, PortTaken> {
         let file = format!("{}.conf", self.label);
         std::fs::write(directory.join(&file), self.configuration(directory)).unwrap();
         let places: Vec<SocketAddr> = self.places().copied().collect();
