@@ -111,7 +111,8 @@ fn confidence(
             let doubted = summary::doubts_of_who_serves(target, services)
                 .next()
                 .is_some();
-            if partial || untold || doubted {
+            let unanswered = summary::unanswered_ways(target, services).next().is_some();
+            if partial || untold || doubted || unanswered {
                 Confidence::Likely
             } else {
                 Confidence::Confirmed

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
+use std::net::IpAddr;
 
 use blockprobe::catalog::{EMBEDDED, embedded, schema};
 use blockprobe::model::catalog::{
@@ -88,23 +89,22 @@ fn every_target_has_an_essential_service() {
 }
 
 #[test]
-fn the_data_centres_are_no_pool_and_each_is_an_endpoint() {
+fn the_data_centres_are_no_pool_and_each_is_reached_by_several_ways() {
     let catalog = embedded();
     let centres = service(&catalog, "telegram", "data_centres");
-    assert!(!centres.pool);
-    assert_eq!(centres.endpoints.len(), 5);
-    assert!(
-        centres
-            .endpoints
-            .iter()
-            .all(|endpoint| endpoint.addresses.len() == 1 && endpoint.host.is_none())
-    );
-    assert!(
-        centres
-            .endpoints
-            .iter()
-            .all(|endpoint| endpoint.id.ends_with(":443"))
-    );
+    assert!(centres.by_place && !centres.pool);
+    let mut places: BTreeMap<&[IpAddr], Vec<(Protocol, u16)>> = BTreeMap::new();
+    for endpoint in &centres.endpoints {
+        assert!(endpoint.addresses.len() == 1 && endpoint.host.is_none());
+        let ways = places.entry(&endpoint.addresses).or_default();
+        ways.push((endpoint.protocol, endpoint.port));
+    }
+    assert_eq!(places.len(), 5);
+    for ways in places.values() {
+        assert_eq!(ways[0], (Protocol::MtprotoAbridged, 443));
+        assert!(ways.contains(&(Protocol::MtprotoObfuscated, 443)));
+        assert_eq!(ways.len(), 6);
+    }
 }
 
 #[test]

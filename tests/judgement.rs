@@ -12,6 +12,8 @@ mod found;
 mod lines;
 #[path = "judgement/names.rs"]
 mod names;
+#[path = "judgement/places.rs"]
+mod places;
 #[path = "judgement/quic.rs"]
 mod quic;
 #[path = "judgement/relays.rs"]

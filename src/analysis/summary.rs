@@ -1,8 +1,8 @@
 //! The sentence a person reads first, and the reason why it is not plainer.
 
 use crate::analysis::ground::Ground;
-use crate::analysis::status::{doubt_of_who_serves, is_measured_to_the_top};
-use crate::model::catalog::Target;
+use crate::analysis::status::{doubt_of_who_serves, is_measured_to_the_top, unanswered, ways_left};
+use crate::model::catalog::{Protocol, Target};
 use crate::model::report::{EndpointStatus, Regime, ServiceReport, Status, TechniqueReport};
 use crate::model::technique::Interference;
 
@@ -51,7 +51,13 @@ pub fn tell(
                     (!unclear.is_empty()).then(|| format!("Not told: {}", unclear.join(", "))),
                     partial(services),
                 ),
-                both(unheard_over_udp(unheard), unvouched(target, services)),
+                both(
+                    both(
+                        unheard_over_udp(unheard),
+                        told_of_unanswered(target, services),
+                    ),
+                    unvouched(target, services),
+                ),
             ),
         },
         Status::Blocked => Told {
@@ -62,7 +68,7 @@ pub fn tell(
             summary: format!(
                 "{name} works here only in part: {} {}{}",
                 list(&failing),
-                if failing.len() > 1 { "fail" } else { "fails" },
+                fail(services, failing.len()),
                 if how.is_empty() && is_down(services) {
                     ", and so it does at the control vantage".to_owned()
                 } else if how.is_empty() {
@@ -71,7 +77,7 @@ pub fn tell(
                     format!(", because {how}")
                 }
             ),
-            reason: degraded_reason(services, &working),
+            reason: degraded_reason(target, services, working),
         },
         Status::Down => Told {
             summary: format!("{name} is down: it fails at the control vantage too"),
@@ -273,7 +279,58 @@ fn unvouched(target: &Target, services: &[ServiceReport]) -> Option<String> {
     Some(format!("Of {} the {words}", list(&names)))
 }
 
-fn degraded_reason(services: &[ServiceReport], working: &[String]) -> Option<String> {
+/// Services that work by some ways only, with the protocols that nobody is answered by.
+pub fn unanswered_ways<'a>(
+    target: &'a Target,
+    services: &'a [ServiceReport],
+) -> impl Iterator<Item = (&'a str, Vec<Protocol>)> {
+    let served = target.services.iter().zip(services);
+    served.filter_map(|(service, report)| {
+        let ways = unanswered(service, report);
+        let is_telling = !ways.is_empty() && works(report);
+        is_telling.then_some((service.id.as_str(), ways))
+    })
+}
+
+fn works(service: &ServiceReport) -> bool {
+    matches!(service.status, Status::Accessible | Status::Degraded)
+}
+
+fn told_of_unanswered(target: &Target, services: &[ServiceReport]) -> Option<String> {
+    let told: Vec<String> = unanswered_ways(target, services)
+        .map(|(service, ways)| {
+            format!(
+                "Of {service} {} {} answered nowhere, and nothing tells why: apps that speak so may fail",
+                list(&words(&ways)),
+                if ways.len() > 1 { "are" } else { "is" }
+            )
+        })
+        .collect();
+    (!told.is_empty()).then(|| told.join(". "))
+}
+
+fn words<'a>(protocols: impl IntoIterator<Item = &'a Protocol>) -> Vec<String> {
+    let protocols = protocols.into_iter();
+    protocols.map(|it| it.word().to_owned()).collect()
+}
+
+/// What services of which not everything works do.
+fn fail(services: &[ServiceReport], failing: usize) -> &'static str {
+    let mut wholly = services.iter();
+    let wholly = wholly.any(|it| matches!(it.status, Status::Blocked | Status::Down));
+    match (wholly, failing) {
+        (true, 0 | 1) => "fails",
+        (true, _) => "fail",
+        (false, 0 | 1) => "is impaired",
+        (false, _) => "are impaired",
+    }
+}
+
+fn degraded_reason(
+    target: &Target,
+    services: &[ServiceReport],
+    mut working: Vec<String>,
+) -> Option<String> {
     let failed: Vec<String> = services
         .iter()
         .flat_map(|service| &service.endpoints)
@@ -286,10 +343,17 @@ fn degraded_reason(services: &[ServiceReport], working: &[String]) -> Option<Str
         })
         .take(1)
         .collect();
+    for (service, report) in target.services.iter().zip(services) {
+        let left = ways_left(service, report);
+        if !left.is_empty() {
+            working.push(format!("{} by {}", service.id, list(&words(&left))));
+        }
+    }
     let mut parts = Vec::new();
     if !working.is_empty() {
         parts.push(format!("Still working: {}", working.join(", ")));
     }
+    parts.extend(told_of_unanswered(target, services));
     parts.extend(failed);
     (!parts.is_empty()).then(|| parts.join(". "))
 }

@@ -15,7 +15,14 @@ pub(super) const TARGET: Kind = Kind {
 };
 pub(super) const SERVICE: Kind = Kind {
     name: "a service",
-    keys: &["id", "essential", "pool", "alternative", "endpoint"],
+    keys: &[
+        "id",
+        "essential",
+        "pool",
+        "by_place",
+        "alternative",
+        "endpoint",
+    ],
 };
 
 /// Beyond this a run would take hours and the plan gigabytes.
@@ -130,10 +137,16 @@ fn service(
         let hint = "leave out `alternative` or `essential`".to_owned();
         problems.add(&fields.place("alternative"), message, Some(hint));
     }
+    if fields.flag("pool") && fields.flag("by_place") {
+        let message = "in a pool all endpoints stand in for one another already".to_owned();
+        let hint = "leave out `by_place` or `pool`".to_owned();
+        problems.add(&fields.place("by_place"), message, Some(hint));
+    }
     Service {
         id,
         essential: fields.flag("essential"),
         pool: fields.flag("pool"),
+        by_place: fields.flag("by_place"),
         alternative: fields.flag("alternative"),
         endpoints,
     }

@@ -53,6 +53,8 @@ pub enum Face {
     Dropped,
     /// Somebody who accepts and says nothing.
     Silent,
+    /// The real server, which knows Telegram's plain transports alone.
+    Plain,
     /// The real server, which knows no name.
     Strict,
     /// The real server, which knows its own names and no other.

@@ -27,6 +27,8 @@ pub enum Fault {
     Tarpit(Aim),
     /// The servers answer in no known protocol.
     Garbage(Aim),
+    /// Telegram's servers know its plain transports alone and hang up on the obfuscated one.
+    NoObfuscation(Aim),
     /// The servers leave every ClientHello of more than one segment unanswered.
     NoLargeHello(Aim),
     /// The servers are started again after their second connection: for so many milliseconds SYNs vanish.
@@ -168,9 +170,9 @@ pub enum Aim {
     Target(&'static str),
     /// The endpoints of a target's essential services.
     Essential(&'static str),
-    /// The first endpoint of the target's first essential service.
+    /// The first endpoint of the target's first essential service, and what leads to the same place.
     First(&'static str),
-    /// Every endpoint of the target's essential services but the first.
+    /// Every endpoint of the target's essential services but that.
     AllButFirst(&'static str),
     /// The last endpoint over TCP of each of the target's pools.
     OneOfEachPool(&'static str),
@@ -180,6 +182,8 @@ pub enum Aim {
     Below(&'static str, &'static str),
     /// The endpoints of one of the target's services.
     Service(&'static str, &'static str),
+    /// The target's endpoints at a port.
+    AtPort(&'static str, u16),
     /// Controls, by id.
     Controls(&'static [&'static str]),
     /// Every control.
@@ -204,6 +208,7 @@ impl Aim {
             | Self::OneOfEachPool(target)
             | Self::Spare(target)
             | Self::Service(target, _)
+            | Self::AtPort(target, _)
             | Self::Below(target, _) => target == id,
             Self::Controls(_) | Self::EveryControl => false,
             Self::Everybody => true,
@@ -231,8 +236,8 @@ impl Aim {
         let all = || endpoints_of(target, |_| true);
         match self {
             Self::Essential(_) => essential(),
-            Self::First(_) => essential().into_iter().take(1).collect(),
-            Self::AllButFirst(_) => essential().into_iter().skip(1).collect(),
+            Self::First(_) => at_first(essential(), true),
+            Self::AllButFirst(_) => at_first(essential(), false),
             Self::OneOfEachPool(_) => {
                 let pools = target.services.iter().filter(|service| service.pool);
                 pools
@@ -250,6 +255,11 @@ impl Aim {
                 endpoints
             }
             Self::Service(_, id) => endpoints_of(target, |service| service.id == id),
+            Self::AtPort(_, port) => {
+                let mut endpoints = all();
+                endpoints.retain(|it| it.port == port && !is_udp(it.protocol));
+                endpoints
+            }
             Self::Below(_, domain) => {
                 let mut endpoints = all();
                 endpoints.retain(|endpoint| {
@@ -276,6 +286,15 @@ impl Aim {
         }
         hosts
     }
+}
+
+/// Those that lead to the place of the first, or the others.
+fn at_first(mut endpoints: Vec<&Endpoint>, wanted: bool) -> Vec<&Endpoint> {
+    if let Some(first) = endpoints.first().copied() {
+        let is_there = |it: &Endpoint| it.host == first.host && it.addresses == first.addresses;
+        endpoints.retain(|it| is_there(it) == wanted);
+    }
+    endpoints
 }
 
 fn endpoints_of(target: &Target, wanted: impl Fn(&Service) -> bool) -> Vec<&Endpoint> {
@@ -343,6 +362,7 @@ mod tests {
             id: id.to_owned(),
             essential,
             pool,
+            by_place: false,
             alternative: false,
             endpoints: hosts.iter().map(|host| endpoint(host)).collect(),
         }

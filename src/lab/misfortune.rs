@@ -185,6 +185,7 @@ fn face_of(fault: Fault) -> Option<(Aim, Face)> {
         Fault::Maintenance(aim, interference) => (aim, Face::Curt(interference)),
         Fault::Tarpit(aim) => (aim, Face::Tarpit),
         Fault::Garbage(aim) => (aim, Face::Garbage),
+        Fault::NoObfuscation(aim) => (aim, Face::Plain),
         Fault::NoLargeHello(aim) => (aim, Face::Narrow),
         Fault::GenuineAlert(aim) => (aim, Face::Strict),
         Fault::StrictNames(aim) => (aim, Face::Choosy),

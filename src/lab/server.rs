@@ -335,6 +335,7 @@ impl Server {
         matches!(
             self.door.face,
             Face::Honest
+                | Face::Plain
                 | Face::Strict
                 | Face::Choosy
                 | Face::Narrow
@@ -346,6 +347,12 @@ impl Server {
     /// Who speaks an app's own protocol on a bare stream, in clear or inside TLS.
     fn own_server(&self, is_tls: bool) -> Option<talk::Answerer> {
         let server = self.door.own_protocol(is_tls).and_then(talk::server);
+        let server = match server {
+            Some(server) if self.door.face == Face::Plain => {
+                Some(talk::without_obfuscation(server))
+            }
+            other => other,
+        };
         let described = self.door.described(is_tls);
         let own = || talk::described(described.iter().copied().cloned().collect());
         server.or_else(|| (!described.is_empty()).then(own))

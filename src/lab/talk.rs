@@ -51,6 +51,23 @@ pub fn server(protocol: Protocol) -> Option<Answerer> {
     }
 }
 
+/// The same of a server of Telegram's that hangs up on whoever does not begin as the plain transports do.
+pub fn without_obfuscation(mut server: Answerer) -> Answerer {
+    let mut is_plain = None;
+    Box::new(move |bytes| {
+        let begins_plain = || {
+            bytes
+                .first()
+                .is_some_and(|first| [0xef, 0xee].contains(first))
+        };
+        if *is_plain.get_or_insert_with(begins_plain) {
+            server(bytes)
+        } else {
+            Reply::NotOurs
+        }
+    })
+}
+
 /// The server of protocols that the definitions describe: whoever sends what one of them sends gets what it expects.
 pub fn described(customs: Vec<Custom>) -> Answerer {
     let mut heard: Vec<u8> = Vec::new();

@@ -23,9 +23,6 @@ use crate::model::catalog::{
 use crate::model::custom::Custom;
 use crate::model::technique::Trigger;
 
-/// The port that scenarios of `address_port` are about: XMPP's, which WhatsApp and Telegram use beside 443.
-const WHATSAPPS_OWN: u16 = 5222;
-
 /// Port of plain DNS.
 pub const DNS: u16 = 53;
 
@@ -197,7 +194,7 @@ impl Town {
         }
     }
 
-    /// Addresses of the names aimed at, on every port of the catalog (or, for one port, on that of the first endpoint).
+    /// Addresses of the names aimed at, on every port of the catalog (or, for `address_port`, on those aimed at).
     fn cut_off(&mut self, censor: Censor, catalog: &Catalog, atlas: &Atlas) {
         let Some(face) = censor.face() else {
             return;
@@ -213,7 +210,7 @@ impl Town {
         let doors = self.doors.iter().filter(|(_, door)| !door.is_relay());
         let all: BTreeSet<u16> = doors.map(|((_, port), _)| *port).collect();
         let ports = match censor.technique.trigger {
-            Trigger::AddressPort => BTreeSet::from([WHATSAPPS_OWN]),
+            Trigger::AddressPort => endpoints.iter().map(|it| it.port).collect(),
             _ => all,
         };
         for endpoint in endpoints {

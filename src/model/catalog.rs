@@ -71,6 +71,10 @@ pub struct Service {
     /// Its endpoints stand in for one another: one that works is enough.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub pool: bool,
+    /// Those of its endpoints that lead to the same host or address stand in for one another: a place is lost where all of them fail,
+    /// and impaired where the first fails and another works.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub by_place: bool,
     /// Others do the same over another transport: its failure is told and does not lower the target.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub alternative: bool,

@@ -28,6 +28,9 @@ pub struct OutlineEndpoint {
     pub essential: bool,
     /// The service's endpoints stand in for one another.
     pub pool: bool,
+    /// Those at the same host or address do.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub by_place: bool,
     /// Id of the endpoint.
     pub endpoint: String,
     /// Steps that will be measured.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::io;
 
 use crate::model::observation::Observation;
-use crate::model::report::{Measured, Regime, Report, Run, Status, Vantage, Verdict};
+use crate::model::report::{Confidence, Measured, Regime, Report, Run, Status, Vantage, Verdict};
 use crate::output::Sink;
 use crate::output::destination::Destination;
 use crate::output::human::layout::Page;
@@ -193,7 +193,7 @@ fn name(verdict: &Verdict) -> String {
 fn quiet(page: &mut Page, verdicts: &[Verdict]) {
     for verdict in verdicts {
         let mut status = page.status(verdict.status);
-        if is_sure_of_trouble(verdict.status) {
+        if tells_confidence(verdict) {
             status.push_str(", ");
             status.push_str(verdict.confidence.word());
         }
@@ -212,9 +212,13 @@ fn quiet(page: &mut Page, verdicts: &[Verdict]) {
     }
 }
 
-/// Where confidence says something: that it works is seen, that it cannot be told is no matter of degree.
-const fn is_sure_of_trouble(status: Status) -> bool {
-    matches!(status, Status::Degraded | Status::Blocked | Status::Down)
+/// Where confidence says something: what works for certain is seen, that it cannot be told is no matter of degree.
+fn tells_confidence(verdict: &Verdict) -> bool {
+    match verdict.status {
+        Status::Degraded | Status::Blocked | Status::Down => true,
+        Status::Accessible => verdict.confidence < Confidence::Confirmed,
+        Status::Inconclusive => false,
+    }
 }
 
 fn head(page: &mut Page, told: &Told<'_>) {

@@ -21,6 +21,7 @@ pub fn outline(catalog: &Catalog, line: &Line) -> Outline {
             service: control.id.clone(),
             essential: false,
             pool: false,
+            by_place: false,
             ladder: ladder_of_control(&control.endpoint),
             ..of(&control.endpoint)
         })
@@ -57,6 +58,7 @@ pub fn outline(catalog: &Catalog, line: &Line) -> Outline {
                 service: service.id.clone(),
                 essential: service.essential,
                 pool: service.pool,
+                by_place: service.by_place,
                 ..of(endpoint)
             }));
         }
@@ -71,6 +73,7 @@ fn of(endpoint: &Endpoint) -> OutlineEndpoint {
         service: String::new(),
         essential: false,
         pool: false,
+        by_place: false,
         endpoint: endpoint.id.clone(),
         ladder: ladder(endpoint),
     }

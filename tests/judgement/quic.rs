@@ -85,6 +85,7 @@ fn world(controls: Cell) -> World {
         id: "quic".to_owned(),
         essential: false,
         pool: true,
+        by_place: false,
         alternative: true,
         endpoints: vec![over_quic()],
     };

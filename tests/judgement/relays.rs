@@ -50,6 +50,7 @@ fn world(relays: &[Endpoint]) -> World {
         id: "calls".to_owned(),
         essential: false,
         pool: true,
+        by_place: false,
         alternative: false,
         endpoints: relays.to_vec(),
     });

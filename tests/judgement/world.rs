@@ -545,6 +545,7 @@ pub fn catalog() -> Catalog {
                 id: "web".to_owned(),
                 essential: true,
                 pool: false,
+                by_place: false,
                 alternative: false,
                 endpoints: vec![endpoint(Protocol::Https, 443)],
             }],

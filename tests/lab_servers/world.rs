@@ -39,6 +39,7 @@ fn service(id: &str, essential: bool, endpoints: Vec<Endpoint>) -> Service {
         id: id.to_owned(),
         essential,
         pool: essential,
+        by_place: false,
         alternative: false,
         endpoints,
     }

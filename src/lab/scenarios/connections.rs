@@ -147,11 +147,24 @@ pub(super) const CONNECTIONS: &[Scenario] = &[
         &[on_path(
             Trigger::AddressPort,
             Interference::Drop,
-            Aim::Target(WHATSAPP),
+            Aim::AtPort(WHATSAPP, 5222),
         )],
         alone!(
             whatsapp,
             works_with(WHATSAPP, Status::Accessible, &["address_port/drop"])
+        ),
+    ),
+    censored(
+        "address_port_drop_telegram",
+        "Connections to port 443 of Telegram's addresses vanish; its apps go on by the other ports",
+        &[on_path(
+            Trigger::AddressPort,
+            Interference::Drop,
+            Aim::AtPort(TELEGRAM, 443),
+        )],
+        alone!(
+            telegram,
+            works_with(TELEGRAM, Status::Degraded, &["address_port/drop"])
         ),
     ),
     censored(

@@ -78,9 +78,27 @@ pub(super) const PROTOCOLS: &[Scenario] = &[
     ),
     censored(
         "protocol_drop_telegram",
-        "Whoever begins as Telegram's apps do gets no answer, wherever the connection leads",
+        "Whoever speaks Telegram's protocol in the plain gets no answer, wherever the connection leads; its apps, which wrap it, \
+         go on",
         &[by_bytes(Interference::Drop, Aim::Essential(TELEGRAM))],
-        alone!(telegram, confirmed(TELEGRAM, &["protocol/drop"])),
+        alone!(
+            telegram,
+            told(
+                TELEGRAM,
+                Status::Degraded,
+                Some(Confidence::Confirmed),
+                &["protocol/drop"]
+            )
+        ),
+    ),
+    innocent(
+        "obfuscation_unanswered",
+        "Telegram's data centres answer its plain transports alone: what its apps speak is answered nowhere, and nothing tells why",
+        &[Fault::NoObfuscation(Aim::Essential(TELEGRAM))],
+        alone!(
+            telegram,
+            told(TELEGRAM, Status::Accessible, Some(Confidence::Likely), &[])
+        ),
     ),
     censored(
         "calls_cut_by_stun",

@@ -4,7 +4,7 @@ use comfy_table::{ColumnConstraint, ContentArrangement, Table, Width, presets};
 
 use crate::model::report::{EndpointStatus, ServiceReport, Status, Verdict};
 use crate::output::human::layout::{self, Page, status_label, status_style};
-use crate::output::human::{is_sure_of_trouble, name};
+use crate::output::human::{name, tells_confidence};
 use crate::output::terminal::escape;
 use crate::output::words;
 
@@ -53,7 +53,7 @@ pub fn verdicts(page: &mut Page, verdicts: &[Verdict]) {
 fn stacked(page: &mut Page, verdicts: &[Verdict]) {
     for verdict in verdicts {
         let mut status = page.status(verdict.status);
-        if is_sure_of_trouble(verdict.status) {
+        if tells_confidence(verdict) {
             status = format!("{status}, {}", verdict.confidence.word());
         }
         page.entry(&name(verdict), &status);
@@ -94,7 +94,7 @@ pub fn table<const COLUMNS: usize>(widths: [usize; COLUMNS]) -> Table {
 
 fn status(verdict: &Verdict) -> String {
     let label = status_label(verdict.status);
-    if is_sure_of_trouble(verdict.status) {
+    if tells_confidence(verdict) {
         format!("{label}\n  {}", verdict.confidence.word())
     } else {
         label

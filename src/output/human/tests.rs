@@ -138,6 +138,20 @@ fn a_long_name_stands_apart_from_its_status_and_is_broken_between_its_words() {
 }
 
 #[test]
+fn that_it_works_is_told_as_likely_where_it_is_no_more() {
+    for (confidence, is_told) in [(Confidence::Confirmed, false), (Confidence::Likely, true)] {
+        let mut report = samples::accessible();
+        for verdict in &mut report.verdicts {
+            verdict.confidence = confidence;
+        }
+        for detail in DETAILS {
+            let told = screen(&report, 80, false, detail);
+            assert_eq!(told.contains("likely"), is_told, "{told}");
+        }
+    }
+}
+
+#[test]
 fn trouble_comes_first() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("screen.txt");
