@@ -103,6 +103,8 @@ pub enum Variation {
     Payload,
     /// The same first bytes over another transport.
     Transport,
+    /// Another address of the same network, on the same port, where connections stood before.
+    Neighbour,
 }
 
 /// What is asked of the network.

@@ -127,6 +127,7 @@ fn changed(
         Variation::Hops => "hops",
         Variation::Payload => "payload",
         Variation::Transport => "transport",
+        Variation::Neighbour => "neighbour",
     };
     let role = if varies == Variation::Nothing {
         Role::Target

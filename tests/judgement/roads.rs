@@ -392,6 +392,72 @@ fn an_address_whose_neighbours_stand_may_meet_a_limit_by_rate() {
     }
 }
 
+/// Beside the trials of these addresses connections to a neighbour of each stood, or did not; at this time.
+fn beside(world: &mut World, addresses: &[&str], stood: &[(bool, f64)]) {
+    for address in addresses {
+        let neighbour = format!("{}9", address.trim_end_matches('1'));
+        let to = SocketAddr::new(neighbour.parse().unwrap(), 443);
+        stands(world, &[&neighbour], 443);
+        for (trial, (stood, at)) in (2..).zip(stood) {
+            let check = contrast(world, address, to, Variation::Neighbour, trial, None);
+            let step = if *stood {
+                step(Operation::TcpConnect, None)
+            } else {
+                lost()
+            };
+            let (t0, t) = (*at, at + step.t - step.t0);
+            world.push(check, vec![Step { t0, t, ..step }]);
+        }
+    }
+}
+
+#[test]
+fn an_address_beside_which_a_neighbour_stands_meets_no_limit_by_rate() {
+    let during = lost().t0;
+    for (addresses, stood, confidence) in [
+        (&RANGE[..], &[(true, during); 2][..], Confidence::Confirmed),
+        // One may have been lucky, one stood long afterwards, and three are too few.
+        (&RANGE[..], &[(true, during)][..], Confidence::Likely),
+        (
+            &RANGE[..],
+            &[(true, during), (true, during + 100.0)][..],
+            Confidence::Likely,
+        ),
+        (&RANGE[..3], &[(true, during); 2][..], Confidence::Likely),
+    ] {
+        let mut world = dead(lost, [(End::Never, 2); 3]);
+        beside(&mut world, addresses, stood);
+        if addresses.len() < RANGE.len() {
+            stands(&mut world, &["151.101.1.9"], 443);
+        }
+        let verdict = expect(&world, "address/drop", confidence);
+        let doubt = verdict.techniques[0].doubt.as_deref().unwrap_or_default();
+        let is_told = doubt.contains("limit of connections");
+        assert_eq!(is_told, confidence == Confidence::Likely, "{doubt}");
+    }
+}
+
+#[test]
+fn an_address_beside_which_a_neighbour_is_silent_too_names_nothing() {
+    let during = lost().t0;
+    for stood in [[(false, during); 2], [(true, during), (false, during)]] {
+        let mut world = dead(lost, [(End::Never, 2); 3]);
+        // Three addresses are left of which nothing else is known.
+        beside(&mut world, &RANGE[..1], &stood);
+        let verdict = world.judge();
+        silent(&verdict, Status::Inconclusive);
+        let reason = verdict.reason.unwrap();
+        assert!(reason.contains("limit of connections by rate"), "{reason}");
+        // Four others that are silent by themselves are named all the same.
+        let range = [&RANGE[..], &["93.184.9.1"]].concat();
+        world.fixed(&range);
+        for trial in 1..=3 {
+            world.climb_again("93.184.9.1", trial, lost().into());
+        }
+        expect(&world, "address/drop", Confidence::Confirmed);
+    }
+}
+
 #[test]
 fn a_range_is_sure_where_four_of_it_have_no_neighbour_that_stands() {
     let mut world = dead(lost, [(End::Never, 2); 3]);

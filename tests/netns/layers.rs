@@ -147,6 +147,36 @@ fn a_router_that_limits_new_connections_is_no_censor() {
 }
 
 #[test]
+fn a_router_that_limits_new_connections_to_each_network_is_no_censor() {
+    play(|| {
+        let played = with_box(
+            "syn_rate_by_network",
+            "iptables -A FORWARD -p tcp --syn -m hashlimit --hashlimit-above 12/min --hashlimit-burst 4 \
+             --hashlimit-mode dstip --hashlimit-dstmask 24 --hashlimit-name network -j DROP",
+        );
+        played.expect_nobody_accused();
+        let silent = played.failed_tcp("telegram").count();
+        assert!(silent > 5, "{}", played.tell());
+    });
+}
+
+#[test]
+fn addresses_that_are_dropped_among_others_that_stand_meet_no_limit() {
+    play(|| {
+        let played = with_box(
+            "some_of_a_network",
+            "for last in 50 100; do iptables -A FORWARD -p tcp --syn -d 149.154.175.$last -j DROP; done
+             for last in 41 51 91 92; do iptables -A FORWARD -p tcp --syn -d 149.154.167.$last -j DROP; done",
+        );
+        let verdict = played.verdict("telegram");
+        let drop = verdict.techniques.iter().find(|it| it.id == "address/drop");
+        let drop = drop.unwrap_or_else(|| panic!("{}", played.tell()));
+        let doubt = drop.doubt.as_deref().unwrap_or_default();
+        assert!(!doubt.contains("limit of connections"), "{}", played.tell());
+    });
+}
+
+#[test]
 fn a_firewall_that_lets_only_the_webs_ports_pass_is_no_censor() {
     play(|| {
         let played = with_box(

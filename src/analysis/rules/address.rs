@@ -6,8 +6,9 @@
 //! unreachable by one router; or a router on the way says by ICMP that it prohibits the destination.
 //! What else could explain it: servers that are down (they are silent, refuse or are said to be unreachable where servers
 //! stand, and not nearer: no finding; fewer than four that are silent: no finding); a local firewall (the ICMP error comes
-//! from this machine: no finding); a limit by rate for each network (doubt, where fewer than four have no neighbour in their /24
-//! that stood on the same port); broken IPv6 (left out); a line that fails for a while (controls in between fail too: no
+//! from this machine: no finding); a limit by rate for each network (an address beside which a neighbour in its /24, that stood
+//! before, is silent too does not count; doubt, where fewer than four have no neighbour that stood, or one that stood beside two of
+//! their own trials); broken IPv6 (left out); a line that fails for a while (controls in between fail too: no
 //! finding); the whole service down everywhere at once, or servers nearer than all controls (doubt).
 //! References: facts 2.2; IMC 2022 on the TSPU's address blocking; OONI ts-038; RFC 792 and 4443 on time exceeded.
 
@@ -17,10 +18,10 @@ use std::net::IpAddr;
 use crate::analysis::connections::{
     Manner, TRIALS, Tried, all, all_of, controls_failed, hit, icmp, places,
 };
-use crate::analysis::evidence::Evidence;
+use crate::analysis::evidence::{Evidence, is_amid};
 use crate::analysis::hops::{Reach, Road, Roads};
 use crate::analysis::rules::Finding;
-use crate::model::check::Ask;
+use crate::model::check::{Ask, Variation};
 use crate::model::line::{RACK, network};
 use crate::model::observation::Observation;
 use crate::model::report::Confidence;
@@ -42,7 +43,7 @@ pub fn infer(evidence: &Evidence) -> Vec<Finding> {
     let roads = Roads::of(evidence);
     MANNERS
         .into_iter()
-        .filter_map(|manner| Dead::of(&places, manner).finding(evidence, &roads))
+        .filter_map(|manner| Dead::of(evidence, &places, manner).finding(evidence, &roads))
         .collect()
 }
 
@@ -59,7 +60,10 @@ pub fn reason(evidence: &Evidence, failed: &Observation) -> Option<String> {
     let manner = Manner::of(climb, failed)?;
     let places = places(evidence);
     let roads = Roads::of(evidence);
-    let dead = Dead::of(&places, manner);
+    let dead = Dead::of(evidence, &places, manner);
+    if dead.limited.contains(&climb.address.ip()) {
+        return Some(LIMITED.to_owned());
+    }
     let Reach::Whole { hops, beyond } = dead.reach(&roads) else {
         return None;
     };
@@ -75,6 +79,12 @@ pub fn reason(evidence: &Evidence, failed: &Observation) -> Option<String> {
     ))
 }
 
+/// Why silent addresses of a network are blamed on nobody.
+const LIMITED: &str = "Beside it another address of its network, which stood before, was silent too: a limit of connections by rate does so";
+
+/// Trials beside which a neighbour has to stand: one may have been lucky.
+const BESIDE: usize = 2;
+
 const MANNERS: [Manner; 4] = [
     Manner::Silence,
     Manner::Refusal,
@@ -88,9 +98,26 @@ struct Dead<'a, 'b> {
     addresses: BTreeSet<IpAddr>,
     /// Those among them that were tried three times.
     repeated: BTreeSet<IpAddr>,
-    /// They are silent, and beside too many of them others stand.
+    /// Those that are silent, and so was a neighbour beside them.
+    limited: BTreeSet<IpAddr>,
+    /// They are silent, and of too few of them it is known that their network is not limited.
     may_be_limited: bool,
     places: &'b BTreeMap<IpAddr, Tried<'a>>,
+}
+
+/// What a neighbour did that was connected to beside the trials of a silent address: how often it stood while they were silent, and
+/// whether it failed.
+fn beside(evidence: &Evidence, address: IpAddr, places: &BTreeMap<IpAddr, Tried>) -> (usize, bool) {
+    let trials = || all(&places[&address]).map(|(_, it)| *it);
+    let firsts = trials().filter(|it| it.check.contrast.is_none());
+    let neighbours = firsts.flat_map(|it| evidence.contrasts(&it.check.id, Variation::Neighbour));
+    let (mut stood, mut failed) = (0, false);
+    for (_, neighbour) in neighbours {
+        failed |= neighbour.failure().is_some();
+        let is_beside = trials().any(|it| is_amid(neighbour, it));
+        stood += usize::from(neighbour.is_success() && is_beside);
+    }
+    (stood, failed)
 }
 
 /// Whether another address of the same rack stood on a port that was tried here. A limit of connections by rate, which counts for
@@ -107,7 +134,11 @@ fn has_standing_neighbour(address: IpAddr, places: &BTreeMap<IpAddr, Tried>) -> 
 }
 
 impl<'a, 'b> Dead<'a, 'b> {
-    fn of(places: &'b BTreeMap<IpAddr, Tried<'a>>, manner: Manner) -> Self {
+    fn of(
+        evidence: &Evidence<'a>,
+        places: &'b BTreeMap<IpAddr, Tried<'a>>,
+        manner: Manner,
+    ) -> Self {
         let addresses: BTreeSet<IpAddr> = places
             .iter()
             .filter(|(_, tried)| all(tried).all(|(seen, _)| *seen == Some(manner)))
@@ -117,16 +148,26 @@ impl<'a, 'b> Dead<'a, 'b> {
             let mut ports = places[address].values();
             ports.any(|trials| trials.len() >= TRIALS)
         };
-        let repeated: BTreeSet<IpAddr> = addresses.iter().copied().filter(is_repeated).collect();
-        let alone = repeated
-            .iter()
-            .filter(|it| !has_standing_neighbour(**it, places));
-        let may_be_limited = manner == Manner::Silence && alone.count() < ADDRESSES;
+        let mut repeated: BTreeSet<IpAddr> =
+            addresses.iter().copied().filter(is_repeated).collect();
+        let mut limited = BTreeSet::new();
+        let mut free = 0;
+        if manner == Manner::Silence {
+            for address in &repeated {
+                match beside(evidence, *address, places) {
+                    (_, true) => drop(limited.insert(*address)),
+                    (BESIDE.., false) => free += 1,
+                    _ => free += usize::from(!has_standing_neighbour(*address, places)),
+                }
+            }
+            repeated.retain(|address| !limited.contains(address));
+        }
         Self {
             manner,
             addresses,
             repeated,
-            may_be_limited,
+            limited,
+            may_be_limited: manner == Manner::Silence && free < ADDRESSES,
             places,
         }
     }

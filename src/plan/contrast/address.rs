@@ -1,5 +1,5 @@
-//! Connections that never stood: repeated, at other ports of the same address, and with fewer hops to live. Sibling
-//! addresses are in the reach round already.
+//! Connections that never stood: repeated, at other ports of the same address, and with fewer hops to live; where they are silent,
+//! beside a neighbour that stood before. Other siblings are in the reach round already.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
@@ -7,7 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 use crate::model::catalog::{Endpoint, Protocol};
 use crate::model::check::{Ask, Check, Climb, Variation};
 use crate::model::failure::Failure;
-use crate::model::line::{NEIGHBOURHOOD, network};
+use crate::model::line::{NEIGHBOURHOOD, RACK, network};
 use crate::model::observation::{Observation, Operation};
 use crate::plan::Seen;
 use crate::plan::contrast::{TRIALS, changed, connection, hops, reached};
@@ -56,8 +56,17 @@ pub fn checks<'a>(
         }
     }
     for (climb, failed) in &failures {
-        checks.extend(trials(subject, climb, failed, seen));
+        let again = trials(subject, climb, failed, seen);
         let known = &tried[&climb.address.ip()];
+        if let Some(neighbour) = neighbour(climb.address.ip(), known, seen)
+            && is_silent(failed)
+        {
+            checks.extend(again.iter().map(|again| {
+                let bare = connection(neighbour, None);
+                changed(subject, failed, Variation::Neighbour, again.trial, bare)
+            }));
+        }
+        checks.extend(again);
         let unknown = ports.iter().filter(|port| !known.contains(port));
         for port in unknown.take(PORTS) {
             let other = Climb {
@@ -79,7 +88,6 @@ fn failures(seen: &Seen) -> Vec<Failed<'_>> {
     let mut failures: Vec<Failed> = reached(seen)
         .filter(|(_, observation)| never_stood(observation))
         .collect();
-    let ended = |observation: &Observation| observation.steps.last().map_or(0.0, |step| step.t);
     failures.sort_by(|(_, one), (_, other)| {
         let by_time = ended(one).total_cmp(&ended(other));
         by_time.then_with(|| one.check.id.cmp(&other.check.id))
@@ -117,6 +125,26 @@ fn trials(subject: Subject, climb: &Climb, failed: &Observation, seen: &Seen) ->
         checks.push(again);
     }
     checks
+}
+
+/// Where a connection stood on one of these ports in the network of an address. A limit of connections by rate, which counts for
+/// each network, swallows the next one there too; who looks at the address alone does not.
+fn neighbour(address: IpAddr, ports: &BTreeSet<u16>, seen: &Seen) -> Option<SocketAddr> {
+    let rack = network(address, RACK);
+    let stood = reached(seen).filter(|(other, observation)| {
+        let other = other.address;
+        other.ip() != address
+            && ports.contains(&other.port())
+            && rack.contains(&other.ip())
+            && observation.reached(Operation::TcpConnect)
+    });
+    // The first of them stays the first, whatever comes later.
+    let first = stood.min_by(|(_, one), (_, other)| ended(one).total_cmp(&ended(other)))?;
+    Some(first.0.address)
+}
+
+fn ended(observation: &Observation) -> f64 {
+    observation.steps.last().map_or(0.0, |step| step.t)
 }
 
 /// Controls in between: one that does not stand any more means that it is the line that failed.

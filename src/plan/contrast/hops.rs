@@ -298,6 +298,38 @@ mod tests {
     }
 
     #[test]
+    fn beside_silence_stands_a_neighbour_on_the_same_port_that_stood_first() {
+        let silent = "93.184.1.1";
+        for (failure, stood, port, asked) in [
+            (
+                Failure::GenericTimeout,
+                &["93.184.1.9", "93.184.1.2"][..],
+                443,
+                Some("93.184.1.9:443"),
+            ),
+            // In another network, on another port, at the very address.
+            (Failure::GenericTimeout, &["93.184.2.9"][..], 443, None),
+            (Failure::GenericTimeout, &["93.184.1.9"][..], 80, None),
+            (Failure::GenericTimeout, &[silent][..], 443, None),
+            // Nothing that limits rates says so.
+            (Failure::ConnectionRefused, &["93.184.1.9"][..], 443, None),
+        ] {
+            let mut plan = Plan(Seen::default());
+            plan.reached_at(port, stood, None);
+            plan.reached(&[silent], Some(&failure));
+            let checks = plan.checks();
+            let beside = checks.iter().filter(|it| is_of(it, Variation::Neighbour));
+            let told = beside.map(|check| match &check.ask {
+                Ask::Climb(climb) => (check.trial, climb.address.to_string()),
+                _ => unreachable!("it is a connection"),
+            });
+            let told: Vec<(u32, String)> = told.collect();
+            let asked = asked.map(|place| [2, 3].map(|trial| (trial, place.to_owned())));
+            assert_eq!(told, asked.into_iter().flatten().collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
     fn refusals_are_repeated_one_after_the_other_and_then_their_roads_looked_at() {
         let mut plan = Plan(Seen::default());
         plan.reached(&["93.184.1.1"], Some(&Failure::ConnectionRefused));
