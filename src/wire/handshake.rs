@@ -23,9 +23,10 @@ pub trait Handshake {
         false
     }
 
-    /// Whether any answer at all is what was wanted.
-    fn takes_anything(&self) -> bool {
-        false
+    /// Whether what came answers us, once it is whole: a message of the protocol that answers somebody else's question proves
+    /// nobody here.
+    fn is_answered(&self) -> bool {
+        self.told().stage >= Stage::Bound
     }
 }
 
@@ -61,7 +62,7 @@ impl Handshake for Anything {
         self.told.clone()
     }
 
-    fn takes_anything(&self) -> bool {
+    fn is_answered(&self) -> bool {
         true
     }
 }

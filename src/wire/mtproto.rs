@@ -195,6 +195,15 @@ impl Handshake for Client {
     fn told(&self) -> Told {
         self.outcome.told()
     }
+
+    fn is_answered(&self) -> bool {
+        is_answer(&self.told())
+    }
+}
+
+/// A transport error is a server's own word, although it echoes nothing.
+pub(super) fn is_answer(told: &Told) -> bool {
+    told.stage >= Stage::Bound || told.said("error").is_some()
 }
 
 /// A transport error: only who speaks MTProto sends one, but it echoes nothing of ours.

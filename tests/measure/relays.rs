@@ -92,17 +92,19 @@ async fn whoever_does_not_answer_this_question_is_no_relay() {
     let asked = (Protocol::StunTcp, Payload::Own);
     let expected = Failure::Unknown(NOT_STUN.to_owned());
     // Somebody else's transaction, a page, and the request sent back.
-    let (seen, _) = ask(asked, |mut stream, mut request| async move {
-        request[19] ^= 1;
-        answer_then_wait(
-            &mut stream,
-            &server::answer(&request, "192.0.2.9:9".parse().unwrap()).unwrap(),
-        )
+    for asked in [asked, (Protocol::TurnTcp, Payload::Own)] {
+        let (seen, _) = ask(asked, |mut stream, mut request| async move {
+            request[19] ^= 1;
+            answer_then_wait(
+                &mut stream,
+                &server::answer(&request, "192.0.2.9:9".parse().unwrap()).unwrap(),
+            )
+            .await;
+        })
         .await;
-    })
-    .await;
-    assert_eq!(seen.failure(), Some(&expected));
-    assert_eq!(exchange(&seen).stage, Stage::Parsed);
+        assert_eq!(seen.failure(), Some(&expected), "{asked:?}");
+        assert_eq!(exchange(&seen).stage, Stage::Parsed);
+    }
     let (seen, _) = ask(asked, |mut stream, _| async move {
         answer_then_wait(&mut stream, b"HTTP/1.1 403 Forbidden\r\n\r\nno").await;
     })

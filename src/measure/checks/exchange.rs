@@ -222,17 +222,8 @@ where
         match progress {
             Progress::More if bytes.is_empty() => return Err(Failure::Eof),
             Progress::More => {}
-            // A message of the protocol that answers somebody else's question proves nobody here; a transport error is a
-            // server's own word, although it echoes nothing.
-            Progress::Done => {
-                let told = handshake.told();
-                let is_answer = told.stage >= Stage::Bound || told.said("error").is_some();
-                return if is_answer || handshake.takes_anything() {
-                    Ok(())
-                } else {
-                    Err(Failure::Unknown(not_ours.to_owned()))
-                };
-            }
+            Progress::Done if handshake.is_answered() => return Ok(()),
+            Progress::Done => return Err(Failure::Unknown(not_ours.to_owned())),
             Progress::Failed(_) => {
                 // Somebody else's text may come in pieces, and what it says is evidence.
                 let rest = read_on(&mut stream, &mut buffer, limits.exchange_text);

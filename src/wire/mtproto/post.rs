@@ -219,6 +219,10 @@ impl Handshake for Post {
             None => told,
         }
     }
+
+    fn is_answered(&self) -> bool {
+        super::is_answer(&self.told())
+    }
 }
 
 #[cfg(test)]
