@@ -208,3 +208,45 @@ fn a_denied_name_that_this_system_resolves_all_the_same_is_doubted() {
         assert_eq!(world.judge().status, Status::Accessible);
     }
 }
+
+#[test]
+fn a_lost_question_says_nothing_against_false_answers() {
+    for (lost, told, confidence) in [
+        (&[][..], &[1, 2, 3][..], Some(Confidence::Confirmed)),
+        (&[1][..], &[2, 3, 4][..], Some(Confidence::Confirmed)),
+        (&[2][..], &[1, 3][..], Some(Confidence::Likely)),
+        (&[1, 2][..], &[3][..], None),
+    ] {
+        let mut world = World::new();
+        world.honest_resolvers();
+        for trial in lost {
+            world.silence("isp", *trial);
+        }
+        for trial in told {
+            world.bogon("isp", *trial, "10.10.34.35");
+        }
+        // Nor does a lost question for a control, where another is answered.
+        world.control_between("isp", 2, Some(&Failure::GenericTimeout));
+        world.control_between("isp", 3, None);
+        let verdict = world.judge();
+        let Some(confidence) = confidence else {
+            silent(&verdict, Status::Inconclusive);
+            continue;
+        };
+        assert_eq!(ids(&verdict), ["domain_name/false_answer"]);
+        assert_eq!(verdict.techniques[0].confidence, confidence, "{lost:?}");
+        assert_eq!(
+            verdict.techniques[0].doubt.is_some(),
+            confidence == Confidence::Likely
+        );
+    }
+    // One that failed otherwise is the resolver's or the line's own trouble.
+    let mut world = World::new();
+    world.honest_resolvers();
+    for trial in 1..=3 {
+        world.bogon("isp", trial, "10.10.34.35");
+    }
+    world.control_between("isp", 2, Some(&Failure::DnsServfail));
+    world.control_between("isp", 3, None);
+    silent(&world.judge(), Status::Inconclusive);
+}

@@ -19,6 +19,7 @@ use crate::analysis::rules::lying_resolver::whose;
 use crate::analysis::rules::{Finding, endpoints_of};
 use crate::model::check::RecordType;
 use crate::model::failure::Failure;
+use crate::model::observation::Observation;
 use crate::model::report::Confidence;
 use crate::model::resolution::Answer;
 use crate::model::technique::{Interference, Technique, Trigger};
@@ -59,17 +60,26 @@ fn sent_elsewhere(
     impostors: &BTreeSet<IpAddr>,
     forgeries: &Forgeries,
 ) -> Option<Finding> {
+    // What was lost says nothing against what was told.
+    let trials = evidence.trials(answer);
+    let count = trials.len();
+    let is_lost = |it: &&Observation| it.failure() == Some(&Failure::GenericTimeout);
+    let trials: Vec<&Observation> = trials.into_iter().filter(|it| !is_lost(it)).collect();
+    let is_mostly_lost = trials.len() == 1 && count > 1;
+    let answer = &Answer {
+        observation: trials.first()?,
+        ..*answer
+    };
     if evidence.is_raced(host)
         || forgeries.explain(answer)
         || evidence.is_spoken_for(host, answer)
         || !evidence.answers_controls(answer.resolver)
-        || evidence.fails_controls(answer.resolver)
+        || evidence.fails_controls_otherwise_than_by_loss(answer.resolver)
     {
         return None;
     }
     let falsehood = falsehood(evidence, host, answer, impostors)?;
     let honest = evidence.honest(host)?;
-    let trials = evidence.trials(answer);
     let told = addresses(answer);
     let same = trials.iter().all(|trial| {
         let again = Answer {
@@ -78,10 +88,10 @@ fn sent_elsewhere(
         };
         addresses(&again) == told
     });
-    if !same {
+    let fingerprint = matches!(falsehood, Falsehood::BlockPage(_));
+    if !same || is_mostly_lost && !fingerprint {
         return None;
     }
-    let fingerprint = matches!(falsehood, Falsehood::BlockPage(_));
     let enough = trials.len() >= TRIALS || fingerprint;
     let whose = whose(answer);
     let certain = enough && honest.honesty >= Honesty::Agreed;
