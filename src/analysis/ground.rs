@@ -42,6 +42,8 @@ pub struct Ground {
     pub handshakes: Handshakes,
     /// More controls worked than stayed silent, those over UDP aside, which is shut on many honest networks.
     pub most_controls_work: bool,
+    /// TLS is answered nowhere, small answers come, and what is said is acknowledged: large packets may not pass.
+    pub is_narrow: bool,
     /// A control on a port that the web does not use was tried, and none of those answered.
     pub shuts_odd_ports: bool,
     /// What else is worth knowing.
@@ -84,6 +86,7 @@ impl Ground {
             questions: questions(catalog, observations),
             trains: Trains::of(observations.iter()),
             handshakes: Handshakes::of(observations.iter()),
+            is_narrow: answers_stay_out(&states, observations),
             shuts_odd_ports: shuts_odd_ports(&states),
             most_controls_work: most_work(&states),
             notes: notes.to_vec(),
@@ -194,7 +197,7 @@ impl Ground {
                     .to_owned(),
             );
         }
-        if self.regime == Regime::Open && answers_stay_out(states, observations) {
+        if self.regime == Regime::Open && self.is_narrow {
             self.notes.push(
                 "What is said in TLS is acknowledged and no answer comes, while small answers do: large packets may not pass \
                  on this line (MTU)"

@@ -375,6 +375,7 @@ fn a_line_on_which_tls_is_acknowledged_and_answered_nowhere_may_not_pass_large_p
     assert!(ground.techniques.is_empty());
     let has_note = |ground: &Ground| ground.notes.iter().any(|note| note.contains("MTU"));
     assert!(has_note(&ground) && !has_note(&World::new().ground()));
+    assert!(ground.is_narrow && !World::new().ground().is_narrow);
 }
 
 #[test]

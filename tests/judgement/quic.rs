@@ -1,5 +1,6 @@
 //! Rules of QUIC: what they name, what leaves them silent, what doubt they tell; and that TCP decides about the target.
 
+use blockprobe::analysis;
 use blockprobe::analysis::ground::Quic;
 use blockprobe::model::catalog::{Control, Endpoint, Protocol, Region, Service};
 use blockprobe::model::check::{Ask, Check, Contrast, Role, Variation};
@@ -381,6 +382,25 @@ fn version_1_silent_and_a_nonsense_version_answered_is_a_filter_that_knows_versi
         assert_eq!(doubt(&verdict).is_empty(), left.is_empty());
         assert_eq!(verdict.status, Status::Accessible);
     }
+}
+
+#[test]
+fn a_filter_of_versions_may_be_a_line_that_large_answers_do_not_pass() {
+    let mut world = world(Cell::Silence);
+    own(&mut world, Cell::Silence, 3);
+    row(&mut world, Variation::ServerName, Cell::Silence, 3);
+    row(&mut world, Variation::Shape, Cell::Versions("00000001"), 3);
+    let mut ground = world.ground();
+    ground.is_narrow = true;
+    let target = &world.catalog.targets[0];
+    let verdict = analysis::judge(&world.catalog, target, &ground, &world.observations);
+    assert_eq!(ids(&verdict), ["quic/drop"]);
+    assert_eq!(verdict.techniques[0].confidence, Confidence::Likely);
+    assert!(
+        doubt(&verdict).contains("Large packets"),
+        "{}",
+        doubt(&verdict)
+    );
 }
 
 #[test]

@@ -144,6 +144,8 @@ fn by_version(evidence: &Evidence, climb: &Climb, matrix: &Matrix) -> Option<Fin
     let counts = [matrix.trials.len(), others.len(), answered.len()];
     let doubt = if counts.iter().any(|count| *count < TRIALS) {
         Some("Fewer than three trials: chance is not excluded")
+    } else if evidence.ground.is_narrow {
+        Some("Large packets may not pass on this line, and answers over QUIC are large")
     } else if evidence.ground.quic == Quic::Passes {
         Some(
             "QUIC passes elsewhere on this line: the server's front may answer for versions that nobody behind it serves",
