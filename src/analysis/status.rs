@@ -7,6 +7,9 @@ use crate::analysis::endpoint::{Judged, UNSERVED, doubt_of_who_answers};
 use crate::model::catalog::{Endpoint, Protocol, Service};
 use crate::model::report::{EndpointReport, EndpointStatus, ServiceReport, Status};
 
+/// Places at which nobody is answered, for it to be told: at one the server may be broken.
+const PLACES: usize = 2;
+
 /// What has to work for the whole to work: an endpoint, or a place that several endpoints lead to.
 #[derive(Clone, Copy)]
 struct Part {
@@ -143,8 +146,8 @@ pub fn target(services: &[ServiceReport]) -> Status {
     }
 }
 
-/// Protocols by which people's apps may go to a service, that nobody is answered by at any of its places, while others are: those on the
-/// port of the first. Nothing names what becomes of them.
+/// Protocols on the port of a service's first way that are answered at none of its places, and nothing named tells why. Apps may speak
+/// nothing else; other ports may be shut for everybody.
 pub fn unanswered(service: &Service, report: &ServiceReport) -> Vec<Protocol> {
     let Some(first) = service.endpoints.first().filter(|_| service.by_place) else {
         return Vec::new();
@@ -165,9 +168,6 @@ pub fn unanswered(service: &Service, report: &ServiceReport) -> Vec<Protocol> {
         .map(|(protocol, _)| *protocol)
         .collect()
 }
-
-/// Places at which nobody is answered, for it to be told: at one the server may be broken.
-const PLACES: usize = 2;
 
 /// Protocols that still lead to the places of a service of which the first way fails.
 pub fn ways_left(service: &Service, report: &ServiceReport) -> BTreeSet<Protocol> {
