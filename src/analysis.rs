@@ -12,6 +12,7 @@ pub mod evidence;
 pub mod ground;
 pub mod hops;
 pub mod matrix;
+pub mod places;
 pub mod resolvers;
 pub mod rules;
 pub mod status;
@@ -111,7 +112,7 @@ fn confidence(
             let doubted = summary::doubts_of_who_serves(target, services)
                 .next()
                 .is_some();
-            let unanswered = summary::unanswered_ways(target, services).next().is_some();
+            let unanswered = summary::has_unanswered_ways(target, services);
             if partial || untold || doubted || unanswered {
                 Confidence::Likely
             } else {

@@ -431,6 +431,23 @@ fn a_refused_connection_without_contrast_is_suspected_and_never_blocked() {
 }
 
 #[test]
+fn what_fails_is_said_also_where_nothing_is_essential() {
+    for essential in [true, false] {
+        let mut world = World::reachable();
+        world.catalog.targets[0].services[0].essential = essential;
+        let refused = step(Operation::TcpConnect, Some(Failure::ConnectionRefused));
+        world.climb(HONEST, refused.into());
+        let verdict = world.judge();
+        silent(&verdict, Status::Inconclusive);
+        assert!(
+            verdict.summary.contains("may not work here: web fails"),
+            "{}",
+            verdict.summary
+        );
+    }
+}
+
+#[test]
 fn under_a_captive_portal_nothing_is_blamed() {
     let mut world = World::new();
     world.portal();

@@ -38,6 +38,9 @@ pub const OF_ANOTHER_ROOT: &str = "The server's key is not vouched for by the kn
 /// The same of Telegram's.
 pub const OF_NO_KNOWN_KEY: &str = "The server names no key that is known as Telegram's: they may have been renewed, or somebody else answers";
 
+/// Why it is not sure who answers, where all that came is an error of the protocol.
+pub const OF_AN_ERROR: &str = "The server answers with an error that repeats nothing of what was sent: somebody else can say the same, and apps may fail";
+
 /// One endpoint as it is told, and whether it fails *here*: a name that nobody knows does not, the definitions are stale.
 #[derive(Debug)]
 pub struct Judged {
@@ -289,11 +292,17 @@ fn unvouched(climb: &Climb, observation: &Observation) -> Option<&'static str> {
         .step(Operation::Exchange)?
         .exchange
         .as_deref()
-        .filter(|it| it.stage == Stage::Bound && !is_proof(observation))?;
+        .filter(|_| !is_proof(observation))?;
     let said = |name: &str| {
         let mut says = exchange.says.iter();
         says.find_map(|(it, words)| (it == name).then_some(words.as_str()))
     };
+    if exchange.stage == Stage::Parsed && said("error").is_some() {
+        return Some(OF_AN_ERROR);
+    }
+    if exchange.stage != Stage::Bound {
+        return None;
+    }
     // Who holds a key that the root did vouch for is the server, whatever the date, here or there.
     let of_another_root =
         |words: &str| climb.noise_root.is_some() && words != Trouble::NotValidNow.words();
@@ -308,7 +317,7 @@ fn unvouched(climb: &Climb, observation: &Observation) -> Option<&'static str> {
 
 /// Why it is not sure who answers at this endpoint, which works.
 pub fn doubt_of_who_answers(report: &EndpointReport) -> Option<&'static str> {
-    [OF_ANOTHER_ROOT, OF_NO_KNOWN_KEY]
+    [OF_AN_ERROR, OF_ANOTHER_ROOT, OF_NO_KNOWN_KEY]
         .into_iter()
         .find(|words| report.reason.as_deref() == Some(words))
 }

@@ -1,14 +1,9 @@
 //! How endpoints make a service, and services a target.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
-
 use crate::analysis::endpoint::{Judged, UNSERVED, doubt_of_who_answers};
-use crate::model::catalog::{Endpoint, Protocol, Service};
+use crate::analysis::places::by_place;
+use crate::model::catalog::Service;
 use crate::model::report::{EndpointReport, EndpointStatus, ServiceReport, Status};
-
-/// Places at which nobody is answered, for it to be told: at one the server may be broken.
-const PLACES: usize = 2;
 
 /// What has to work for the whole to work: an endpoint, or a place that several endpoints lead to.
 #[derive(Clone, Copy)]
@@ -50,30 +45,13 @@ impl Part {
     }
 }
 
-/// Where an endpoint leads.
-type Place<'a> = (Option<&'a str>, &'a [IpAddr]);
-
-/// What was found on each way to each place of a service, in the order of the definitions.
-fn by_place<'a, T, F: IntoIterator<Item = T>>(
-    service: &'a Service,
-    found: F,
-) -> impl Iterator<Item = Vec<T>> + use<'a, T, F> {
-    let mut places: BTreeMap<Place<'a>, Vec<T>> = BTreeMap::new();
-    for (endpoint, found) in service.endpoints.iter().zip(found) {
-        let place = (endpoint.host.as_deref(), endpoint.addresses.as_slice());
-        places.entry(place).or_default().push(found);
-    }
-    places.into_values()
-}
-
 /// A service by its endpoints, or by its places: a pool works while any endpoint works; otherwise some failing is degraded, and all
 /// failing is blocked where a technique was named.
 pub fn service(service: &Service, judged: Vec<Judged>) -> ServiceReport {
     let endpoints = judged.iter().map(Part::of);
     let parts: Vec<Part> = if service.by_place {
-        by_place(service, endpoints)
-            .map(|ways| Part::of_place(&ways))
-            .collect()
+        let places = by_place(service, endpoints);
+        places.iter().map(|ways| Part::of_place(ways)).collect()
     } else {
         endpoints.collect()
     };
@@ -146,47 +124,6 @@ pub fn target(services: &[ServiceReport]) -> Status {
     }
 }
 
-/// Protocols on the port of a service's first way that are answered at none of its places, and nothing named tells why. Apps may speak
-/// nothing else; other ports may be shut for everybody.
-pub fn unanswered(service: &Service, report: &ServiceReport) -> Vec<Protocol> {
-    let Some(first) = service.endpoints.first().filter(|_| service.by_place) else {
-        return Vec::new();
-    };
-    let mut tried: BTreeMap<Protocol, Vec<&EndpointReport>> = BTreeMap::new();
-    for (endpoint, report) in service.endpoints.iter().zip(&report.endpoints) {
-        if endpoint.port == first.port && report.status != EndpointStatus::NotRun {
-            tried.entry(endpoint.protocol).or_default().push(report);
-        }
-    }
-    let is_unanswered = |reports: &[&EndpointReport]| {
-        let mut reports = reports.iter();
-        reports.all(|it| it.status == EndpointStatus::Inconclusive && it.failure.is_some())
-    };
-    tried
-        .iter()
-        .filter(|(_, reports)| reports.len() >= PLACES && is_unanswered(reports))
-        .map(|(protocol, _)| *protocol)
-        .collect()
-}
-
-/// Protocols that still lead to the places of a service of which the first way fails.
-pub fn ways_left(service: &Service, report: &ServiceReport) -> BTreeSet<Protocol> {
-    if !service.by_place || report.status != Status::Degraded {
-        return BTreeSet::new();
-    }
-    let ways = service.endpoints.iter().zip(&report.endpoints);
-    let is_left =
-        |(_, report): &&(&Endpoint, &EndpointReport)| report.status == EndpointStatus::Accessible;
-    by_place(service, ways)
-        .filter(|ways| !ways.first().is_some_and(|first| is_left(&first)))
-        .flat_map(|ways| {
-            let left = ways.iter().filter(is_left);
-            left.map(|(endpoint, _)| endpoint.protocol)
-                .collect::<Vec<_>>()
-        })
-        .collect()
-}
-
 /// Whether anything of the service was measured.
 fn is_measured(service: &ServiceReport) -> bool {
     service
@@ -195,18 +132,28 @@ fn is_measured(service: &ServiceReport) -> bool {
         .any(|endpoint| endpoint.status != EndpointStatus::NotRun)
 }
 
-/// Why it is not sure who serves it, where it works: in a pool, because nobody vouches for any of its servers that work.
+/// Why it is not sure who serves it, where it works: where endpoints stand in for one another, because nobody vouches for any of those
+/// that work.
 pub fn doubt_of_who_serves(service: &Service, report: &ServiceReport) -> Option<&'static str> {
     if report.status != Status::Accessible {
         return None;
     }
-    let mut working = report
-        .endpoints
-        .iter()
-        .filter(|endpoint| endpoint.status == EndpointStatus::Accessible)
-        .map(doubt_of_who_answers);
-    let first = working.clone().flatten().next()?;
-    (!service.pool || working.all(|doubt| doubt.is_some())).then_some(first)
+    let endpoints = report.endpoints.iter();
+    let parts: Vec<Vec<&EndpointReport>> = if service.pool {
+        vec![endpoints.collect()]
+    } else if service.by_place {
+        by_place(service, endpoints)
+    } else {
+        endpoints.map(|endpoint| vec![endpoint]).collect()
+    };
+    parts.into_iter().find_map(|part| {
+        let mut doubts = part
+            .into_iter()
+            .filter(|endpoint| endpoint.status == EndpointStatus::Accessible)
+            .map(doubt_of_who_answers);
+        let first = doubts.next()?;
+        first.filter(|_| doubts.all(|doubt| doubt.is_some()))
+    })
 }
 
 /// Whether a working endpoint was climbed to its own protocol, or as far as its server goes.

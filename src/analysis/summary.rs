@@ -1,8 +1,9 @@
 //! The sentence a person reads first, and the reason why it is not plainer.
 
 use crate::analysis::ground::Ground;
-use crate::analysis::status::{doubt_of_who_serves, is_measured_to_the_top, unanswered, ways_left};
-use crate::model::catalog::{Protocol, Target};
+use crate::analysis::places::Places;
+use crate::analysis::status::{doubt_of_who_serves, is_measured_to_the_top};
+use crate::model::catalog::Target;
 use crate::model::report::{EndpointStatus, Regime, ServiceReport, Status, TechniqueReport};
 use crate::model::technique::Interference;
 
@@ -48,14 +49,11 @@ pub fn tell(
             ),
             reason: both(
                 both(
-                    (!unclear.is_empty()).then(|| format!("Not told: {}", unclear.join(", "))),
+                    (!unclear.is_empty()).then(|| not_told(&unclear)),
                     partial(services),
                 ),
                 both(
-                    both(
-                        unheard_over_udp(unheard),
-                        told_of_unanswered(target, services),
-                    ),
+                    both(unheard_over_udp(unheard), told_of_places(target, services)),
                     unvouched(target, services),
                 ),
             ),
@@ -77,7 +75,7 @@ pub fn tell(
                     format!(", because {how}")
                 }
             ),
-            reason: degraded_reason(target, services, working),
+            reason: degraded_reason(target, services, &working, &unclear),
         },
         Status::Down => Told {
             summary: format!("{name} is down: it fails at the control vantage too"),
@@ -120,9 +118,12 @@ fn inconclusive(
             ),
         };
     }
+    let is_needed = |service: &ServiceReport| {
+        service.essential || services.iter().all(|other| !other.essential)
+    };
     let reason = services
         .iter()
-        .filter(|service| service.essential || services.iter().all(|other| !other.essential))
+        .filter(|service| is_needed(service))
         .flat_map(|service| &service.endpoints)
         .filter(|endpoint| endpoint.status != EndpointStatus::Accessible)
         .find_map(|endpoint| {
@@ -131,7 +132,7 @@ fn inconclusive(
         })
         .unwrap_or_else(|| "Nothing essential was measured".to_owned());
     let failing = with(services, |service| {
-        service.essential && service.status == Status::Inconclusive && is_tried(service)
+        is_needed(service) && service.status == Status::Inconclusive && is_tried(service)
     });
     let summary = if failing.is_empty() {
         format!("Nothing can be said of {name}: too little was measured")
@@ -261,7 +262,7 @@ pub fn doubts_of_who_serves<'a>(
 fn unheard_over_udp(services: &[String]) -> Option<String> {
     (!services.is_empty()).then(|| {
         format!(
-            "Of {} nothing was measured over UDP, which calls go over: no neutral relay is heard over it on this line",
+            "Of {} nothing was measured over UDP, which calls go over: no neutral relay answers STUN on this line",
             list(services)
         )
     })
@@ -279,39 +280,28 @@ fn unvouched(target: &Target, services: &[ServiceReport]) -> Option<String> {
     Some(format!("Of {} the {words}", list(&names)))
 }
 
-/// Services that work by some ways only, with the protocols that nobody is answered by.
-pub fn unanswered_ways<'a>(
+/// Whether a service works by some ways only, and nothing tells why.
+pub fn has_unanswered_ways(target: &Target, services: &[ServiceReport]) -> bool {
+    let mut places = places(target, services);
+    places.any(|(_, places)| !places.unanswered.is_empty())
+}
+
+/// The places of services that work, wholly or in part.
+fn places<'a>(
     target: &'a Target,
     services: &'a [ServiceReport],
-) -> impl Iterator<Item = (&'a str, Vec<Protocol>)> {
+) -> impl Iterator<Item = (&'a str, Places)> {
     let served = target.services.iter().zip(services);
-    served.filter_map(|(service, report)| {
-        let ways = unanswered(service, report);
-        let is_telling = !ways.is_empty() && works(report);
-        is_telling.then_some((service.id.as_str(), ways))
-    })
+    served
+        .filter(|(_, report)| matches!(report.status, Status::Accessible | Status::Degraded))
+        .filter_map(|(service, report)| Some((service.id.as_str(), Places::of(service, report)?)))
 }
 
-fn works(service: &ServiceReport) -> bool {
-    matches!(service.status, Status::Accessible | Status::Degraded)
-}
-
-fn told_of_unanswered(target: &Target, services: &[ServiceReport]) -> Option<String> {
-    let told: Vec<String> = unanswered_ways(target, services)
-        .map(|(service, ways)| {
-            format!(
-                "Of {service} {} {} answered nowhere, and nothing tells why: apps that speak so may fail",
-                list(&words(&ways)),
-                if ways.len() > 1 { "are" } else { "is" }
-            )
-        })
+fn told_of_places(target: &Target, services: &[ServiceReport]) -> Option<String> {
+    let told: Vec<String> = places(target, services)
+        .flat_map(|(service, places)| places.told(service))
         .collect();
     (!told.is_empty()).then(|| told.join(". "))
-}
-
-fn words<'a>(protocols: impl IntoIterator<Item = &'a Protocol>) -> Vec<String> {
-    let protocols = protocols.into_iter();
-    protocols.map(|it| it.word().to_owned()).collect()
 }
 
 /// What services of which not everything works do.
@@ -329,7 +319,8 @@ fn fail(services: &[ServiceReport], failing: usize) -> &'static str {
 fn degraded_reason(
     target: &Target,
     services: &[ServiceReport],
-    mut working: Vec<String>,
+    working: &[String],
+    unclear: &[String],
 ) -> Option<String> {
     let failed: Vec<String> = services
         .iter()
@@ -343,19 +334,20 @@ fn degraded_reason(
         })
         .take(1)
         .collect();
-    for (service, report) in target.services.iter().zip(services) {
-        let left = ways_left(service, report);
-        if !left.is_empty() {
-            working.push(format!("{} by {}", service.id, list(&words(&left))));
-        }
-    }
     let mut parts = Vec::new();
     if !working.is_empty() {
         parts.push(format!("Still working: {}", working.join(", ")));
     }
-    parts.extend(told_of_unanswered(target, services));
+    parts.extend(told_of_places(target, services));
+    if !unclear.is_empty() {
+        parts.push(not_told(unclear));
+    }
     parts.extend(failed);
     (!parts.is_empty()).then(|| parts.join(". "))
+}
+
+fn not_told(services: &[String]) -> String {
+    format!("Not told: {}", services.join(", "))
 }
 
 /// What fails comes before what was not looked at.

@@ -72,8 +72,8 @@ pub struct Service {
     /// Its endpoints stand in for one another: one that works is enough.
     #[schemars(default)]
     pub pool: bool,
-    /// Those of its endpoints that lead to the same host or address stand in for one another: a place is lost where all of them fail,
-    /// and impaired where the first fails and another works. Not beside `pool`.
+    /// Those of its endpoints that lead to the same host (or, without a host, the same address) stand in for one another: a
+    /// place is lost where all of them fail, and impaired where the first fails and another works. Not beside `pool`.
     #[schemars(default)]
     pub by_place: bool,
     /// Others do the same over another transport: its failure is told and does not lower the target. Not beside `essential`.

@@ -132,22 +132,24 @@ fn service(
             endpoints.push(endpoint);
         }
     }
-    if fields.flag("essential") && fields.flag("alternative") {
+    let [essential, pool, by_place, alternative] =
+        ["essential", "pool", "by_place", "alternative"].map(|key| fields.flag(key));
+    if essential && alternative {
         let message = "a service that others stand in for is not essential".to_owned();
         let hint = "leave out `alternative` or `essential`".to_owned();
         problems.add(&fields.place("alternative"), message, Some(hint));
     }
-    if fields.flag("pool") && fields.flag("by_place") {
+    if pool && by_place {
         let message = "in a pool all endpoints stand in for one another already".to_owned();
         let hint = "leave out `by_place` or `pool`".to_owned();
         problems.add(&fields.place("by_place"), message, Some(hint));
     }
     Service {
         id,
-        essential: fields.flag("essential"),
-        pool: fields.flag("pool"),
-        by_place: fields.flag("by_place"),
-        alternative: fields.flag("alternative"),
+        essential,
+        pool,
+        by_place,
+        alternative,
         endpoints,
     }
 }

@@ -29,7 +29,6 @@ pub struct OutlineEndpoint {
     /// The service's endpoints stand in for one another.
     pub pool: bool,
     /// Those at the same host or address do.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub by_place: bool,
     /// Id of the endpoint.
     pub endpoint: String,

@@ -1,6 +1,6 @@
 //! What a person reads in five seconds: one row a target, then a sentence each, then (with `-v`) the evidence.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
 use crate::model::observation::Observation;
@@ -276,19 +276,27 @@ fn sentences(page: &mut Page, told: &Told<'_>) {
             let reason = page.sentence(reason);
             page.entry("", &reason);
         }
-        for doubt in doubts(verdict) {
-            page.labelled("Doubt left", doubt);
+        for (doubt, ids) in doubts(verdict) {
+            // Beside others it is said whose it is: the verdict may rest on another.
+            let label = if verdict.techniques.len() > 1 {
+                format!("Doubt left of {}", ids.join(", "))
+            } else {
+                "Doubt left".to_owned()
+            };
+            page.labelled(&escape(&label), doubt);
         }
     }
 }
 
-/// Several techniques often share one innocent explanation.
-fn doubts(verdict: &Verdict) -> BTreeSet<&str> {
-    verdict
-        .techniques
-        .iter()
-        .filter_map(|technique| technique.doubt.as_deref())
-        .collect()
+/// Several techniques often share one innocent explanation: each with the techniques that it is left of.
+fn doubts(verdict: &Verdict) -> BTreeMap<&str, Vec<&str>> {
+    let mut doubts: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for technique in &verdict.techniques {
+        if let Some(doubt) = technique.doubt.as_deref() {
+            doubts.entry(doubt).or_default().push(&technique.id);
+        }
+    }
+    doubts
 }
 
 fn resolvers(page: &mut Page, vantage: &Vantage) {

@@ -60,10 +60,10 @@ fn heading(page: &Page, endpoint: &OutlineEndpoint) -> String {
 fn marks(endpoint: &OutlineEndpoint) -> &'static str {
     match (endpoint.essential, endpoint.pool, endpoint.by_place) {
         (true, true, _) => " (essential, any one is enough)",
-        (true, false, true) => " (essential, any one for each address is enough)",
+        (true, false, true) => " (essential, any one for each host or address is enough)",
         (true, false, false) => " (essential)",
         (false, true, _) => " (any one is enough)",
-        (false, false, true) => " (any one for each address is enough)",
+        (false, false, true) => " (any one for each host or address is enough)",
         (false, false, false) => "",
     }
 }

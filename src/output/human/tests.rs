@@ -152,6 +152,26 @@ fn that_it_works_is_told_as_likely_where_it_is_no_more() {
 }
 
 #[test]
+fn a_doubt_says_whose_it_is_where_there_are_several_techniques() {
+    let mut report = samples::blocked();
+    let verdict = &mut report.verdicts[0];
+    let mut second = verdict.techniques[0].clone();
+    second.id = "address/drop".to_owned();
+    second.doubt = Some("They may be down".to_owned());
+    verdict.techniques.truncate(1);
+    verdict.techniques[0].doubt = None;
+    verdict.techniques.push(second);
+    let told = screen(&report, 120, false, Detail::Plain);
+    assert!(
+        told.contains("Doubt left of address/drop: They may be down"),
+        "{told}"
+    );
+    report.verdicts[0].techniques.remove(0);
+    let told = screen(&report, 120, false, Detail::Plain);
+    assert!(told.contains("Doubt left: They may be down"), "{told}");
+}
+
+#[test]
 fn trouble_comes_first() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("screen.txt");
