@@ -13,6 +13,7 @@ pub mod ground;
 pub mod hops;
 pub mod matrix;
 pub mod places;
+pub mod rate;
 pub mod resolvers;
 pub mod rules;
 pub mod status;
@@ -21,9 +22,11 @@ pub mod summary;
 use crate::analysis::chance::Trains;
 use crate::analysis::evidence::Evidence;
 use crate::analysis::ground::Ground;
-use crate::model::catalog::{Catalog, Protocol, Target};
+use crate::analysis::places::Places;
+use crate::analysis::summary::Basis;
+use crate::model::catalog::{Catalog, Endpoint, Protocol, Target};
 use crate::model::check::Ask;
-use crate::model::observation::Observation;
+use crate::model::observation::{Observation, Operation};
 use crate::model::report::{
     Confidence, EndpointStatus, Regime, ServiceReport, Status, TechniqueReport, Verdict,
 };
@@ -59,21 +62,23 @@ pub fn judge(
         .map(|finding| finding.report(target))
         .collect::<Vec<_>>();
     let status = status::target(&services);
+    let places = places_of(&evidence, &services);
     let unheard = unheard_over_udp(&evidence, &services);
-    let confidence = if unheard.is_empty() {
-        confidence(target, status, &techniques, &services)
+    let is_partly_unheard =
+        !unheard.is_empty() || places.iter().any(|(_, it)| !it.unanswered.is_empty());
+    let confidence = confidence(target, status, &techniques, &services);
+    let confidence = if status == Status::Accessible && is_partly_unheard {
+        confidence.min(Confidence::Likely)
     } else {
-        confidence(target, status, &techniques, &services).min(Confidence::Likely)
+        confidence
     };
-    let is_resolved = ground.answers_system(catalog);
-    let told = summary::tell(
-        target,
-        ground,
-        (status, &unheard),
-        &services,
-        &techniques,
-        is_resolved,
-    );
+    let basis = Basis {
+        status,
+        unheard: &unheard,
+        places: &places,
+        is_resolved: ground.answers_system(catalog),
+    };
+    let told = summary::tell(target, ground, &basis, &services, &techniques);
     Verdict {
         target: target.id.clone(),
         name: target.name.clone(),
@@ -112,8 +117,7 @@ fn confidence(
             let doubted = summary::doubts_of_who_serves(target, services)
                 .next()
                 .is_some();
-            let unanswered = summary::has_unanswered_ways(target, services);
-            if partial || untold || doubted || unanswered {
+            if partial || untold || doubted {
                 Confidence::Likely
             } else {
                 Confidence::Confirmed
@@ -128,6 +132,23 @@ fn confidence(
         Status::Down => Confidence::Likely,
         Status::Inconclusive => Confidence::Suspected,
     }
+}
+
+/// The places of the services that work, wholly or in part.
+fn places_of<'a>(evidence: &'a Evidence, services: &[ServiceReport]) -> Vec<(&'a str, Places)> {
+    let stood = |endpoint: &Endpoint| {
+        let climbs = evidence.climbs(endpoint);
+        climbs
+            .iter()
+            .any(|(_, it)| it.reached(Operation::TcpConnect))
+    };
+    let served = evidence.target.services.iter().zip(services);
+    served
+        .filter(|(_, report)| matches!(report.status, Status::Accessible | Status::Degraded))
+        .filter_map(|(service, report)| {
+            Some((service.id.as_str(), Places::of(service, report, stood)?))
+        })
+        .collect()
 }
 
 /// Services of a target that works, of whose relays nothing was heard over UDP, where no neutral one was heard over it either: then

@@ -87,7 +87,14 @@ type Judged<'a> = (&'a Endpoint, &'a EndpointReport);
 
 impl Places {
     /// `None` where each endpoint stands for itself.
-    pub fn of(service: &Service, report: &ServiceReport) -> Option<Self> {
+    ///
+    /// `stood` tells whether a connection to an endpoint came to stand: what a way does not answer is told only of these, for on a line
+    /// that swallows connections it is chance which of the ways are hit.
+    pub fn of(
+        service: &Service,
+        report: &ServiceReport,
+        stood: impl Fn(&Endpoint) -> bool,
+    ) -> Option<Self> {
         let first = Way::of(service.endpoints.first().filter(|_| service.by_place)?);
         let judged = service.endpoints.iter().zip(&report.endpoints);
         let places = by_place(service, judged);
@@ -112,7 +119,7 @@ impl Places {
             let working = ways.iter().filter(|it| works(it));
             working.map(|(endpoint, _)| Way::of(endpoint)).collect()
         });
-        let mut unanswered = unanswered(&working, first.port);
+        let mut unanswered = unanswered(&working, |it| it.port == first.port && stood(it));
         if !impaired.is_empty() {
             unanswered.remove(&first);
         }
@@ -169,10 +176,13 @@ fn works((_, report): &Judged) -> bool {
     report.status == EndpointStatus::Accessible
 }
 
-fn unanswered(working: &[&[Judged]], port: u16) -> BTreeMap<Way, Answered> {
+fn unanswered(
+    working: &[&[Judged]],
+    counts: impl Fn(&Endpoint) -> bool,
+) -> BTreeMap<Way, Answered> {
     let mut ways: BTreeMap<Way, Answered> = BTreeMap::new();
-    let on_port = |(endpoint, _): &&Judged| endpoint.port == port;
-    for judged in working.iter().flat_map(|ways| ways.iter().filter(on_port)) {
+    let counts = |(endpoint, _): &&Judged| counts(endpoint);
+    for judged in working.iter().flat_map(|ways| ways.iter().filter(&counts)) {
         let (endpoint, report) = judged;
         let is_unnamed = matches!(
             report.status,

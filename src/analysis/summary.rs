@@ -16,28 +16,33 @@ pub struct Told {
     pub reason: Option<String>,
 }
 
-/// Tells a verdict. `unheard` are services of which nothing could be measured over UDP.
+/// What was judged of a target besides its services and techniques.
+pub struct Basis<'a> {
+    /// Its status.
+    pub status: Status,
+    /// Services of which nothing could be measured over UDP.
+    pub unheard: &'a [String],
+    /// The places of its services that work, wholly or in part.
+    pub places: &'a [(&'a str, Places)],
+    /// The system's resolver answers for control names.
+    pub is_resolved: bool,
+}
+
+/// Tells a verdict.
 pub fn tell(
     target: &Target,
     ground: &Ground,
-    (status, unheard): (Status, &[String]),
+    basis: &Basis,
     services: &[ServiceReport],
     techniques: &[TechniqueReport],
-    is_resolved: bool,
 ) -> Told {
     let name = &target.name;
     let how = how(techniques);
-    let failing = with(services, |service| {
-        matches!(
-            service.status,
-            Status::Blocked | Status::Degraded | Status::Down
-        )
-    });
     let working = with(services, |service| service.status == Status::Accessible);
     let unclear = with(services, |service| {
         service.status == Status::Inconclusive && is_tried(service)
     });
-    match status {
+    match basis.status {
         Status::Accessible => Told {
             summary: format!(
                 "{name} works here{}",
@@ -53,7 +58,10 @@ pub fn tell(
                     partial(services),
                 ),
                 both(
-                    both(unheard_over_udp(unheard), told_of_places(target, services)),
+                    both(
+                        unheard_over_udp(basis.unheard),
+                        told_of_places(basis.places),
+                    ),
                     unvouched(target, services),
                 ),
             ),
@@ -64,9 +72,8 @@ pub fn tell(
         },
         Status::Degraded => Told {
             summary: format!(
-                "{name} works here only in part: {} {}{}",
-                list(&failing),
-                fail(services, failing.len()),
+                "{name} works here only in part: {}{}",
+                failing(services),
                 if how.is_empty() && is_down(services) {
                     ", and so it does at the control vantage".to_owned()
                 } else if how.is_empty() {
@@ -75,7 +82,7 @@ pub fn tell(
                     format!(", because {how}")
                 }
             ),
-            reason: degraded_reason(target, services, &working, &unclear),
+            reason: degraded_reason(basis.places, services, &working, &unclear),
         },
         Status::Down => Told {
             summary: format!("{name} is down: it fails at the control vantage too"),
@@ -83,7 +90,7 @@ pub fn tell(
                 .other()
                 .map(|other| format!("Compared with {}", other.name())),
         },
-        Status::Inconclusive => inconclusive(name, ground, services, is_resolved),
+        Status::Inconclusive => inconclusive(name, ground, services, basis.is_resolved),
     }
 }
 
@@ -280,44 +287,38 @@ fn unvouched(target: &Target, services: &[ServiceReport]) -> Option<String> {
     Some(format!("Of {} the {words}", list(&names)))
 }
 
-/// Whether a service works by some ways only, and nothing tells why.
-pub fn has_unanswered_ways(target: &Target, services: &[ServiceReport]) -> bool {
-    let mut places = places(target, services);
-    places.any(|(_, places)| !places.unanswered.is_empty())
-}
-
-/// The places of services that work, wholly or in part.
-fn places<'a>(
-    target: &'a Target,
-    services: &'a [ServiceReport],
-) -> impl Iterator<Item = (&'a str, Places)> {
-    let served = target.services.iter().zip(services);
-    served
-        .filter(|(_, report)| matches!(report.status, Status::Accessible | Status::Degraded))
-        .filter_map(|(service, report)| Some((service.id.as_str(), Places::of(service, report)?)))
-}
-
-fn told_of_places(target: &Target, services: &[ServiceReport]) -> Option<String> {
-    let told: Vec<String> = places(target, services)
+fn told_of_places(places: &[(&str, Places)]) -> Option<String> {
+    let told: Vec<String> = places
+        .iter()
         .flat_map(|(service, places)| places.told(service))
         .collect();
     (!told.is_empty()).then(|| told.join(". "))
 }
 
-/// What services of which not everything works do.
-fn fail(services: &[ServiceReport], failing: usize) -> &'static str {
-    let mut wholly = services.iter();
-    let wholly = wholly.any(|it| matches!(it.status, Status::Blocked | Status::Down));
-    match (wholly, failing) {
-        (true, 0 | 1) => "fails",
-        (true, _) => "fail",
-        (false, 0 | 1) => "is impaired",
-        (false, _) => "are impaired",
+/// What does not work, and what works in part.
+fn failing(services: &[ServiceReport]) -> String {
+    let wholly = with(services, |service| {
+        matches!(service.status, Status::Blocked | Status::Down)
+    });
+    let in_part = with(services, |service| service.status == Status::Degraded);
+    let told = |services: &[String], [one, many]: [&str; 2]| {
+        let verb = if services.len() > 1 { many } else { one };
+        (!services.is_empty()).then(|| format!("{} {verb}", list(services)))
+    };
+    let told = [
+        told(&wholly, ["fails", "fail"]),
+        told(&in_part, ["is impaired", "are impaired"]),
+    ];
+    let told: Vec<String> = told.into_iter().flatten().collect();
+    if told.is_empty() {
+        "something fails".to_owned()
+    } else {
+        told.join(", ")
     }
 }
 
 fn degraded_reason(
-    target: &Target,
+    places: &[(&str, Places)],
     services: &[ServiceReport],
     working: &[String],
     unclear: &[String],
@@ -338,7 +339,7 @@ fn degraded_reason(
     if !working.is_empty() {
         parts.push(format!("Still working: {}", working.join(", ")));
     }
-    parts.extend(told_of_places(target, services));
+    parts.extend(told_of_places(places));
     if !unclear.is_empty() {
         parts.push(not_told(unclear));
     }

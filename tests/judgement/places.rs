@@ -210,7 +210,7 @@ fn places_that_are_lost_or_reached_by_other_ways_alone_are_counted() {
 }
 
 /// The places of a service of which the ways ended so.
-fn places_of(places: &[[EndpointStatus; 3]]) -> Places {
+fn places_of(places: &[[EndpointStatus; 3]], stood: bool) -> Places {
     let service = centres(places.len(), true);
     let statuses = places.iter().flatten();
     let endpoints = service.endpoints.iter().zip(statuses);
@@ -228,7 +228,7 @@ fn places_of(places: &[[EndpointStatus; 3]]) -> Places {
         alternative: false,
         endpoints: endpoints.collect(),
     };
-    Places::of(&service, &report).unwrap()
+    Places::of(&service, &report, |_| stood).unwrap()
 }
 
 #[test]
@@ -243,8 +243,10 @@ fn what_is_named_or_fails_with_its_place_is_told_elsewhere() {
         // Beside a first way that fails it is said which are left.
         (vec![[Fails, Works, Works]; 2], false),
     ] {
-        let found = places_of(&places);
+        let found = places_of(&places, true);
         assert_eq!(!found.unanswered.is_empty(), is_told, "{found:?}");
+        // Connections that never stood say nothing of what would have been spoken.
+        assert!(places_of(&places, false).unanswered.is_empty());
     }
 }
 

@@ -371,11 +371,14 @@ fn stands(world: &mut World, addresses: &[&str], port: u16) {
 #[test]
 fn an_address_whose_neighbours_stand_may_meet_a_limit_by_rate() {
     let all = ["93.184.1.9", "93.184.2.9", "93.184.3.9", "151.101.1.9"];
-    let elsewhere = ["93.184.7.9", "151.101.7.9"];
+    let around = ["93.184.7.9", "151.101.7.9"];
+    let elsewhere = ["93.185.7.9", "151.102.7.9"];
     for (neighbours, port, is_doubted) in [
         (&all[..1], 443, true),
         (&all[..], 443, true),
-        // In other networks, and on another port.
+        // A limit may count for wider networks.
+        (&around[..], 443, true),
+        // In other neighbourhoods, and on another port.
         (&elsewhere[..], 443, false),
         (&all[..], 80, false),
     ] {
@@ -448,25 +451,56 @@ fn an_address_beside_which_a_neighbour_is_silent_too_names_nothing() {
         silent(&verdict, Status::Inconclusive);
         let reason = verdict.reason.unwrap();
         assert!(reason.contains("limit of connections by rate"), "{reason}");
-        // Four others that are silent by themselves are named all the same.
-        let range = [&RANGE[..], &["93.184.9.1"]].concat();
-        world.fixed(&range);
-        for trial in 1..=3 {
-            world.climb_again("93.184.9.1", trial, lost().into());
+        // Four others that are silent by themselves elsewhere are named all the same.
+        let others = ["23.1.1.1", "23.1.2.1", "23.2.1.1", "23.2.2.1"];
+        world.fixed(&[&RANGE[..], &others[..]].concat());
+        for address in others {
+            for trial in 1..=3 {
+                world.climb_again(address, trial, lost().into());
+            }
         }
-        expect(&world, "address/drop", Confidence::Confirmed);
+        assert_eq!(ids(&world.judge()), ["address/drop"]);
+    }
+}
+
+#[test]
+fn neighbours_that_are_silent_speak_for_their_whole_neighbourhood() {
+    let during = lost().t0;
+    // Four racks of one neighbourhood; beside two of them neighbours were silent, the others have none.
+    let range = [
+        "93.184.1.1",
+        "93.184.2.1",
+        "93.184.3.1",
+        "93.184.4.1",
+        "151.101.1.1",
+    ];
+    for (beside_at, is_named) in [(2, false), (1, true)] {
+        let mut world = dead(lost, [(End::Never, 2); 3]);
+        world.fixed(&[&range[..], &["151.101.2.1", "151.101.3.1"]].concat());
+        for address in ["93.184.4.1", "151.101.2.1", "151.101.3.1"] {
+            for trial in 1..=3 {
+                world.climb_again(address, trial, lost().into());
+            }
+        }
+        beside(&mut world, &range[..beside_at], &[(false, during)]);
+        let verdict = world.judge();
+        assert_eq!(verdict.techniques.is_empty(), !is_named, "{beside_at}");
+        if !is_named {
+            let reason = verdict.reason.unwrap();
+            assert!(reason.contains("limit of connections by rate"), "{reason}");
+        }
     }
 }
 
 #[test]
 fn a_range_is_sure_where_four_of_it_have_no_neighbour_that_stands() {
     let mut world = dead(lost, [(End::Never, 2); 3]);
-    let range = [&RANGE[..], &["93.184.9.1"]].concat();
+    let range = [&RANGE[..], &["93.190.9.1"]].concat();
     world.fixed(&range);
     for trial in 1..=3 {
-        world.climb_again("93.184.9.1", trial, lost().into());
+        world.climb_again("93.190.9.1", trial, lost().into());
     }
-    stands(&mut world, &["93.184.9.2"], 443);
+    stands(&mut world, &["93.190.9.2"], 443);
     expect(&world, "address/drop", Confidence::Confirmed);
     // A limit by rate refuses nothing nearer than servers stand.
     let mut refusing = dead(refused, [(End::Refused(3), 2); 3]);
@@ -593,6 +627,44 @@ fn a_port_that_is_silent_without_telling_roads_is_likely_at_two_addresses() {
 fn a_port_whose_packets_come_to_the_server_is_closed_there() {
     let world = dead_port(&RANGE, lost, End::Never, 5);
     silent(&world.judge(), Status::Inconclusive);
+}
+
+#[test]
+fn a_port_that_is_silent_beside_a_silent_neighbour_names_nothing() {
+    let during = lost().t0;
+    let world = |stood: bool| {
+        let mut world = dead_port(&RANGE, lost, End::Never, 2);
+        beside(&mut world, &RANGE, &[(stood, during); 2]);
+        world
+    };
+    let verdict = world(true).judge();
+    assert_eq!(ids(&verdict), ["address_port/drop"]);
+    silent(&world(false).judge(), Status::Inconclusive);
+}
+
+#[test]
+fn what_was_tried_on_a_prohibited_port_alone_is_no_prohibited_address() {
+    for (other_port, technique) in [
+        (443, "address_port/unreachable"),
+        (444, "address/unreachable"),
+    ] {
+        let told = || told(PROHIBITED, Some("62.115.0.9"));
+        let mut world = dead_port_of(443, &RANGE[..2], told, End::Told(3, PROHIBITED), 2);
+        let mut alone = world.catalog.targets[0].services[0].endpoints[0].clone();
+        alone.id = "alone".to_owned();
+        alone.port = other_port;
+        alone.addresses = vec!["93.184.9.1".parse().unwrap()];
+        for trial in 1..=3 {
+            let mut check = climb_check("target", &alone, "93.184.9.1", Role::Target);
+            check.trial = trial;
+            world.push(check, vec![told()]);
+        }
+        world.catalog.targets[0].services[0].endpoints.push(alone);
+        let verdict = world.judge();
+        assert!(ids(&verdict).contains(&technique), "{:?}", ids(&verdict));
+        let names_address = ids(&verdict).contains(&"address/unreachable");
+        assert_eq!(names_address, other_port != 443);
+    }
 }
 
 #[test]

@@ -6,9 +6,9 @@
 //! unreachable by one router; or a router on the way says by ICMP that it prohibits the destination.
 //! What else could explain it: servers that are down (they are silent, refuse or are said to be unreachable where servers
 //! stand, and not nearer: no finding; fewer than four that are silent: no finding); a local firewall (the ICMP error comes
-//! from this machine: no finding); a limit by rate for each network (an address beside which a neighbour in its /24, that stood
-//! before, is silent too does not count; doubt, where fewer than four have no neighbour that stood, or one that stood beside two of
-//! their own trials); broken IPv6 (left out); a line that fails for a while (controls in between fail too: no
+//! from this machine: no finding); a limit by rate for each network (an address beside which a neighbour that stood before is
+//! silent too does not count; doubt, where fewer than four have no neighbour that stood, or one that stood beside two of their
+//! own trials); a port that is prohibited, and no address (what was tried on such a port alone does not count); broken IPv6 (left out); a line that fails for a while (controls in between fail too: no
 //! finding); the whole service down everywhere at once, or servers nearer than all controls (doubt).
 //! References: facts 2.2; IMC 2022 on the TSPU's address blocking; OONI ts-038; RFC 792 and 4443 on time exceeded.
 
@@ -18,10 +18,11 @@ use std::net::IpAddr;
 use crate::analysis::connections::{
     Manner, TRIALS, Tried, all, all_of, controls_failed, hit, icmp, places,
 };
-use crate::analysis::evidence::{Evidence, is_amid};
+use crate::analysis::evidence::Evidence;
 use crate::analysis::hops::{Reach, Road, Roads};
+use crate::analysis::rate::Limits;
 use crate::analysis::rules::Finding;
-use crate::model::check::{Ask, Variation};
+use crate::model::check::Ask;
 use crate::model::line::{RACK, network};
 use crate::model::observation::Observation;
 use crate::model::report::Confidence;
@@ -82,9 +83,6 @@ pub fn reason(evidence: &Evidence, failed: &Observation) -> Option<String> {
 /// Why silent addresses of a network are blamed on nobody.
 const LIMITED: &str = "Beside it another address of its network, which stood before, was silent too: a limit of connections by rate does so";
 
-/// Trials beside which a neighbour has to stand: one may have been lucky.
-const BESIDE: usize = 2;
-
 const MANNERS: [Manner; 4] = [
     Manner::Silence,
     Manner::Refusal,
@@ -105,32 +103,16 @@ struct Dead<'a, 'b> {
     places: &'b BTreeMap<IpAddr, Tried<'a>>,
 }
 
-/// What a neighbour did that was connected to beside the trials of a silent address: how often it stood while they were silent, and
-/// whether it failed.
-fn beside(evidence: &Evidence, address: IpAddr, places: &BTreeMap<IpAddr, Tried>) -> (usize, bool) {
-    let trials = || all(&places[&address]).map(|(_, it)| *it);
-    let firsts = trials().filter(|it| it.check.contrast.is_none());
-    let neighbours = firsts.flat_map(|it| evidence.contrasts(&it.check.id, Variation::Neighbour));
-    let (mut stood, mut failed) = (0, false);
-    for (_, neighbour) in neighbours {
-        failed |= neighbour.failure().is_some();
-        let is_beside = trials().any(|it| is_amid(neighbour, it));
-        stood += usize::from(neighbour.is_success() && is_beside);
-    }
-    (stood, failed)
-}
-
-/// Whether another address of the same rack stood on a port that was tried here. A limit of connections by rate, which counts for
-/// each network, lets the first of them pass and swallows the others.
-fn has_standing_neighbour(address: IpAddr, places: &BTreeMap<IpAddr, Tried>) -> bool {
-    let rack = network(address, RACK);
-    places.iter().any(|(other, tried)| {
-        let stands = |port: &u16| {
-            let mut trials = tried.get(port).into_iter().flatten();
-            trials.any(|(seen, _)| seen.is_none())
-        };
-        *other != address && rack.contains(other) && places[&address].keys().any(stands)
-    })
+/// Ports that fail so at an address which stands on another: what was tried on none but these does not speak for its address.
+fn shut_ports(places: &BTreeMap<IpAddr, Tried>, manner: Manner) -> BTreeSet<u16> {
+    let standing = places
+        .values()
+        .filter(|tried| all(tried).any(|(seen, _)| seen.is_none()));
+    let failing = standing.flatten().filter(|(_, trials)| {
+        let mut trials = trials.iter();
+        trials.all(|(seen, _)| *seen == Some(manner))
+    });
+    failing.map(|(port, _)| *port).collect()
 }
 
 impl<'a, 'b> Dead<'a, 'b> {
@@ -150,23 +132,22 @@ impl<'a, 'b> Dead<'a, 'b> {
         };
         let mut repeated: BTreeSet<IpAddr> =
             addresses.iter().copied().filter(is_repeated).collect();
-        let mut limited = BTreeSet::new();
-        let mut free = 0;
-        if manner == Manner::Silence {
-            for address in &repeated {
-                match beside(evidence, *address, places) {
-                    (_, true) => drop(limited.insert(*address)),
-                    (BESIDE.., false) => free += 1,
-                    _ => free += usize::from(!has_standing_neighbour(*address, places)),
-                }
-            }
-            repeated.retain(|address| !limited.contains(address));
+        let limits = if manner == Manner::Silence {
+            Limits::of(evidence, places)
+        } else {
+            Limits::default()
+        };
+        repeated.retain(|address| !limits.limited.contains(address));
+        if manner == Manner::Prohibited {
+            let shut = shut_ports(places, manner);
+            repeated.retain(|address| places[address].keys().any(|port| !shut.contains(port)));
         }
+        let free = repeated.intersection(&limits.free).count();
         Self {
             manner,
             addresses,
             repeated,
-            limited,
+            limited: limits.limited,
             may_be_limited: manner == Manner::Silence && free < ADDRESSES,
             places,
         }

@@ -8,7 +8,8 @@
 //! those to the other port: no finding; where the roads tell nothing, refusal names nothing, and silence has that doubt); a
 //! gateway in front of the servers that answers for closed ports itself (one hop nearer is no finding; doubt); a firewall that
 //! lets only some ports pass, whoever is asked (where all controls on odd ports fail too, or packets to this port end at the same
-//! hop at controls' addresses: no finding; doubt, where packets to it are not seen to come as far as controls are).
+//! hop at controls' addresses: no finding; a limit of connections by rate for each network (addresses beside which a neighbour
+//! that stood before is silent too do not count); doubt, where packets to it are not seen to come as far as controls are).
 //! References: facts 2.2; RFC 792 and 4443 on time exceeded.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,6 +18,7 @@ use std::net::IpAddr;
 use crate::analysis::connections::{Manner, TRIALS, Tried, all, controls_failed, hit, places};
 use crate::analysis::evidence::Evidence;
 use crate::analysis::hops::{Reach, Road, Roads, swallowed_beside, turned_beside};
+use crate::analysis::rate::Limits;
 use crate::analysis::rules::Finding;
 use crate::analysis::rules::address::told;
 use crate::model::check::{Ask, Climb};
@@ -89,14 +91,21 @@ fn dead_port(
     roads: &Roads,
     manner: Manner,
 ) -> Option<Finding> {
+    let limits = if manner == Manner::Silence {
+        Limits::of(evidence, places)
+    } else {
+        Limits::default()
+    };
     let mut dead: BTreeMap<u16, BTreeSet<IpAddr>> = BTreeMap::new();
     let mut stands: BTreeSet<u16> = BTreeSet::new();
     for (address, tried) in places {
+        let is_limited = limits.limited.contains(address);
         let answers_elsewhere = all(tried).any(|(seen, _)| seen.is_none());
         for (port, trials) in tried {
             if trials.iter().any(|(seen, _)| seen.is_none()) {
                 stands.insert(*port);
             } else if answers_elsewhere
+                && !is_limited
                 && trials.len() >= TRIALS
                 && trials.iter().all(|(seen, _)| *seen == Some(manner))
             {

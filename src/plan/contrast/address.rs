@@ -58,7 +58,7 @@ pub fn checks<'a>(
     for (climb, failed) in &failures {
         let again = trials(subject, climb, failed, seen);
         let known = &tried[&climb.address.ip()];
-        if let Some(neighbour) = neighbour(climb.address.ip(), known, seen)
+        if let Some(neighbour) = neighbour(climb.address, known, seen)
             && is_silent(failed)
         {
             checks.extend(again.iter().map(|again| {
@@ -127,19 +127,28 @@ fn trials(subject: Subject, climb: &Climb, failed: &Observation, seen: &Seen) ->
     checks
 }
 
-/// Where a connection stood on one of these ports in the network of an address. A limit of connections by rate, which counts for
+/// Where a connection stood on one of these ports near an address: in its own rack and on its own port, if there is such a one. A limit of connections by rate, which counts for
 /// each network, swallows the next one there too; who looks at the address alone does not.
-fn neighbour(address: IpAddr, ports: &BTreeSet<u16>, seen: &Seen) -> Option<SocketAddr> {
+fn neighbour(failed: SocketAddr, ports: &BTreeSet<u16>, seen: &Seen) -> Option<SocketAddr> {
+    let address = failed.ip();
     let rack = network(address, RACK);
+    let around = network(address, NEIGHBOURHOOD);
     let stood = reached(seen).filter(|(other, observation)| {
         let other = other.address;
         other.ip() != address
             && ports.contains(&other.port())
-            && rack.contains(&other.ip())
+            && around.contains(&other.ip())
             && observation.reached(Operation::TcpConnect)
     });
     // The first of them stays the first, whatever comes later.
-    let first = stood.min_by(|(_, one), (_, other)| ended(one).total_cmp(&ended(other)))?;
+    let distance = |climb: &Climb| {
+        let other = climb.address;
+        (!rack.contains(&other.ip()), other.port() != failed.port())
+    };
+    let first = stood.min_by(|(near, one), (far, other)| {
+        let by_time = || ended(one).total_cmp(&ended(other));
+        distance(near).cmp(&distance(far)).then_with(by_time)
+    })?;
     Some(first.0.address)
 }
 

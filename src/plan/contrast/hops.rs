@@ -298,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn beside_silence_stands_a_neighbour_on_the_same_port_that_stood_first() {
+    fn beside_silence_stands_the_nearest_neighbour_that_stood_first() {
         let silent = "93.184.1.1";
         for (failure, stood, port, asked) in [
             (
@@ -307,8 +307,21 @@ mod tests {
                 443,
                 Some("93.184.1.9:443"),
             ),
-            // In another network, on another port, at the very address.
-            (Failure::GenericTimeout, &["93.184.2.9"][..], 443, None),
+            // Its own rack comes first, and then the neighbourhood.
+            (
+                Failure::GenericTimeout,
+                &["93.184.2.9", "93.184.1.2"][..],
+                443,
+                Some("93.184.1.2:443"),
+            ),
+            (
+                Failure::GenericTimeout,
+                &["93.184.2.9"][..],
+                443,
+                Some("93.184.2.9:443"),
+            ),
+            // In another neighbourhood, on another port, at the very address.
+            (Failure::GenericTimeout, &["93.185.1.9"][..], 443, None),
             (Failure::GenericTimeout, &["93.184.1.9"][..], 80, None),
             (Failure::GenericTimeout, &[silent][..], 443, None),
             // Nothing that limits rates says so.
