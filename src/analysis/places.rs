@@ -44,12 +44,19 @@ pub struct Way {
 }
 
 impl Way {
-    const fn of(endpoint: &Endpoint) -> Self {
+    fn of(endpoint: &Endpoint) -> Self {
         Self {
             protocol: endpoint.protocol,
-            port: endpoint.port,
+            port: port_in(&endpoint.id).unwrap_or(endpoint.port),
         }
     }
+}
+
+/// The port that an id names: a person knows it, and in the lab it stands elsewhere.
+fn port_in(id: &str) -> Option<u16> {
+    let (_, rest) = id.split_once("://")?;
+    let (_, port) = rest.split('/').next()?.rsplit_once(':')?;
+    port.parse().ok()
 }
 
 impl fmt::Display for Way {

@@ -146,17 +146,34 @@ fn a_router_that_limits_new_connections_is_no_censor() {
     });
 }
 
+/// So many connections a minute, after so many at once, for each of what it counts by.
+fn limited(name: &'static str, rate: &str, burst: u8, by: &str) -> Played {
+    let rule = format!(
+        "iptables -A FORWARD -p tcp --syn -m hashlimit --hashlimit-above {rate} --hashlimit-burst {burst} \
+         --hashlimit-mode {by} --hashlimit-name limit -j DROP"
+    );
+    with_box(name, &rule)
+}
+
 #[test]
 fn a_router_that_limits_new_connections_to_each_network_is_no_censor() {
     play(|| {
-        let played = with_box(
-            "syn_rate_by_network",
-            "iptables -A FORWARD -p tcp --syn -m hashlimit --hashlimit-above 12/min --hashlimit-burst 4 \
-             --hashlimit-mode dstip --hashlimit-dstmask 24 --hashlimit-name network -j DROP",
-        );
-        played.expect_nobody_accused();
-        let silent = played.failed_tcp("telegram").count();
-        assert!(silent > 5, "{}", played.tell());
+        for (name, rate, burst, by) in [
+            ("rate_24", "12/min", 4, "dstip --hashlimit-dstmask 24"),
+            ("rate_20", "12/min", 6, "dstip --hashlimit-dstmask 20"),
+            ("rate_16", "4/min", 5, "dstip --hashlimit-dstmask 16"),
+            (
+                "rate_port",
+                "12/min",
+                3,
+                "dstip,dstport --hashlimit-dstmask 24",
+            ),
+        ] {
+            let played = limited(name, rate, burst, by);
+            played.expect_nobody_accused();
+            let silent = played.failed_tcp("telegram").count();
+            assert!(silent > 5, "{}", played.tell());
+        }
     });
 }
 
