@@ -86,7 +86,7 @@ impl Default for Limits {
             dns_give_up: Duration::from_millis(3500),
             dns_decoy: Duration::from_millis(750),
             dns_listen: Duration::from_millis(750),
-            dns_replies: 16,
+            dns_replies: 8,
             lookup: Duration::from_secs(5),
             lookups: 24,
             patience_lookup: Duration::from_millis(400),

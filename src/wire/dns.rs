@@ -10,8 +10,9 @@ use crate::wire::text;
 
 /// Payload offered in EDNS: what passes every path without fragments (DNS flag day 2020).
 const EDNS_PAYLOAD: u16 = 1232;
-/// Records kept of one answer section.
-const MAX_ANSWERS: usize = 64;
+/// Records kept of one answer section: honest ones have a dozen addresses and a few aliases, and hostile resolvers answer thousands
+/// of questions.
+const MAX_ANSWERS: usize = 20;
 /// Characters kept of one value.
 const MAX_VALUE: usize = 300;
 /// Bytes of a DNS header.
