@@ -60,6 +60,10 @@ pub struct Target {
 }
 
 /// What a target does for a person: chat, web, registration, media, calls, push.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "they are the definitions' own keys"
+)]
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct Service {

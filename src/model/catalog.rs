@@ -62,6 +62,10 @@ fn is_foreign(region: &Region) -> bool {
 }
 
 /// What a target does for a person: chat, web, registration, media, calls, push.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "they are the definitions' own keys"
+)]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Service {
     /// Short, stable, unique in its target.
