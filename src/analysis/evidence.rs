@@ -80,6 +80,11 @@ impl<'a> Evidence<'a> {
         is_losing(attempts(self.observations.iter()), self.ground.attempts)
     }
 
+    /// Whether it is so unsteady that silence of one transport says nothing: one in five needed to be asked for again.
+    pub fn is_line_unsteady(&self) -> bool {
+        is_unsteady(attempts(self.observations.iter()), self.ground.attempts)
+    }
+
     /// Whether silence in these trials of one name at this resolver can be chance, on this line and with this resolver.
     pub fn silence_of_a_name(&self, resolver: &Resolver, trials: &[&Observation]) -> Silence {
         let count = |is_counted: &dyn Fn(&Resolver) -> bool| {
@@ -420,8 +425,18 @@ pub fn attempts<'a>(observations: impl Iterator<Item = &'a Observation>) -> (usi
 
 /// Whether two in five of these were asked for again, and there are enough of them to say so.
 pub fn is_losing(own: (usize, usize), ground: (usize, usize)) -> bool {
+    is_again(own, ground, 2)
+}
+
+/// Whether one in five of these was: what is asked a few times over one transport may then be unanswered together, where the line is
+/// cut for moments.
+pub fn is_unsteady(own: (usize, usize), ground: (usize, usize)) -> bool {
+    is_again(own, ground, 1)
+}
+
+fn is_again(own: (usize, usize), ground: (usize, usize), fifths: usize) -> bool {
     let (stood, again) = (own.0 + ground.0, own.1 + ground.1);
-    stood >= 10 && again * 5 >= stood * 2
+    stood >= 10 && again * 5 >= stood * fifths
 }
 
 /// All endpoints of a target.

@@ -9,7 +9,7 @@ use crate::analysis::chance::{self, Handshakes, Questions, Silence, Trains};
 use crate::analysis::control::OtherVantage;
 use crate::analysis::everything;
 use crate::analysis::evidence::{
-    attempts, contradicting, doubling, is_losing, is_proof, is_silent_quic,
+    attempts, contradicting, doubling, is_losing, is_proof, is_silent_quic, is_unsteady,
 };
 use crate::analysis::resolvers;
 use crate::model::catalog::{Catalog, Control, Protocol, Region, Transport};
@@ -107,8 +107,12 @@ impl Ground {
                 resolver.status = Status::Inconclusive;
             }
         }
-        if is_losing(ground.attempts, (0, 0)) {
-            // Silence says nothing on such a line, whoever is asked.
+        if is_unsteady(ground.attempts, (0, 0)) {
+            // The silence of one transport says nothing on such a line, whoever is asked.
+            ground.quic = match ground.quic {
+                Quic::Silent { .. } => Quic::Untold,
+                told => told,
+            };
             for resolver in &mut ground.resolvers {
                 let drops = |it: &TechniqueReport| it.interference == Interference::Drop;
                 if resolver.techniques.iter().any(drops) {
@@ -116,9 +120,14 @@ impl Ground {
                     resolver.status = Status::Inconclusive;
                 }
             }
-            ground.notes.push(
-                "This line loses many connection attempts: silence says nothing on it".to_owned(),
-            );
+            let what = if is_losing(ground.attempts, (0, 0)) {
+                "many connection attempts: silence"
+            } else {
+                "one connection attempt in five: the silence of resolvers and of QUIC"
+            };
+            ground
+                .notes
+                .push(format!("This line loses {what} says nothing on it"));
         }
         ground.note(catalog, &states, started_at, observations);
         ground

@@ -460,6 +460,20 @@ fn where_every_control_over_quic_is_silent_too_the_line_shuts_it_out() {
 }
 
 #[test]
+fn on_a_line_that_loses_one_connection_in_five_silence_over_quic_says_nothing() {
+    for (again, is_named) in [(2, true), (8, false)] {
+        let mut world = world(Cell::Silence);
+        world.connections(20, again);
+        own(&mut world, Cell::Silence, 1);
+        let notes = world.ground().notes;
+        assert_eq!(notes.iter().any(|note| note.starts_with("QUIC")), is_named);
+        let told = |note: &String| note.contains("one connection attempt in five");
+        assert_eq!(notes.iter().any(told), !is_named, "{notes:?}");
+        assert_eq!(!world.judge().techniques.is_empty(), is_named);
+    }
+}
+
+#[test]
 fn where_most_controls_are_silent_over_tcp_too_it_is_not_quic_that_is_shut_out() {
     let mut world = world(Cell::Silence);
     own(&mut world, Cell::Silence, 1);

@@ -107,6 +107,27 @@ fn a_transport_that_is_silent_beside_one_that_answers_is_named_and_doubted() {
 }
 
 #[test]
+fn on_a_line_that_loses_one_connection_in_five_a_silent_transport_says_nothing() {
+    for (last, again, is_named) in [
+        (Failure::GenericTimeout, 2, true),
+        (Failure::GenericTimeout, 8, false),
+        // Nobody resets for want of a line.
+        (Failure::ConnectionReset, 8, true),
+    ] {
+        let mut world = world();
+        world.connections(20, again);
+        world.control("one/udp", 1);
+        let failed = || step(Operation::TcpConnect, Some(last.clone()));
+        dot(&mut world, failed, 3);
+        assert_eq!(
+            !reported(&world).techniques.is_empty(),
+            is_named,
+            "{last:?} {again}"
+        );
+    }
+}
+
+#[test]
 fn a_resolver_that_is_silent_over_udp_is_named_where_the_line_loses_little_of_it() {
     let reported = |again: usize, beside: &[bool]| {
         let mut world = world();

@@ -239,6 +239,23 @@ impl World {
         self.ground.push(observation(id, check, steps));
     }
 
+    /// Connections of the ground that stood, so many of them when they were asked for again.
+    pub fn connections(&mut self, stood: usize, again: usize) {
+        for at in 0..stood {
+            let asked = endpoint(Protocol::Tcp, 443);
+            let mut check = climb_check("ground", &asked, "198.41.9.9", Role::Control);
+            check.id = format!("connection#{at}");
+            check.endpoints.clear();
+            let mut step = step(Operation::TcpConnect, None);
+            step.tcp = Some(Box::new(TcpFacts {
+                retransmits: Some(u32::from(at < again)),
+                ..TcpFacts::default()
+            }));
+            let id = format!("o{}", 3000 + self.ground.len());
+            self.ground.push(observation(id, check, vec![step]));
+        }
+    }
+
     /// A control name asked of a resolver between the trials.
     pub fn control_between(&mut self, resolver: &str, trial: u32, failure: Option<&Failure>) {
         let mut check = query("target", resolver, CONTROL, Role::Control, trial);

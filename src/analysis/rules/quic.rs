@@ -187,8 +187,8 @@ fn by_line(evidence: &Evidence) -> Option<Finding> {
     else {
         return None;
     };
-    // Where most controls are silent over TCP too, it is not QUIC.
-    if !evidence.ground.most_controls_work {
+    // Where most controls are silent over TCP too, or lost connections are many, it is not QUIC.
+    if !evidence.ground.most_controls_work || evidence.is_line_unsteady() {
         return None;
     }
     let lost: Vec<&Observation> = failures(evidence)
