@@ -126,7 +126,7 @@ impl Places {
             let working = ways.iter().filter(|it| works(it));
             working.map(|(endpoint, _)| Way::of(endpoint)).collect()
         });
-        let mut unanswered = unanswered(&working, |it| it.port == first.port && stood(it));
+        let mut unanswered = unanswered(&working, |it| Way::of(it).port == first.port && stood(it));
         if !impaired.is_empty() {
             unanswered.remove(&first);
         }

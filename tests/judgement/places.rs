@@ -211,7 +211,11 @@ fn places_that_are_lost_or_reached_by_other_ways_alone_are_counted() {
 
 /// The places of a service of which the ways ended so.
 fn places_of(places: &[[EndpointStatus; 3]], stood: bool) -> Places {
-    let service = centres(places.len(), true);
+    let mut service = centres(places.len(), true);
+    // In the lab ports are others than ids say.
+    for endpoint in &mut service.endpoints {
+        endpoint.port += 40_000;
+    }
     let statuses = places.iter().flatten();
     let endpoints = service.endpoints.iter().zip(statuses);
     let endpoints = endpoints.map(|(endpoint, status)| EndpointReport {
