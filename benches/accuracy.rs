@@ -206,6 +206,12 @@ struct Tally {
     false_alarms: BTreeMap<String, u64>,
     /// What was missed, by scenario.
     missed: BTreeMap<String, u64>,
+    /// Other statuses than there should be, none of them a false accusation.
+    other_status: BTreeMap<String, u64>,
+    /// Verdicts that are surer than they may be, by scenario: a doubt was not told.
+    too_sure: BTreeMap<String, u64>,
+    /// Verdicts that are less sure than they could be.
+    less_sure: BTreeMap<String, u64>,
 }
 
 impl Tally {
@@ -263,6 +269,23 @@ impl Tally {
             is_right = false;
             let alarms = &mut self.false_alarms;
             *alarms.entry(place("called blocked")).or_default() += 1;
+        } else if expected.status.is_some_and(|it| it != verdict.status) {
+            is_right = false;
+            let what = place(&format!("{said} instead of {was}"));
+            *self.other_status.entry(what).or_default() += 1;
+        }
+        if let Some(confidence) = expected.confidence
+            && confidence != verdict.confidence
+        {
+            is_right = false;
+            let (said, wanted) = (verdict.confidence.word(), confidence.word());
+            let counts = if verdict.confidence > confidence {
+                &mut self.too_sure
+            } else {
+                &mut self.less_sure
+            };
+            let what = place(&format!("{said} instead of {wanted}"));
+            *counts.entry(what).or_default() += 1;
         }
         for technique in &verdict.techniques {
             if !expected.techniques.contains(&technique.id.as_str()) {
@@ -304,15 +327,19 @@ impl Tally {
         println!("\n{} of {} techniques named", self.named, self.there);
         told("False alarms", &self.false_alarms);
         told("Missed", &self.missed);
+        told("Another status", &self.other_status);
+        told("Too sure", &self.too_sure);
+        told("Less sure than it could be", &self.less_sure);
         if self.broken > 0 {
             println!("{} runs broke off", self.broken);
         }
     }
 
-    /// Nobody accused falsely, and nearly every technique named.
+    /// Nobody accused falsely, no doubt withheld, and nearly every technique named.
     fn holds(&self) -> bool {
         self.broken == 0
             && self.false_alarms.is_empty()
+            && self.too_sure.is_empty()
             && self.named * 100 >= self.there * NAMED_PERCENT
     }
 }

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use crate::analysis::evidence::{Evidence, endpoints, is_interrupted};
+use crate::analysis::hops::Roads;
+use crate::analysis::rate::Limits;
 use crate::model::catalog::Protocol;
 use crate::model::check::{Ask, Climb, Variation};
 use crate::model::failure::Failure;
@@ -69,8 +71,34 @@ fn is_prohibition(error: &IcmpError) -> bool {
 /// What was tried at one address: by port, what became of every trial (`None`: it stood).
 pub type Tried<'a> = BTreeMap<u16, Vec<(Option<Manner>, &'a Observation)>>;
 
+/// All connections of a target, read once: several rules ask for them, and for each endpoint.
+#[derive(Debug, Default)]
+pub struct Connections<'a> {
+    /// Every address that was tried.
+    pub places: BTreeMap<IpAddr, Tried<'a>>,
+    /// How far their packets come.
+    pub roads: Roads<'a>,
+    /// What a limit by rate may have swallowed.
+    pub limits: Limits,
+    /// Whether a control that worked before does not stand in between the trials: then the line fails, for everybody.
+    pub controls_failed: bool,
+}
+
+impl<'a> Connections<'a> {
+    /// Reads them.
+    pub fn of(evidence: &Evidence<'a>) -> Self {
+        let places = places(evidence);
+        Self {
+            roads: Roads::of(evidence),
+            limits: Limits::of(evidence, &places),
+            controls_failed: controls_failed(evidence),
+            places,
+        }
+    }
+}
+
 /// Every address of the target that was tried, contrasts of ports included.
-pub fn places<'a>(evidence: &Evidence<'a>) -> BTreeMap<IpAddr, Tried<'a>> {
+fn places<'a>(evidence: &Evidence<'a>) -> BTreeMap<IpAddr, Tried<'a>> {
     let mut places: BTreeMap<IpAddr, Tried> = BTreeMap::new();
     for observation in evidence.observations {
         let Ask::Climb(climb) = &observation.check.ask else {
@@ -113,8 +141,7 @@ pub fn is_not_served(observation: &Observation) -> bool {
         && !observation.reached(Operation::TcpConnect)
 }
 
-/// Whether a control that worked before does not stand in between the trials: then the line fails, for everybody.
-pub fn controls_failed(evidence: &Evidence) -> bool {
+fn controls_failed(evidence: &Evidence) -> bool {
     let between = evidence.observations.iter().filter(|observation| {
         let contrast = observation.check.contrast.as_ref();
         let is_bare = matches!(

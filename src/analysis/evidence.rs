@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use crate::analysis::chance::{self, Handshakes, Questions, Silence, Trains};
+use crate::analysis::connections::Connections;
 use crate::analysis::ground::Ground;
 use crate::model::catalog::{Catalog, Endpoint, Resolver, ResolverRole, Target, Transport};
 use crate::model::check::{Ask, Climb, Role, Variation};
@@ -22,7 +23,14 @@ pub struct Evidence<'a> {
     /// The target's own observations.
     pub observations: &'a [Observation],
     resolutions: BTreeMap<&'a str, Resolution<'a>>,
+    /// By the id of the failed check; those that were not run are left out.
+    contrasts: BTreeMap<&'a str, Vec<Contrasted<'a>>>,
+    /// All connections that were tried, read.
+    pub connections: Connections<'a>,
 }
+
+/// A climb in which one thing was changed, and which.
+type Contrasted<'a> = (Variation, &'a Climb, &'a Observation);
 
 /// How well the honest answer about a name is known, from least to most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -60,13 +68,17 @@ impl<'a> Evidence<'a> {
             .filter_map(|endpoint| endpoint.host.as_deref())
             .map(|host| (host, Resolution::of(catalog, host, observations.iter())))
             .collect();
-        Self {
+        let mut evidence = Self {
             catalog,
             target,
             ground,
             observations,
             resolutions,
-        }
+            contrasts: contrasts(observations),
+            connections: Connections::default(),
+        };
+        evidence.connections = Connections::of(&evidence);
+        evidence
     }
 
     /// The target's hosts.
@@ -167,20 +179,9 @@ impl<'a> Evidence<'a> {
 
     /// Contrasts of one failed check in which that thing was changed; those that were not run are left out.
     pub fn contrasts(&self, of: &str, varies: Variation) -> Vec<(&'a Climb, &'a Observation)> {
-        self.observations
-            .iter()
-            .filter(|observation| !observation.is_not_run() && !is_interrupted(observation))
-            .filter(|observation| {
-                observation
-                    .check
-                    .contrast
-                    .as_ref()
-                    .is_some_and(|contrast| contrast.of == of && contrast.varies == varies)
-            })
-            .filter_map(|observation| match &observation.check.ask {
-                Ask::Climb(climb) => Some((climb, observation)),
-                _ => None,
-            })
+        let of = self.contrasts.get(of).into_iter().flatten();
+        of.filter(|(varied, ..)| *varied == varies)
+            .map(|(_, climb, observation)| (*climb, *observation))
             .collect()
     }
 
@@ -401,6 +402,22 @@ impl<'a> Evidence<'a> {
             .resolver
             .is_some_and(|resolver| self.ground.is_hijacked(&resolver.id))
     }
+}
+
+/// Contrasts that were run, by what they are contrasts of.
+fn contrasts(observations: &[Observation]) -> BTreeMap<&str, Vec<Contrasted<'_>>> {
+    let mut contrasts: BTreeMap<&str, Vec<Contrasted>> = BTreeMap::new();
+    for observation in observations {
+        if let (Some(contrast), Ask::Climb(climb)) =
+            (&observation.check.contrast, &observation.check.ask)
+            && !observation.is_not_run()
+            && !is_interrupted(observation)
+        {
+            let of = contrasts.entry(&contrast.of).or_default();
+            of.push((contrast.varies, climb, observation));
+        }
+    }
+    contrasts
 }
 
 /// Connections that stood, and those of them whose SYN was sent again.

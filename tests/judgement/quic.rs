@@ -404,6 +404,33 @@ fn a_filter_of_versions_may_be_a_line_that_large_answers_do_not_pass() {
 }
 
 #[test]
+fn silence_over_quic_on_a_line_that_loses_much_is_only_likely() {
+    let versions = || {
+        let mut world = world(Cell::Silence);
+        own(&mut world, Cell::Silence, 3);
+        row(&mut world, Variation::ServerName, Cell::Silence, 3);
+        row(&mut world, Variation::Shape, Cell::Versions("00000001"), 3);
+        world
+    };
+    let names = || named(Cell::Answer, Cell::Silence, Cell::Answer, Cell::Silence);
+    let worlds: [&dyn Fn() -> World; 2] = [&versions, &names];
+    for scene in worlds {
+        for (again, confidence, left) in [
+            (2, Confidence::Confirmed, ""),
+            (6, Confidence::Likely, "are lost on this line"),
+        ] {
+            let mut world = scene();
+            world.connections(20, again);
+            let verdict = world.judge();
+            assert_eq!(ids(&verdict).len(), 1, "{verdict:#?}");
+            assert_eq!(verdict.techniques[0].confidence, confidence);
+            assert!(doubt(&verdict).contains(left), "{}", doubt(&verdict));
+            assert_eq!(doubt(&verdict).is_empty(), left.is_empty());
+        }
+    }
+}
+
+#[test]
 fn silence_over_quic_in_which_nothing_else_passed_may_be_a_line_that_was_cut_just_then() {
     let versions = || {
         let mut world = world(Cell::Answer);

@@ -15,9 +15,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use crate::analysis::connections::{
-    Manner, TRIALS, Tried, all, all_of, controls_failed, hit, icmp, places,
-};
+use crate::analysis::connections::{Connections, Manner, TRIALS, Tried, all, all_of, hit, icmp};
 use crate::analysis::evidence::Evidence;
 use crate::analysis::hops::{Reach, Road, Roads};
 use crate::analysis::rate::Limits;
@@ -37,14 +35,13 @@ const NEARER: usize = 2;
 
 /// At most one finding for each manner.
 pub fn infer(evidence: &Evidence) -> Vec<Finding> {
-    if controls_failed(evidence) {
+    let connections = &evidence.connections;
+    if connections.controls_failed {
         return Vec::new();
     }
-    let places = places(evidence);
-    let roads = Roads::of(evidence);
     MANNERS
         .into_iter()
-        .filter_map(|manner| Dead::of(evidence, &places, manner).finding(evidence, &roads))
+        .filter_map(|manner| Dead::of(connections, manner).finding(evidence, &connections.roads))
         .collect()
 }
 
@@ -53,19 +50,18 @@ pub fn reason(evidence: &Evidence, failed: &Observation) -> Option<String> {
     let Ask::Climb(climb) = &failed.check.ask else {
         return None;
     };
-    if controls_failed(evidence) {
+    let connections = &evidence.connections;
+    if connections.controls_failed {
         return Some(
             "Controls that worked before failed in between: the line itself fails".to_owned(),
         );
     }
     let manner = Manner::of(climb, failed)?;
-    let places = places(evidence);
-    let roads = Roads::of(evidence);
-    let dead = Dead::of(evidence, &places, manner);
-    if dead.limited.contains(&climb.address.ip()) {
+    let dead = Dead::of(connections, manner);
+    if dead.is_limited(climb.address.ip()) {
         return Some(LIMITED.to_owned());
     }
-    let Reach::Whole { hops, beyond } = dead.reach(&roads) else {
+    let Reach::Whole { hops, beyond } = dead.reach(&connections.roads) else {
         return None;
     };
     let how = match manner {
@@ -96,8 +92,8 @@ struct Dead<'a, 'b> {
     addresses: BTreeSet<IpAddr>,
     /// Those among them that were tried three times.
     repeated: BTreeSet<IpAddr>,
-    /// Those that are silent, and so was a neighbour beside them.
-    limited: BTreeSet<IpAddr>,
+    /// What a limit by rate may have swallowed, where they are silent.
+    limits: Option<&'b Limits>,
     /// They are silent, and of too few of them it is known that their network is not limited.
     may_be_limited: bool,
     places: &'b BTreeMap<IpAddr, Tried<'a>>,
@@ -116,11 +112,8 @@ fn shut_ports(places: &BTreeMap<IpAddr, Tried>, manner: Manner) -> BTreeSet<u16>
 }
 
 impl<'a, 'b> Dead<'a, 'b> {
-    fn of(
-        evidence: &Evidence<'a>,
-        places: &'b BTreeMap<IpAddr, Tried<'a>>,
-        manner: Manner,
-    ) -> Self {
+    fn of(connections: &'b Connections<'a>, manner: Manner) -> Self {
+        let places = &connections.places;
         let addresses: BTreeSet<IpAddr> = places
             .iter()
             .filter(|(_, tried)| all(tried).all(|(seen, _)| *seen == Some(manner)))
@@ -132,25 +125,28 @@ impl<'a, 'b> Dead<'a, 'b> {
         };
         let mut repeated: BTreeSet<IpAddr> =
             addresses.iter().copied().filter(is_repeated).collect();
-        let limits = if manner == Manner::Silence {
-            Limits::of(evidence, places)
-        } else {
-            Limits::default()
-        };
-        repeated.retain(|address| !limits.limited.contains(address));
+        let limits = (manner == Manner::Silence).then_some(&connections.limits);
+        if let Some(limits) = limits {
+            repeated.retain(|address| !limits.limited.contains(address));
+        }
         if manner == Manner::Prohibited {
             let shut = shut_ports(places, manner);
             repeated.retain(|address| places[address].keys().any(|port| !shut.contains(port)));
         }
-        let free = repeated.intersection(&limits.free).count();
+        let is_free = |limits: &Limits| repeated.intersection(&limits.free).count() >= ADDRESSES;
         Self {
             manner,
             addresses,
+            may_be_limited: limits.is_some_and(|limits| !is_free(limits)),
             repeated,
-            limited: limits.limited,
-            may_be_limited: manner == Manner::Silence && free < ADDRESSES,
+            limits,
             places,
         }
+    }
+
+    fn is_limited(&self, address: IpAddr) -> bool {
+        self.limits
+            .is_some_and(|limits| limits.limited.contains(&address))
     }
 
     fn finding(&self, evidence: &Evidence, roads: &Roads) -> Option<Finding> {

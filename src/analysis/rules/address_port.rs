@@ -15,10 +15,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use crate::analysis::connections::{Manner, TRIALS, Tried, all, controls_failed, hit, places};
+use crate::analysis::connections::{Connections, Manner, TRIALS, Tried, all, hit};
 use crate::analysis::evidence::Evidence;
 use crate::analysis::hops::{Reach, Road, Roads, swallowed_beside, turned_beside};
-use crate::analysis::rate::Limits;
 use crate::analysis::rules::Finding;
 use crate::analysis::rules::address::told;
 use crate::model::check::{Ask, Climb};
@@ -37,14 +36,12 @@ const PORTS_IN_A_RANGE: usize = 4;
 
 /// At most one finding for each manner.
 pub fn infer(evidence: &Evidence) -> Vec<Finding> {
-    if controls_failed(evidence) {
+    if evidence.connections.controls_failed {
         return Vec::new();
     }
-    let places = places(evidence);
-    let roads = Roads::of(evidence);
     [Manner::Silence, Manner::Refusal, Manner::Prohibited]
         .into_iter()
-        .filter_map(|manner| dead_port(evidence, &places, &roads, manner))
+        .filter_map(|manner| dead_port(evidence, manner))
         .collect()
 }
 
@@ -74,7 +71,7 @@ pub fn reason(evidence: &Evidence, failed: &Observation) -> Option<String> {
         return None;
     };
     let port = climb.address.port();
-    let roads = Roads::of(evidence);
+    let roads = &evidence.connections.roads;
     let mut elsewhere = roads.elsewhere(port);
     let is_shut = elsewhere.any(|(_, reach)| matches!(reach, Reach::Short { .. }));
     is_shut.then(|| {
@@ -85,21 +82,17 @@ pub fn reason(evidence: &Evidence, failed: &Observation) -> Option<String> {
 }
 
 /// The first port of which it can be said.
-fn dead_port(
-    evidence: &Evidence,
-    places: &BTreeMap<IpAddr, Tried>,
-    roads: &Roads,
-    manner: Manner,
-) -> Option<Finding> {
-    let limits = if manner == Manner::Silence {
-        Limits::of(evidence, places)
-    } else {
-        Limits::default()
-    };
+fn dead_port(evidence: &Evidence, manner: Manner) -> Option<Finding> {
+    let Connections {
+        places,
+        roads,
+        limits,
+        ..
+    } = &evidence.connections;
     let mut dead: BTreeMap<u16, BTreeSet<IpAddr>> = BTreeMap::new();
     let mut stands: BTreeSet<u16> = BTreeSet::new();
     for (address, tried) in places {
-        let is_limited = limits.limited.contains(address);
+        let is_limited = manner == Manner::Silence && limits.limited.contains(address);
         let answers_elsewhere = all(tried).any(|(seen, _)| seen.is_none());
         for (port, trials) in tried {
             if trials.iter().any(|(seen, _)| seen.is_none()) {

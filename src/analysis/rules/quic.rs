@@ -75,7 +75,10 @@ fn by_name(evidence: &Evidence, climb: &Climb, matrix: &Matrix) -> Option<Findin
     if !is_named || silence == Silence::Chance {
         return None;
     }
-    let by_chance = silence.doubt();
+    let by_chance = match matrix.manner {
+        Manner::Silence => doubt_of_silence(evidence, silence),
+        _ => None,
+    };
     let here = matrix.cells(Variation::ServerName);
     let mut ids = ids_of(&matrix.trials);
     let columns = matrix.columns.iter();
@@ -122,6 +125,15 @@ fn is_even(evidence: &Evidence, matrix: &Matrix, is_everywhere: bool) -> bool {
     matrix.trials.iter().all(|it| is_same(it)) && (!is_everywhere || at_controls.count() >= HITS)
 }
 
+/// What silence on this line may be instead.
+fn doubt_of_silence(evidence: &Evidence, silence: Silence) -> Option<String> {
+    silence.doubt().or_else(|| {
+        evidence.is_line_unsteady().then(|| {
+            "Many packets are lost on this line: that these were too is not excluded".to_owned()
+        })
+    })
+}
+
 /// Version 1 is silent for every name, and a version that nobody speaks is answered with a list that has it.
 fn by_version(evidence: &Evidence, climb: &Climb, matrix: &Matrix) -> Option<Finding> {
     let others = matrix.cells(Variation::ServerName);
@@ -136,13 +148,16 @@ fn by_version(evidence: &Evidence, climb: &Climb, matrix: &Matrix) -> Option<Fin
         && !others.is_empty()
         && is_amid_answers
         && is_silent(&matrix.trials)
-        && is_silent(&others)
-        && evidence.silence_over_udp(&matrix.trials) != Silence::Chance;
+        && is_silent(&others);
     if !is_filtered {
         return None;
     }
+    let silence = evidence.silence_over_udp(&matrix.trials);
+    if silence == Silence::Chance {
+        return None;
+    }
     let counts = [matrix.trials.len(), others.len(), answered.len()];
-    let doubt = if counts.iter().any(|count| *count < TRIALS) {
+    let of_the_line = if counts.iter().any(|count| *count < TRIALS) {
         Some("Fewer than three trials: chance is not excluded")
     } else if evidence.ground.is_narrow {
         Some("Large packets may not pass on this line, and answers over QUIC are large")
@@ -153,6 +168,9 @@ fn by_version(evidence: &Evidence, climb: &Climb, matrix: &Matrix) -> Option<Fin
     } else {
         None
     };
+    let doubt = of_the_line
+        .map(str::to_owned)
+        .or_else(|| doubt_of_silence(evidence, silence));
     let mut ids = ids_of(&matrix.trials);
     ids.extend(ids_of(&answered));
     ids.extend(ids_of(&others));
@@ -166,7 +184,7 @@ fn by_version(evidence: &Evidence, climb: &Climb, matrix: &Matrix) -> Option<Fin
         },
         endpoints: hit(evidence, is_here),
         evidence: ids,
-        doubt: doubt.map(str::to_owned),
+        doubt,
         seen: format!(
             "QUIC version 1 is silent at {} in {} trials, whatever the name; a version that nobody speaks is answered there in {} \
              of {}, with a list that has version 1",
