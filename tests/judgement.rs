@@ -6,6 +6,8 @@ mod connections;
 mod contrasts;
 #[path = "judgement/described.rs"]
 mod described;
+#[path = "judgement/everybody.rs"]
+mod everybody;
 #[path = "judgement/found.rs"]
 mod found;
 #[path = "judgement/lines.rs"]
@@ -29,7 +31,7 @@ use blockprobe::model::failure::Failure;
 use blockprobe::model::observation::Operation;
 use blockprobe::model::report::{Confidence, EndpointStatus, Regime, Status, Verdict};
 
-use crate::world::{HONEST, OTHER, World, ids, impostor, proven, silent, step};
+use crate::world::{HONEST, HOST, OTHER, World, ids, impostor, proven, silent, step};
 
 // ---- what names each technique ------------------------------------------------------------------------------------
 
@@ -274,9 +276,50 @@ fn an_answer_from_where_no_resolver_is_has_no_innocent_explanation() {
     world.honest_resolvers();
     world.denial("isp", 1, &Failure::DnsNxdomain, 3);
     world.denial("decoy", 1, &Failure::DnsNxdomain, 3);
+    world.decoy_is_silent(0.75);
     let verdict = world.judge();
     assert_eq!(ids(&verdict), ["domain_name/injected_answer"]);
-    assert_eq!(verdict.confidence, Confidence::Confirmed);
+    assert_eq!(verdict.confidence, Confidence::Likely);
+    let doubt = verdict.techniques[0].doubt.as_deref().unwrap();
+    assert!(doubt.contains("fewer than three"), "{doubt}");
+    world.more_names(2);
+    for at in 0..2 {
+        world.denial_of(&format!("{at}.{HOST}"), "decoy");
+    }
+    let verdict = world.judge();
+    assert_eq!(verdict.techniques[0].confidence, Confidence::Confirmed);
+    assert_eq!(verdict.techniques[0].doubt, None);
+}
+
+#[test]
+fn what_the_decoy_says_later_than_it_was_waited_for_may_be_a_slow_lines_answer() {
+    let denied = || {
+        let mut world = World::new();
+        world.honest_resolvers();
+        world.denial("isp", 1, &Failure::DnsNxdomain, 3);
+        world.denial("decoy", 1, &Failure::DnsNxdomain, 3);
+        world
+    };
+    let is_named = |world: &World| ids(&world.judge()).contains(&"domain_name/injected_answer");
+    let mut fair = denied();
+    fair.decoy_is_silent(0.75);
+    assert!(is_named(&fair));
+    let mut late = denied();
+    late.decoy_is_silent(0.75);
+    late.observations.last_mut().unwrap().steps[0].t = 5.0;
+    assert!(!is_named(&late));
+    // Nobody else was heard while it was silent: the line may have been.
+    let mut unheard = denied();
+    unheard.decoy_is_silent(0.75);
+    for observation in &mut unheard.ground {
+        if observation.is_success() {
+            for step in &mut observation.steps {
+                (step.t0, step.t) = (2.0, 2.1);
+            }
+        }
+    }
+    assert!(!is_named(&unheard));
+    assert!(!is_named(&denied()));
 }
 
 #[test]

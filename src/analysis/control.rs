@@ -118,10 +118,10 @@ impl OtherVantage {
                 "The control report says nothing: it was measured {when}, and 7 days are the most"
             )
         } else if self.is_fresh() {
-            format!("Settled by {}, measured {when}", self.name)
+            format!("Compared with {}, measured {when}", self.name)
         } else {
             format!(
-                "Settled by {}, measured {when}: what changed since is not known",
+                "Compared with {}, measured {when}: what changed since is not known",
                 self.name
             )
         }

@@ -8,12 +8,15 @@
 
 use crate::analysis::evidence::is_interrupted;
 use crate::model::catalog::{Catalog, Control};
+use crate::model::failure::Failure;
 use crate::model::observation::Observation;
 use crate::model::report::{Confidence, Regime, TechniqueReport};
 use crate::model::technique::{Interference, Technique, Trigger};
 
 /// Controls that are told of each kind; the report holds all the others too.
 const TOLD: usize = 6;
+
+const OWN_LIST: &str = "A company's or a school's own list of what may pass looks the same";
 
 /// What the regime is made of, where it is a list.
 pub fn infer(
@@ -53,6 +56,16 @@ pub fn infer(
             .collect();
         ids.join(", ")
     };
+    let lost = |(_, id): &(&Control, String)| {
+        let failed = observations.iter().find(|it| it.id == *id);
+        failed.and_then(|it| it.failure()) != Some(&Failure::ConnectionRefused)
+    };
+    // What is turned down at once is not lost for its size.
+    let (what, doubt) = match regime {
+        _ if silent.iter().any(lost) => ("stay without an answer", doubt),
+        Regime::AllowList => ("are turned down", OWN_LIST),
+        _ => ("are turned down", doubt),
+    };
     let technique = Technique::new(Trigger::Everything, Interference::Drop);
     Some(TechniqueReport {
         id: technique.id(),
@@ -69,7 +82,7 @@ pub fn infer(
             .collect(),
         doubt: Some(doubt.to_owned()),
         seen: format!(
-            "{} controls stay without an answer ({}), while {} answer on the same line ({})",
+            "{} controls {what} ({}), while {} answer on the same line ({})",
             silent.len(),
             names(&silent),
             works.len(),

@@ -177,6 +177,12 @@ impl<'a> Evidence<'a> {
             })
     }
 
+    /// Everything that was tried as a contrast of one failed check.
+    pub fn all_contrasts(&self, of: &str) -> impl Iterator<Item = &'a Observation> + '_ {
+        let of = self.contrasts.get(of).into_iter().flatten();
+        of.map(|(_, _, observation)| *observation)
+    }
+
     /// Contrasts of one failed check in which that thing was changed; those that were not run are left out.
     pub fn contrasts(&self, of: &str, varies: Variation) -> Vec<(&'a Climb, &'a Observation)> {
         let of = self.contrasts.get(of).into_iter().flatten();
@@ -372,7 +378,19 @@ impl<'a> Evidence<'a> {
             .find(|answer| {
                 answer.dns().is_some_and(|facts| facts.accepted().is_some())
                     && !self.answers_controls(answer.resolver)
+                    && self.is_sooner_than_silence(answer)
             })
+    }
+
+    /// Whether a decoy answered within the time for which control names were waited for: what comes later may be a slow line's answer,
+    /// whatever is asked.
+    fn is_sooner_than_silence(&self, answer: &Answer) -> bool {
+        let resolver = answer.resolver.map(|it| it.id.as_str());
+        let silence = resolver.and_then(|it| self.ground.silence_of_decoy(it));
+        let step = answer.observation.step(Operation::Resolve);
+        silence
+            .zip(step)
+            .is_some_and(|(silence, step)| step.t - step.t0 <= silence)
     }
 
     /// Whether an answer of the ordinary path about a host may be forged on the way: its own query, or another for the same

@@ -7,12 +7,13 @@ use jiff::Timestamp;
 
 use crate::analysis::chance::{self, Handshakes, Questions, Silence, Trains};
 use crate::analysis::control::OtherVantage;
+use crate::analysis::everybody::Everybody;
 use crate::analysis::everything;
 use crate::analysis::evidence::{
-    attempts, contradicting, doubling, is_losing, is_proof, is_silent_quic, is_unsteady,
+    attempts, contradicting, doubling, is_amid, is_losing, is_proof, is_silent_quic, is_unsteady,
 };
 use crate::analysis::resolvers;
-use crate::model::catalog::{Catalog, Control, Protocol, Region, Transport};
+use crate::model::catalog::{Catalog, Control, Protocol, Region, ResolverRole, Transport};
 use crate::model::check::{Ask, Role};
 use crate::model::failure::Failure;
 use crate::model::line::is_of_the_web;
@@ -32,6 +33,8 @@ pub struct Ground {
     pub resolvers: Vec<ResolverReport>,
     /// What is done to the whole line, whatever is asked of it.
     pub techniques: Vec<TechniqueReport>,
+    /// What controls met too.
+    pub everybody: Everybody,
     /// Connections that stood, and those of them whose SYN was sent again.
     pub attempts: (usize, usize),
     /// Questions over UDP, by the resolver's id.
@@ -57,6 +60,8 @@ pub struct Ground {
     /// Ids of resolvers that gave more replies than there were questions about control names.
     doubling: BTreeSet<String>,
     hijacked: BTreeSet<String>,
+    /// By its id: how long a decoy was silent for control names at least, seconds, while others answered over UDP.
+    decoys: BTreeMap<String, f64>,
     other: Option<Arc<OtherVantage>>,
 }
 
@@ -82,6 +87,7 @@ impl Ground {
             families,
             quic: quic(catalog, &states, observations),
             techniques: Vec::new(),
+            everybody: Everybody::of(catalog, observations),
             attempts: attempts(observations.iter()),
             questions: questions(catalog, observations),
             trains: Trains::of(observations.iter()),
@@ -94,6 +100,7 @@ impl Ground {
             contradicting: contradicting(observations).map(str::to_owned).collect(),
             doubling: doubling(observations).map(str::to_owned).collect(),
             hijacked: hijacked.keys().cloned().collect(),
+            decoys: decoys(catalog, observations),
             other: None,
         };
         ground.regime = regime(catalog, &states, observations);
@@ -104,6 +111,14 @@ impl Ground {
             // A portal redirects names for everybody: no resolver is singled out.
             for resolver in &mut ground.resolvers {
                 resolver.techniques.clear();
+                resolver.status = Status::Inconclusive;
+            }
+        }
+        let everybody = &ground.everybody;
+        for resolver in &mut ground.resolvers {
+            let is_everybodys = |it: &TechniqueReport| everybody.meets(it.interference);
+            if resolver.techniques.iter().any(is_everybodys) {
+                resolver.techniques.retain(|it| !is_everybodys(it));
                 resolver.status = Status::Inconclusive;
             }
         }
@@ -154,6 +169,11 @@ impl Ground {
         counted
             .filter(|(id, _)| resolver.is_none_or(|it| it == *id))
             .fold(Questions::default(), |all, (_, questions)| all + *questions)
+    }
+
+    /// How long a decoy was silent for control names at least, seconds; `None` where that may have been the line.
+    pub fn silence_of_decoy(&self, resolver: &str) -> Option<f64> {
+        self.decoys.get(resolver).copied()
     }
 
     /// Whether somebody else answers at that resolver's address.
@@ -248,7 +268,7 @@ impl Ground {
             || catalog
                 .resolvers
                 .iter()
-                .filter(|resolver| resolver.role == crate::model::catalog::ResolverRole::System)
+                .filter(|resolver| resolver.role == ResolverRole::System)
                 .any(|resolver| self.answers_controls(Some(&resolver.id)))
     }
 }
@@ -684,6 +704,39 @@ fn clock_error(started_at: Timestamp, observations: &[Observation]) -> Option<i6
         .collect();
     errors.sort_unstable();
     (errors.len() >= 2).then(|| errors[errors.len() / 2])
+}
+
+/// Decoys that every control name left silent, while an answer of somebody else came over UDP.
+fn decoys(catalog: &Catalog, observations: &[Observation]) -> BTreeMap<String, f64> {
+    let asked = |observation: &Observation| {
+        let Ask::Query { resolver, .. } = &observation.check.ask else {
+            return None;
+        };
+        let known = catalog.resolvers.iter().find(|it| it.id == *resolver)?;
+        (known.transport == Transport::Udp && !observation.is_not_run()).then_some(known)
+    };
+    let others: Vec<&Observation> = observations
+        .iter()
+        .filter(|it| asked(it).is_some_and(|known| known.role != ResolverRole::Decoy))
+        .filter(|it| it.is_success())
+        .collect();
+    let mut silent: BTreeMap<String, f64> = BTreeMap::new();
+    let mut doubtful = BTreeSet::new();
+    for observation in observations {
+        let decoy = asked(observation).filter(|known| known.role == ResolverRole::Decoy);
+        let step = observation.step(Operation::Resolve);
+        let (Some(decoy), Some(step)) = (decoy, step) else {
+            continue;
+        };
+        let is_silent = step.failure == Some(Failure::GenericTimeout);
+        if !is_silent || !others.iter().any(|other| is_amid(other, observation)) {
+            doubtful.insert(decoy.id.clone());
+        }
+        let least = silent.entry(decoy.id.clone()).or_insert(f64::INFINITY);
+        *least = least.min(step.t - step.t0);
+    }
+    silent.retain(|id, _| !doubtful.contains(id));
+    silent
 }
 
 fn fake_addresses(observations: &[Observation]) -> bool {

@@ -114,16 +114,12 @@ pub struct Matrix<'a> {
 }
 
 impl<'a> Matrix<'a> {
-    /// Gathers the cells around a failed check; `None` where the trials do not agree.
-    pub fn of(observations: &'a [Observation], failed: &'a Observation) -> Option<Self> {
-        let contrasts: Vec<&Observation> = observations
-            .iter()
-            .filter(|it| {
-                it.check
-                    .contrast
-                    .as_ref()
-                    .is_some_and(|it| it.of == failed.check.id)
-            })
+    /// Gathers the cells around a failed check from its contrasts; `None` where the trials do not agree.
+    pub fn of(
+        contrasts: impl Iterator<Item = &'a Observation>,
+        failed: &'a Observation,
+    ) -> Option<Self> {
+        let contrasts: Vec<&Observation> = contrasts
             .filter(|it| !it.is_not_run() && !is_interrupted(it))
             .collect();
         let trials: Vec<&Observation> = std::iter::once(failed)

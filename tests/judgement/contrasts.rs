@@ -199,7 +199,7 @@ const CONTROLS: [&str; 3] = ["198.41.0.5", "198.41.0.6", "198.41.0.7"];
 
 /// What a request came to.
 #[derive(Clone, Copy)]
-enum Answer {
+pub enum Answer {
     Own,
     NotFound,
     Forbidden,
@@ -210,7 +210,7 @@ enum Answer {
 }
 
 impl Answer {
-    fn last(self) -> Last {
+    pub fn last(self) -> Last {
         let http = |status: u16, title: &str| HttpFacts {
             version: "HTTP/1.1".to_owned(),
             status,
@@ -242,7 +242,7 @@ impl Answer {
 }
 
 /// The failing request thrice, and the 2x2 around it.
-fn requests(own: Answer, other: Answer, own_there: Answer, other_there: Answer) -> World {
+pub fn requests(own: Answer, other: Answer, own_there: Answer, other_there: Answer) -> World {
     let mut world = World::in_clear();
     for trial in 1..=3 {
         let control = CONTROLS[trial as usize - 1];

@@ -15,11 +15,11 @@ const RANGE: [&str; 4] = ["93.184.1.1", "93.184.2.1", "93.184.3.1", "151.101.1.1
 const CONTROLS: [&str; 3] = ["198.41.0.5", "198.41.0.6", "198.41.0.7"];
 /// What a router says for whom it cannot reach, by code.
 const HOST_UNREACHABLE: u8 = 1;
-const PROHIBITED: u8 = 13;
+pub const PROHIBITED: u8 = 13;
 
 /// How a road ends, and with how many hops that is first seen.
 #[derive(Clone, Copy)]
-enum End {
+pub enum End {
     Stands(u8),
     Refused(u8),
     Told(u8, u8),
@@ -52,7 +52,7 @@ fn world() -> World {
 }
 
 /// Every address of the range fails so, in three trials, and the first three have these roads.
-fn dead(failed: fn() -> Step, roads: [(End, u8); 3]) -> World {
+pub fn dead(failed: fn() -> Step, roads: [(End, u8); 3]) -> World {
     let mut world = world();
     fails(&mut world, failed);
     for (address, (end, heard)) in RANGE.iter().skip(1).zip(roads) {
@@ -117,7 +117,13 @@ fn dead_port(addresses: &[&str], failed: fn() -> Step, end: End, heard: u8) -> W
     dead_port_of(443, addresses, failed, end, heard)
 }
 
-fn dead_port_of(port: u16, addresses: &[&str], failed: fn() -> Step, end: End, heard: u8) -> World {
+pub fn dead_port_of(
+    port: u16,
+    addresses: &[&str],
+    failed: fn() -> Step,
+    end: End,
+    heard: u8,
+) -> World {
     let mut world = World::reachable();
     let endpoint = &mut world.catalog.targets[0].services[0].endpoints[0];
     (endpoint.host, endpoint.port) = (None, port);
@@ -135,11 +141,11 @@ fn dead_port_of(port: u16, addresses: &[&str], failed: fn() -> Step, end: End, h
     world
 }
 
-fn lost() -> Step {
+pub fn lost() -> Step {
     step(Operation::TcpConnect, Some(Failure::GenericTimeout))
 }
 
-fn refused() -> Step {
+pub fn refused() -> Step {
     step(Operation::TcpConnect, Some(Failure::ConnectionRefused))
 }
 
@@ -147,7 +153,7 @@ fn unreachable() -> Step {
     told(HOST_UNREACHABLE, Some("62.115.0.9"))
 }
 
-fn forbidden() -> Step {
+pub fn forbidden() -> Step {
     told(PROHIBITED, Some("62.115.0.9"))
 }
 
@@ -169,7 +175,7 @@ fn icmp(kind: u8, code: u8, offender: Option<&str>) -> Step {
     step
 }
 
-fn expect(world: &World, technique: &str, confidence: Confidence) -> Verdict {
+pub fn expect(world: &World, technique: &str, confidence: Confidence) -> Verdict {
     let verdict = world.judge();
     assert_eq!(ids(&verdict), [technique], "{verdict:#?}");
     let told = &verdict.techniques[0];
@@ -178,7 +184,7 @@ fn expect(world: &World, technique: &str, confidence: Confidence) -> Verdict {
     verdict
 }
 
-fn reason(verdict: &Verdict) -> &str {
+pub fn reason(verdict: &Verdict) -> &str {
     verdict.services[0].endpoints[0].reason.as_deref().unwrap()
 }
 

@@ -239,6 +239,61 @@ impl World {
         self.ground.push(observation(id, check, steps));
     }
 
+    /// A control name is asked of the decoy thrice, and nothing comes within so many seconds; another resolver answers.
+    pub fn decoy_is_silent(&mut self, seconds: f64) {
+        for trial in 1..=3 {
+            let check = query("ground", "decoy", CONTROL, Role::Control, trial);
+            let mut silent = resolve(lost(), Some(Failure::GenericTimeout));
+            silent.t = seconds;
+            let id = format!("o{}", 4000 + self.ground.len());
+            self.ground.push(observation(id, check, vec![silent]));
+        }
+        self.control("quad9", 1);
+    }
+
+    /// So many names more of the target, each with an endpoint.
+    pub fn more_names(&mut self, names: usize) {
+        let service = &mut self.catalog.targets[0].services[0];
+        let first = service.endpoints[0].clone();
+        service.endpoints.extend((0..names).map(|at| Endpoint {
+            id: format!("https://{at}.{HOST}/"),
+            host: Some(format!("{at}.{HOST}")),
+            ..first.clone()
+        }));
+    }
+
+    /// A resolver denies that name.
+    pub fn denial_of(&mut self, name: &str, resolver: &str) {
+        let facts = dns(&[reply(3, &[])], &[]);
+        let steps = vec![resolve(facts, Some(Failure::DnsNxdomain))];
+        self.push(query("target", resolver, name, Role::Target, 1), steps);
+    }
+
+    /// So many controls more, of an operator each, of which the first few met that last step, and the others none.
+    pub fn strangers(&mut self, protocol: Protocol, of: usize, met: usize, last: &Step) {
+        for at in 0..of {
+            let mut control = self.catalog.controls[0].clone();
+            control.id = format!("stranger{at}");
+            control.operator.clone_from(&control.id);
+            control.endpoint.id.clone_from(&control.id);
+            control.endpoint.protocol = protocol;
+            control.endpoint.expect = Expect::default();
+            let check = climb_check("ground", &control.endpoint, "198.41.7.7", Role::Control);
+            let mut steps = Vec::new();
+            if last.operation != Operation::TcpConnect {
+                steps.push(step(Operation::TcpConnect, None));
+            }
+            steps.push(if at < met {
+                last.clone()
+            } else {
+                proven_or_passed(last.operation)
+            });
+            self.catalog.controls.push(control);
+            let id = format!("o{}", 5000 + self.ground.len());
+            self.ground.push(observation(id, check, steps));
+        }
+    }
+
     /// Connections of the ground that stood, so many of them when they were asked for again.
     pub fn connections(&mut self, stood: usize, again: usize) {
         for at in 0..stood {
@@ -320,6 +375,34 @@ impl World {
         self.push(check, vec![step(Operation::TcpConnect, None), last.0]);
     }
 
+    /// The endpoint of that number fails so, and works when it is tried again.
+    pub fn recovers(&mut self, endpoint: usize, last: Last) {
+        let endpoint = self.catalog.targets[0].services[0].endpoints[endpoint].clone();
+        let check = climb_check("target", &endpoint, HONEST, Role::Target);
+        let mut again = check.clone();
+        again.contrast = Some(Contrast {
+            of: check.id.clone(),
+            varies: Variation::Nothing,
+        });
+        again.id = format!("{}/again#2", check.id);
+        again.trial = 2;
+        self.push(check, vec![step(Operation::TcpConnect, None), last.0]);
+        let steps = vec![step(Operation::TcpConnect, None), proven().0];
+        self.push(again, steps);
+    }
+
+    /// What is asked of controls is asked at IPv6 addresses.
+    pub fn controls_over_ipv6(&mut self) {
+        for observation in &mut self.observations {
+            let contrast = observation.check.contrast.as_ref();
+            let is_there = contrast
+                .is_some_and(|it| matches!(it.varies, Variation::Address | Variation::Both));
+            if let (true, Ask::Climb(climb)) = (is_there, &mut observation.check.ask) {
+                climb.address = "[2001:db8::5]:443".parse().unwrap();
+            }
+        }
+    }
+
     /// Three trials of one row at the target's own address.
     pub fn row(&mut self, varies: Variation, cell: Cell) {
         for trial in 1..=3 {
@@ -366,6 +449,22 @@ impl World {
         }
         steps.push(last.0);
         self.push(check, steps);
+    }
+}
+
+/// A step that passed.
+fn proven_or_passed(operation: Operation) -> Step {
+    match operation {
+        Operation::TlsHandshake => proven().0,
+        Operation::HttpRoundTrip => {
+            let mut answered = step(operation, None);
+            answered.http = Some(Box::new(HttpFacts {
+                status: 200,
+                ..HttpFacts::default()
+            }));
+            answered
+        }
+        _ => step(operation, None),
     }
 }
 

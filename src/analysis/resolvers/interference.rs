@@ -166,7 +166,11 @@ fn read_handshake<'a>(
     observations: &'a [Observation],
     failed: &'a Observation,
 ) -> Option<Read<'a>> {
-    let matrix = Matrix::of(observations, failed)?;
+    let contrasts = observations.iter().filter(|it| {
+        let contrast = it.check.contrast.as_ref();
+        contrast.is_some_and(|it| it.of == failed.check.id)
+    });
+    let matrix = Matrix::of(contrasts, failed)?;
     if matrix.trials.len() < TRIALS {
         return None;
     }

@@ -16,6 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use crate::analysis::connections::{Connections, Manner, TRIALS, Tried, all, all_of, hit, icmp};
+use crate::analysis::everybody::Share;
 use crate::analysis::evidence::Evidence;
 use crate::analysis::hops::{Reach, Road, Roads};
 use crate::analysis::rate::Limits;
@@ -41,8 +42,15 @@ pub fn infer(evidence: &Evidence) -> Vec<Finding> {
     }
     MANNERS
         .into_iter()
+        .filter(|manner| !strangers(evidence, *manner).is_everybodys())
         .filter_map(|manner| Dead::of(connections, manner).finding(evidence, &connections.roads))
         .collect()
+}
+
+/// How many of the controls met the same.
+fn strangers(evidence: &Evidence, manner: Manner) -> Share {
+    let everybody = &evidence.ground.everybody;
+    everybody.connections(manner.interference(), None)
 }
 
 /// Why connections that failed so are not blamed on anybody, where their roads tell.
@@ -57,6 +65,13 @@ pub fn reason(evidence: &Evidence, failed: &Observation) -> Option<String> {
         );
     }
     let manner = Manner::of(climb, failed)?;
+    let share = strangers(evidence, manner);
+    if share.is_everybodys() {
+        return Some(format!(
+            "{} of {} controls fail so too: a part of the roads from here is down, or shut for everybody",
+            share.met, share.of
+        ));
+    }
     let dead = Dead::of(connections, manner);
     if dead.is_limited(climb.address.ip()) {
         return Some(LIMITED.to_owned());
@@ -151,7 +166,8 @@ impl<'a, 'b> Dead<'a, 'b> {
 
     fn finding(&self, evidence: &Evidence, roads: &Roads) -> Option<Finding> {
         let reach = self.reach(roads);
-        let confidence = self.confidence(roads, reach)?;
+        let strangers = strangers(evidence, self.manner);
+        let confidence = self.confidence(roads, reach, strangers)?;
         let hit = hit(evidence, |climb| {
             self.addresses.contains(&climb.address.ip())
         });
@@ -170,7 +186,7 @@ impl<'a, 'b> Dead<'a, 'b> {
             confidence,
             endpoints: hit,
             evidence: ids,
-            doubt: (confidence < Confidence::Confirmed).then(|| self.doubt(reach)),
+            doubt: (confidence < Confidence::Confirmed).then(|| self.doubt(reach, strangers)),
             seen: self.seen(reach),
         })
     }
@@ -185,20 +201,19 @@ impl<'a, 'b> Dead<'a, 'b> {
     }
 
     /// How sure it is, if it is anything.
-    fn confidence(&self, roads: &Roads, reach: Reach) -> Option<Confidence> {
+    fn confidence(&self, roads: &Roads, reach: Reach, strangers: Share) -> Option<Confidence> {
         let is_enough = self.repeated.len() >= ADDRESSES;
         let is_named = match (self.manner, reach) {
-            (Manner::Prohibited, _) => !self.repeated.is_empty(),
             (_, Reach::Whole { .. }) | (Manner::Refusal, Reach::Unknown) => false,
+            (Manner::Prohibited, _) => !self.repeated.is_empty(),
             (Manner::Silence, _) => is_enough,
             (Manner::Refusal | Manner::Unreachable, Reach::Short { .. }) => self.is_traced(roads),
             (Manner::Unreachable, Reach::Unknown) => is_enough && self.is_told_by_one(),
         };
-        // What vanishes before the first router may vanish in this very machine.
-        let leaves_home = !matches!(reach, Reach::Short { hops: 0, .. });
         let is_sure = matches!(reach, Reach::Short { agrees: true, .. })
             && !self.may_be_limited
-            && (leaves_home || self.manner != Manner::Silence)
+            && strangers.met == 0
+            && !is_at_home(self.manner, reach)
             && self.manner != Manner::Prohibited
             && (self.manner == Manner::Silence || self.is_traced(roads));
         let confidence = if is_sure {
@@ -229,24 +244,23 @@ impl<'a, 'b> Dead<'a, 'b> {
         offenders.len() == 1 && !offenders.contains(&None) && networks.len() >= NETWORKS
     }
 
-    fn doubt(&self, reach: Reach) -> String {
+    fn doubt(&self, reach: Reach, strangers: Share) -> String {
         let doubt = match (self.manner, reach) {
             (Manner::Prohibited, _) => "Whose router it is cannot be seen from here",
+            _ if is_at_home(self.manner, reach) => AT_HOME,
             (Manner::Refusal | Manner::Unreachable, Reach::Short { .. }) => {
                 "Servers that are down would have to stand nearer than all controls; only another vantage can tell"
-            }
-            (Manner::Silence, Reach::Short { hops: 0, .. }) => {
-                "Not even the first router is heard of: a firewall of this machine or of its own network does the same"
             }
             _ => {
                 "That all of them are down everywhere at once can only be excluded from another vantage"
             }
         };
+        let mut doubts = vec![doubt.to_owned()];
         if self.may_be_limited {
-            let limit = "Other addresses of the same networks answer: a limit of connections by rate would look the same";
-            return format!("{doubt}. {limit}");
+            doubts.push("Other addresses of the same networks answer: a limit of connections by rate would look the same".to_owned());
         }
-        doubt.to_owned()
+        doubts.extend(doubt_of(strangers));
+        doubts.join(". ")
     }
 
     fn seen(&self, reach: Reach) -> String {
@@ -275,6 +289,30 @@ impl<'a, 'b> Dead<'a, 'b> {
             told(self.manner, reach)
         )
     }
+}
+
+/// Whether it may happen in this very machine, or in its own network: nothing is heard of the first router, or what answers is no
+/// further away than it.
+pub const fn is_at_home(manner: Manner, reach: Reach) -> bool {
+    match (manner, reach) {
+        (Manner::Silence, Reach::Short { hops, .. }) => hops == 0,
+        (Manner::Refusal | Manner::Unreachable, Reach::Short { hops, .. }) => hops <= 1,
+        _ => false,
+    }
+}
+
+/// The doubt that is then left.
+pub const AT_HOME: &str = "It happens before the first router is passed: a firewall of this machine or of its own network does the same";
+
+/// What is left to doubt where a control fails so too.
+pub fn doubt_of(strangers: Share) -> Option<String> {
+    (strangers.met > 0).then(|| {
+        let fail = if strangers.met == 1 { "fails" } else { "fail" };
+        format!(
+            "{} of {} controls {fail} so too: a part of the roads that is down for everybody would look the same",
+            strangers.met, strangers.of
+        )
+    })
 }
 
 /// What the roads show, as the end of a sentence.

@@ -16,10 +16,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use crate::analysis::connections::{Connections, Manner, TRIALS, Tried, all, hit};
+use crate::analysis::everybody::Share;
 use crate::analysis::evidence::Evidence;
 use crate::analysis::hops::{Reach, Road, Roads, swallowed_beside, turned_beside};
 use crate::analysis::rules::Finding;
-use crate::analysis::rules::address::told;
+use crate::analysis::rules::address::{AT_HOME, doubt_of, is_at_home, told};
 use crate::model::check::{Ask, Climb};
 use crate::model::line::{RACK, is_of_the_web, network};
 use crate::model::observation::Observation;
@@ -71,6 +72,13 @@ pub fn reason(evidence: &Evidence, failed: &Observation) -> Option<String> {
         return None;
     };
     let port = climb.address.port();
+    let share = strangers(evidence, Manner::of(climb, failed)?, port);
+    if share.is_everybodys() {
+        return Some(format!(
+            "{} of {} controls on port {port} fail so too: it is shut for everybody",
+            share.met, share.of
+        ));
+    }
     let roads = &evidence.connections.roads;
     let mut elsewhere = roads.elsewhere(port);
     let is_shut = elsewhere.any(|(_, reach)| matches!(reach, Reach::Short { .. }));
@@ -111,6 +119,10 @@ fn dead_port(evidence: &Evidence, manner: Manner) -> Option<Finding> {
         if evidence.ground.shuts_odd_ports && !is_of_the_web(port) {
             return None;
         }
+        let strangers = strangers(evidence, manner, port);
+        if strangers.is_everybodys() {
+            return None;
+        }
         // Silence of one port at one address, and not at others, is how servers differ; at many it takes a range.
         let needed = if stands.contains(&port) {
             PORTS_IN_A_RANGE
@@ -130,8 +142,14 @@ fn dead_port(evidence: &Evidence, manner: Manner) -> Option<Finding> {
                 .collect(),
             addresses,
         };
-        dead.finding(evidence, places, roads)
+        dead.finding(evidence, places, roads, strangers)
     })
+}
+
+/// How many of the controls met the same on that port.
+fn strangers(evidence: &Evidence, manner: Manner, port: u16) -> Share {
+    let everybody = &evidence.ground.everybody;
+    everybody.connections(manner.interference(), Some(port))
 }
 
 impl DeadPort<'_> {
@@ -140,6 +158,7 @@ impl DeadPort<'_> {
         evidence: &Evidence,
         places: &BTreeMap<IpAddr, Tried>,
         roads: &Roads,
+        strangers: Share,
     ) -> Option<Finding> {
         let reach: Vec<(&Road, Reach)> = self
             .roads
@@ -173,9 +192,12 @@ impl DeadPort<'_> {
         let is_shown = networks.len() >= PORTS_AT
             && short.len() == self.roads.len()
             && self.manner != Manner::Prohibited;
-        let doubts: Vec<&str> = [
-            (!is_shown).then(|| self.doubt()),
-            (elsewhere == Elsewhere::Untold).then_some(SHUT),
+        let is_at_home = short.iter().any(|(_, it)| is_at_home(self.manner, *it));
+        let doubts: Vec<String> = [
+            (!is_shown).then(|| self.doubt().to_owned()),
+            is_at_home.then(|| AT_HOME.to_owned()),
+            (elsewhere == Elsewhere::Untold).then(|| SHUT.to_owned()),
+            doubt_of(strangers),
         ]
         .into_iter()
         .flatten()

@@ -6,7 +6,8 @@
 //! two writes, cut inside the name, is answered otherwise; or the answer is a block page that is known.
 //! What else could explain it: the real server's own 403, 451 or redirect, or definitions that are out of date (then it is
 //! seen at its own address only, and in two writes too: no finding); a server that is down (then the innocuous Host fails
-//! too); a portal (then controls are met by it: the regime). A page that answers for every Host at one address and port
+//! too); a box that does it to everybody's requests (then controls met it before: no finding); a portal (then controls are met by
+//! it: the regime). A page that answers for every Host at one address and port
 //! is `address_port/blockpage`, and only if it is known.
 //! References: facts 2.4; OONI ts-017; ooni/blocking-fingerprints.
 
@@ -32,6 +33,11 @@ pub fn infer(evidence: &Evidence) -> Vec<Finding> {
         })
         .filter_map(|(climb, failed)| {
             let cells = Cells::of(evidence, climb, failed)?;
+            let everybody = &evidence.ground.everybody;
+            let strangers = everybody.requests(cells.manner.interference());
+            if strangers.is_everybodys() {
+                return None;
+            }
             let is_contrasted = cells.columns.iter().any(|(is_hit, _)| *is_hit);
             Some((is_contrasted, finding(evidence, climb, &cells)?))
         })

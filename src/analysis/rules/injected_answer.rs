@@ -145,8 +145,15 @@ fn injected(evidence: &Evidence, host: &str) -> Option<Finding> {
     {
         return None;
     }
-    let doubt = if decoy.is_some() {
+    let by_decoy = evidence
+        .hosts()
+        .filter(|host| evidence.decoy_answer(host).is_some());
+    let doubt = if decoy.is_some() && by_decoy.count() >= TRIALS {
         None
+    } else if decoy.is_some() && forged.len() < TRIALS {
+        Some(
+            "It was answered so in fewer than three queries: an answer that came astray is not excluded",
+        )
     } else if forged.iter().all(|answer| is_failure(answer)) {
         Some(
             "The false answers say only that a resolver failed or refused: one of several behind one address may say so of itself",

@@ -145,6 +145,12 @@ fn connections(evidence: &Evidence, other: &OtherVantage) -> Vec<Finding> {
     }
     groups
         .into_iter()
+        // What a part of the controls meets too is the line's.
+        .filter(|(technique, _)| {
+            let everybody = &evidence.ground.everybody;
+            let strangers = everybody.connections(technique.interference, None);
+            !strangers.is_everybodys()
+        })
         .filter_map(|(technique, group)| group.finding(technique, other, &places))
         .collect()
 }

@@ -33,7 +33,7 @@ const HITS: usize = 2;
 pub fn infer(evidence: &Evidence) -> Vec<Finding> {
     let mut findings: Vec<Finding> = failures(evidence)
         .filter_map(|(climb, failed)| {
-            let matrix = Matrix::of(evidence.observations, failed)?;
+            let matrix = server_name::matrix_of(evidence, failed)?;
             by_name(evidence, climb, &matrix).or_else(|| by_version(evidence, climb, &matrix))
         })
         .collect();

@@ -9,17 +9,20 @@
 //! Where the target's addresses cannot be reached at all, its name at the controls speaks alone: layers are stacked.
 //! What else could explain it: a server that is down or slow for every name (then the innocuous name fails too: no
 //! finding); a certificate that is wrong for everybody, or a genuine alert of the real server (at the target's address
-//! alone they name nothing); loss (equal trials, all failing); a server that treats its own name so (doubt, unless the name
-//! passes in two pieces).
+//! alone they name nothing); loss (equal trials, all failing); a box or a balancer that fails at some handshakes of everybody
+//! (a tenth of the innocuous names met it at controls: no finding; one: doubt); servers that fail at some
+//! (another shape, or another name of theirs, passes at times: no finding at their own addresses); a server that treats its own
+//! name so (doubt, unless the name passes in two pieces).
 //! References: facts 2.3; OONI ts-024; the TSPU's SNI-I, SNI-II and SNI-IV (IMC 2022).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 
 use crate::analysis::evidence::{Evidence, endpoints, is_interrupted};
-use crate::analysis::matrix::{Manner, Matrix, TRIALS, handshake};
+use crate::analysis::matrix::{Manner, Matrix, Passed, TRIALS, handshake};
 use crate::analysis::rules::Finding;
 use crate::model::catalog::{Endpoint, Protocol};
-use crate::model::check::{Climb, Variation, parent_of};
+use crate::model::check::{Ask, Climb, Variation, parent_of};
 use crate::model::observation::{Observation, Operation};
 use crate::model::report::Confidence;
 use crate::model::technique::{Technique, Trigger};
@@ -32,15 +35,29 @@ pub fn infer(evidence: &Evidence) -> Vec<Finding> {
         .filter(|(_, observation)| observation.check.contrast.is_none())
         .filter_map(|(climb, observation)| {
             let name = climb.server_name.as_deref()?;
-            let matrix = Matrix::of(evidence.observations, observation)?;
+            let matrix = matrix_of(evidence, observation)?;
             finding(evidence, climb, name, &matrix)
         })
         .collect()
 }
 
+/// The cells around one failed handshake of the target.
+pub fn matrix_of<'a>(evidence: &Evidence<'a>, failed: &'a Observation) -> Option<Matrix<'a>> {
+    Matrix::of(evidence.all_contrasts(&failed.check.id), failed)
+}
+
 /// What the cells of one name say.
 fn finding(evidence: &Evidence, climb: &Climb, name: &str, matrix: &Matrix) -> Option<Finding> {
     let read = read(matrix)?;
+    let doubt = match read.trigger {
+        Trigger::ServerNameAtAddress => chance_at_home(evidence, climb.address, matrix),
+        _ => chance_at_controls(evidence, matrix.manner),
+    };
+    let doubt = match doubt {
+        Chance::Certain => read.doubt,
+        Chance::Left(words) => read.doubt.or(Some(words)),
+        Chance::Enough => return None,
+    };
     let mut ids: Vec<String> = matrix.trials.iter().map(|trial| trial.id.clone()).collect();
     let columns = matrix.columns.iter();
     ids.extend(columns.flat_map(|column| column.evidence.clone()).take(6));
@@ -51,12 +68,108 @@ fn finding(evidence: &Evidence, climb: &Climb, name: &str, matrix: &Matrix) -> O
     }
     Some(Finding {
         technique: Technique::new(read.trigger, matrix.manner.interference()),
-        confidence: read.confidence,
+        confidence: match doubt {
+            // It was left by the reading, which says how sure it is with it.
+            Some(words) if read.doubt != Some(words) => Confidence::Likely,
+            _ => read.confidence,
+        },
         endpoints: hit(evidence, name, matrix),
         evidence: ids,
-        doubt: read.doubt.map(str::to_owned),
+        doubt: doubt.map(str::to_owned),
         seen: seen(name, climb, matrix),
     })
+}
+
+/// Trials of which all must have failed at the target's own address, for anything to be said.
+const REPEATED: usize = 2;
+
+/// What chance may have done: boxes and servers that fail at some handshakes, whatever the name.
+pub enum Chance {
+    /// Nothing.
+    Certain,
+    /// It is left as a doubt.
+    Left(&'static str),
+    /// All of it.
+    Enough,
+}
+
+/// Innocuous handshakes at controls that met the same before any name of the target was shown there: a censor remembers nothing of
+/// them. One may be lost; of more than these, and of a tenth, it is chance which ones fail.
+const STRAYS: usize = 2;
+const STRAYS_OF: usize = 10;
+
+/// What is met at random by everybody is met by the target too. Controls' own names are not counted: they may be filtered as well.
+pub fn chance_at_controls(evidence: &Evidence, manner: Manner) -> Chance {
+    let how = manner.interference();
+    let at_controls = |varies| {
+        let varied = evidence.observations.iter().filter(move |it| {
+            let contrast = it.check.contrast.as_ref();
+            contrast.is_some_and(|it| it.varies == varies)
+        });
+        varied.filter_map(|it| match &it.check.ask {
+            Ask::Climb(climb) => Some((climb.address, it, it.step(Operation::TlsHandshake)?)),
+            _ => None,
+        })
+    };
+    let mut shown: BTreeMap<SocketAddr, f64> = BTreeMap::new();
+    for (address, _, step) in at_controls(Variation::Address) {
+        let first = shown.entry(address).or_insert(f64::INFINITY);
+        *first = first.min(step.t0);
+    }
+    let (mut met, mut of) = (0, 0);
+    for (address, innocuous, step) in at_controls(Variation::Both) {
+        let is_before = shown.get(&address).is_none_or(|first| step.t0 < *first);
+        if is_before && !is_interrupted(innocuous) {
+            of += 1;
+            let manner = Manner::of(innocuous);
+            met += usize::from(manner.is_some_and(|it| it.interference() == how));
+        }
+    }
+    match met {
+        0 => Chance::Certain,
+        STRAYS.. if met * STRAYS_OF >= of => Chance::Enough,
+        _ => {
+            Chance::Left("An innocuous name met the same once at a control: chance is not excluded")
+        }
+    }
+}
+
+/// Servers that are overloaded fail at some handshakes, and then at those of some name three times over.
+fn chance_at_home(evidence: &Evidence, home: SocketAddr, matrix: &Matrix) -> Chance {
+    let how = matrix.manner.interference();
+    let there = chance_at_controls(evidence, matrix.manner);
+    if matches!(there, Chance::Enough) {
+        return there;
+    }
+    let is_mixed = |row: Passed| !row.all() && !row.none() && row.of > 0;
+    let rows = [Variation::Shape, Variation::Split];
+    if rows.into_iter().any(|row| is_mixed(matrix.row(row))) {
+        return Chance::Enough;
+    }
+    let firsts = evidence.all_climbs().filter(|(climb, observation)| {
+        climb.protocol != Protocol::Quic && observation.check.contrast.is_none()
+    });
+    let chancy = firsts.filter(|(_, first)| {
+        let meets = |it: &Observation| Manner::of(it).map(Manner::interference) == Some(how);
+        let again = evidence.contrasts(&first.check.id, Variation::Nothing);
+        let innocuous = evidence.contrasts(&first.check.id, Variation::ServerName);
+        let passed = |it: &Observation| it.reached(Operation::TlsHandshake);
+        meets(first) && again.iter().any(|(_, it)| passed(it))
+            || innocuous.iter().any(|(_, it)| meets(it))
+                && innocuous.iter().any(|(_, it)| passed(it))
+    });
+    let controls = evidence.contrasts(&matrix.failed.check.id, Variation::Address);
+    let is_alike = |(climb, _): &(&Climb, &Observation)| climb.address.is_ipv4() == home.is_ipv4();
+    match chancy.count() {
+        0 if !controls.iter().any(is_alike) => Chance::Left(
+            "No control was asked over this family: the name may be looked at there wherever it leads",
+        ),
+        0 => there,
+        1 => Chance::Left(
+            "Another handshake with the target's servers failed so and passed when it was tried again: chance is not excluded",
+        ),
+        _ => Chance::Enough,
+    }
 }
 
 /// Which trigger the cells show, and how surely.
@@ -96,7 +209,12 @@ pub fn read(matrix: &Matrix) -> Option<Reading> {
         };
     }
     let only_here = matrix.hits().next().is_none() && matrix.free() > 0 && here.all();
-    if !only_here || matrix.trials.is_empty() {
+    // One connection that fell silent while the line was cut says nothing.
+    let needed = match matrix.manner {
+        Manner::Silence => TRIALS,
+        _ => REPEATED,
+    };
+    if !only_here || matrix.trials.len() < needed {
         return None;
     }
     // Whoever serves the name puts the pieces together and does as ever: only a box on the way is blind to them.
@@ -107,7 +225,11 @@ pub fn read(matrix: &Matrix) -> Option<Reading> {
     if matrix.manner.may_be_genuine() {
         return None;
     }
-    let doubt = "The server itself may treat this name so; only another vantage can tell";
+    let doubt = if matrix.trials.len() < TRIALS {
+        "Fewer than three trials: chance is not excluded, and the server itself may treat this name so"
+    } else {
+        "The server itself may treat this name so; only another vantage can tell"
+    };
     reading(
         Trigger::ServerNameAtAddress,
         Confidence::Likely,

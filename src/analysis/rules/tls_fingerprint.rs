@@ -7,7 +7,7 @@
 //! What else could explain it: a server that takes only certain clients (its own protection against robots answers, as a
 //! rule, with an HTTP 403 and not with silence), hence `likely` where it was seen at one address only; a censor of the name
 //! that cannot read the large ClientHello (then the name fails at the controls too, and `server_name` says so: no finding);
-//! loss (equal trials).
+//! loss (equal trials); a box that does it to everybody now and then (innocuous names meet it at controls: no finding).
 //! References: facts 2.3 `tls.fingerprint`, `tls.long_ch`.
 
 use std::collections::BTreeSet;
@@ -16,6 +16,7 @@ use std::net::IpAddr;
 use crate::analysis::evidence::{Evidence, endpoints};
 use crate::analysis::matrix::{Manner, Matrix, TRIALS};
 use crate::analysis::rules::Finding;
+use crate::analysis::rules::server_name::{Chance, chance_at_controls, matrix_of};
 use crate::model::check::Variation;
 use crate::model::report::Confidence;
 use crate::model::technique::{Technique, Trigger};
@@ -27,10 +28,11 @@ pub fn infer(evidence: &Evidence) -> Vec<Finding> {
         if observation.check.contrast.is_some() {
             continue;
         }
-        let Some(matrix) = Matrix::of(evidence.observations, observation) else {
+        let Some(matrix) = matrix_of(evidence, observation) else {
             continue;
         };
-        if !is_by_shape(&matrix) {
+        let chance = chance_at_controls(evidence, matrix.manner);
+        if !is_by_shape(&matrix) || matches!(chance, Chance::Enough) {
             continue;
         }
         if !told.iter().any(|(manner, _)| *manner == matrix.manner) {

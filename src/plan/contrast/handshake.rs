@@ -93,6 +93,14 @@ fn failure_of(observation: &Observation) -> Option<bool> {
     }
 }
 
+/// The controls of the address's own family; of the other where there are none.
+fn beside(controls: &[SocketAddr], address: SocketAddr) -> Vec<SocketAddr> {
+    let (own, others): (Vec<SocketAddr>, Vec<SocketAddr>) = controls
+        .iter()
+        .partition(|control| control.is_ipv4() == address.is_ipv4());
+    if own.is_empty() { others } else { own }
+}
+
 fn cells(
     controls: &[SocketAddr],
     subject: Subject,
@@ -105,11 +113,7 @@ fn cells(
         return Vec::new();
     }
     let neutral = neutral_name(base.name);
-    let controls: Vec<SocketAddr> = controls
-        .iter()
-        .copied()
-        .filter(|control| control.is_ipv4() == climb.address.is_ipv4())
-        .collect();
+    let controls = beside(controls, climb.address);
     let cell = |varies, trial, climb| changed(subject, failed, varies, trial, climb);
     let mut checks = Vec::new();
     if base.stood {

@@ -1,0 +1,158 @@
+//! What controls meet too. A road that is down, a box that resets at random or a firewall hits whoever comes by, and what a target
+//! meets there is then nobody's doing: how many of the controls met it is counted by the step at which they failed.
+
+use std::collections::BTreeMap;
+
+use crate::analysis::connections;
+use crate::analysis::evidence::is_interrupted;
+use crate::analysis::matrix;
+use crate::model::catalog::{Catalog, Control};
+use crate::model::check::Ask;
+use crate::model::failure::Failure;
+use crate::model::observation::{Observation, Operation};
+use crate::model::technique::Interference;
+
+/// Controls that have to meet it: one may be down, or filtered itself.
+const CONTROLS: usize = 2;
+/// The part of those asked that have to: a quarter. Of a few addresses as many are hit by chance then.
+const PART: usize = 4;
+
+/// How many of the controls met something.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Share {
+    /// Those that did.
+    pub met: usize,
+    /// Those that were asked.
+    pub of: usize,
+}
+
+impl Share {
+    /// Whether it is what everybody may meet here.
+    pub const fn is_everybodys(self) -> bool {
+        self.met >= CONTROLS && self.met * PART >= self.of
+    }
+}
+
+/// What became of one step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Met {
+    /// It passed, or failed in a way that nobody is blamed for.
+    Nothing,
+    /// What a censor does, too.
+    This(Interference),
+}
+
+impl From<Option<Interference>> for Met {
+    fn from(met: Option<Interference>) -> Self {
+        met.map_or(Self::Nothing, Self::This)
+    }
+}
+
+/// What controls over TCP met, each by the step at which it failed.
+#[derive(Clone, Debug, Default)]
+pub struct Everybody {
+    /// Of connections, by port.
+    connections: BTreeMap<u16, Vec<Met>>,
+    handshakes: Vec<Met>,
+    /// Of requests in clear.
+    requests: Vec<Met>,
+}
+
+impl Everybody {
+    /// Counts what the ground's observations show of the controls.
+    pub fn of(catalog: &Catalog, observations: &[Observation]) -> Self {
+        let mut met = Self::default();
+        let controls = catalog.controls.iter();
+        for control in controls.filter(|it| !it.endpoint.protocol.is_udp()) {
+            let own: Vec<&Observation> = of_control(control, observations).collect();
+            let connections = own.iter().filter_map(|it| connection(it));
+            if let Some(of_all) = alike(connections) {
+                let port = met.connections.entry(control.endpoint.port).or_default();
+                port.push(of_all);
+            }
+            let handshakes = own.iter().filter_map(|it| handshake(it));
+            met.handshakes.extend(alike(handshakes));
+            let requests = own.iter().filter_map(|it| request(it));
+            met.requests.extend(alike(requests));
+        }
+        met
+    }
+
+    /// Connections that never stood, on that port or on any.
+    pub fn connections(&self, how: Interference, port: Option<u16>) -> Share {
+        let ports = self.connections.iter();
+        let asked = ports.filter(|(it, _)| port.is_none_or(|port| port == **it));
+        share(asked.flat_map(|(_, met)| met), how)
+    }
+
+    /// TLS handshakes. Some controls' names may be filtered themselves.
+    pub fn handshakes(&self, how: Interference) -> Share {
+        share(&self.handshakes, how)
+    }
+
+    /// Requests in clear.
+    pub fn requests(&self, how: Interference) -> Share {
+        share(&self.requests, how)
+    }
+
+    /// Whether everybody may meet it, in connecting or in shaking hands.
+    pub fn meets(&self, how: Interference) -> bool {
+        self.connections(how, None).is_everybodys() || self.handshakes(how).is_everybodys()
+    }
+}
+
+fn share<'a>(met: impl IntoIterator<Item = &'a Met>, how: Interference) -> Share {
+    let mut share = Share::default();
+    for it in met {
+        share.of += 1;
+        share.met += usize::from(*it == Met::This(how));
+    }
+    share
+}
+
+fn of_control<'a>(
+    control: &'a Control,
+    observations: &'a [Observation],
+) -> impl Iterator<Item = &'a Observation> {
+    let id = &control.endpoint.id;
+    let own = observations
+        .iter()
+        .filter(move |it| it.check.endpoints.contains(id));
+    own.filter(|it| !it.is_not_run() && !is_interrupted(it))
+}
+
+/// What all of these met, if they met the same; `None` where there are none.
+fn alike(mut met: impl Iterator<Item = Met>) -> Option<Met> {
+    let first = met.next()?;
+    let are_alike = met.all(|it| it == first);
+    Some(if are_alike { first } else { Met::Nothing })
+}
+
+fn connection(observation: &Observation) -> Option<Met> {
+    let Ask::Climb(climb) = &observation.check.ask else {
+        return None;
+    };
+    observation.step(Operation::TcpConnect)?;
+    let manner = connections::Manner::of(climb, observation);
+    Some(manner.map(connections::Manner::interference).into())
+}
+
+fn handshake(observation: &Observation) -> Option<Met> {
+    observation.step(Operation::TlsHandshake)?;
+    let manner = matrix::Manner::of(observation);
+    Some(manner.map(matrix::Manner::interference).into())
+}
+
+fn request(observation: &Observation) -> Option<Met> {
+    let is_in_clear = observation.step(Operation::TlsHandshake).is_none();
+    let step = observation
+        .step(Operation::HttpRoundTrip)
+        .filter(|_| is_in_clear)?;
+    let how = match step.failure {
+        Some(Failure::GenericTimeout | Failure::TimedOut) => Some(Interference::Drop),
+        Some(Failure::ConnectionReset) => Some(Interference::Reset),
+        Some(Failure::Eof) => Some(Interference::Close),
+        _ => None,
+    };
+    Some(how.into())
+}

@@ -1,0 +1,260 @@
+//! What is met by everybody, or by anybody at times, is nobody's doing: what names it, what leaves it silent, what doubt is told.
+
+use blockprobe::model::catalog::Protocol;
+use blockprobe::model::check::Variation;
+use blockprobe::model::observation::Step;
+use blockprobe::model::report::{Confidence, Status};
+
+use crate::contrasts::{Answer, requests};
+use crate::roads::{End, PROHIBITED, dead, dead_port_of, expect, forbidden, lost, reason, refused};
+use crate::world::{Cell, HONEST, World, ids, silent};
+
+const PORT: u16 = 5222;
+
+/// The doubt of the first technique.
+fn doubt(world: &World) -> String {
+    let told = world.judge().techniques;
+    told[0].doubt.clone().unwrap_or_default()
+}
+
+// ---- connections ----------------------------------------------------------------------------------------------------
+
+#[test]
+fn where_a_quarter_of_the_controls_fail_so_a_road_is_down_for_everybody() {
+    for (failed, roads, technique) in [
+        (lost as fn() -> Step, [(End::Never, 2); 3], "address/drop"),
+        (refused, [(End::Refused(3), 2); 3], "address/refuse"),
+        (
+            forbidden,
+            [(End::Told(3, PROHIBITED), 2); 3],
+            "address/unreachable",
+        ),
+    ] {
+        let mut world = dead(failed, roads);
+        world.strangers(Protocol::Tcp, 10, 1, &failed());
+        expect(&world, technique, Confidence::Likely);
+        let doubt = doubt(&world);
+        assert!(doubt.contains("1 of 12 controls fails so too"), "{doubt}");
+        let mut world = dead(failed, roads);
+        world.strangers(Protocol::Tcp, 6, 2, &failed());
+        let verdict = world.judge();
+        silent(&verdict, Status::Inconclusive);
+        let told = reason(&verdict);
+        assert!(told.contains("2 of 8 controls fail so too"), "{told}");
+    }
+}
+
+#[test]
+fn controls_that_fail_in_another_way_say_nothing_of_these() {
+    let mut world = dead(lost, [(End::Never, 2); 3]);
+    world.strangers(Protocol::Tcp, 8, 2, &refused());
+    expect(&world, "address/drop", Confidence::Confirmed);
+}
+
+#[test]
+fn a_port_that_is_shut_at_controls_too_is_shut_for_everybody() {
+    let ports = || dead_port_of(PORT, &[HONEST, "93.184.216.1"], lost, End::Never, 2);
+    assert_eq!(ids(&ports().judge()), ["address_port/drop"]);
+    let mut world = ports();
+    world.strangers(Protocol::Tcp, 6, 2, &lost());
+    for control in &mut world.catalog.controls {
+        control.endpoint.port = PORT;
+    }
+    let verdict = world.judge();
+    silent(&verdict, Status::Inconclusive);
+    let told = reason(&verdict);
+    assert!(told.contains("shut for everybody"), "{told}");
+    // On another port they say nothing of this one.
+    for control in &mut world.catalog.controls {
+        control.endpoint.port = 443;
+    }
+    assert_eq!(ids(&world.judge()), ["address_port/drop"]);
+}
+
+#[test]
+fn what_is_turned_down_before_the_first_router_is_passed_may_be_this_machines_own_firewall() {
+    let world = dead(refused, [(End::Refused(1), 0); 3]);
+    expect(&world, "address/refuse", Confidence::Likely);
+    assert!(doubt(&world).contains("firewall of this machine"));
+    let world = dead_port_of(PORT, &[HONEST, "93.184.1.1"], refused, End::Refused(1), 0);
+    expect(&world, "address_port/refuse", Confidence::Likely);
+    assert!(doubt(&world).contains("firewall of this machine"));
+}
+
+#[test]
+fn a_router_beside_the_servers_that_prohibits_them_is_their_operators() {
+    let world = dead(forbidden, [(End::Told(5, PROHIBITED), 4); 3]);
+    let verdict = world.judge();
+    silent(&verdict, Status::Inconclusive);
+    assert!(reason(&verdict).contains("beside where a server would stand"));
+    let world = dead(forbidden, [(End::Told(2, PROHIBITED), 1); 3]);
+    expect(&world, "address/unreachable", Confidence::Likely);
+}
+
+// ---- handshakes -----------------------------------------------------------------------------------------------------
+
+#[test]
+fn controls_that_meet_the_same_may_be_filtered_by_name_too() {
+    let mut world = World::reachable();
+    world.matrix(Cell::Reset, Cell::Answer, Cell::Reset, Cell::Answer, 3);
+    world.strangers(Protocol::Tls, 6, 2, &Cell::Reset.last().step());
+    expect(&world, "server_name/reset", Confidence::Confirmed);
+}
+
+/// The trials of the 2x2 follow one another, the innocuous name at a control before the target's.
+fn in_turn(world: &mut World) {
+    for observation in &mut world.observations {
+        let contrast = observation.check.contrast.as_ref();
+        let offset = f64::from(observation.check.trial);
+        let late = match contrast.map(|it| it.varies) {
+            Some(Variation::Both) => 0.2,
+            Some(Variation::Address) => 0.4,
+            _ => 0.0,
+        };
+        for step in &mut observation.steps {
+            (step.t0, step.t) = (offset + late, offset + late + 0.1);
+        }
+    }
+}
+
+#[test]
+fn an_innocuous_name_that_meets_the_same_at_controls_leaves_a_doubt_and_two_all() {
+    let scene = |other, there, strays: u32| {
+        let mut world = World::reachable();
+        world.matrix(Cell::Reset, other, there, Cell::Answer, 3);
+        world.row(Variation::Split, Cell::Answer);
+        world.row(Variation::Shape, Cell::Answer);
+        for trial in 4..4 + strays {
+            let control = format!("198.41.1.{trial}");
+            world.contrast(&control, Variation::Both, trial, Cell::Reset.last());
+        }
+        in_turn(&mut world);
+        world
+    };
+    for (other, there, technique, at_best) in [
+        (
+            Cell::Answer,
+            Cell::Reset,
+            "server_name/reset",
+            Confidence::Confirmed,
+        ),
+        (
+            Cell::Answer,
+            Cell::Answer,
+            "server_name_at_address/reset",
+            Confidence::Confirmed,
+        ),
+        (
+            Cell::Reset,
+            Cell::Answer,
+            "tls_fingerprint/reset",
+            Confidence::Likely,
+        ),
+    ] {
+        expect(&scene(other, there, 0), technique, at_best);
+        expect(&scene(other, there, 1), technique, Confidence::Likely);
+        silent(&scene(other, there, 2).judge(), Status::Inconclusive);
+    }
+    assert!(doubt(&scene(Cell::Answer, Cell::Reset, 1)).contains("chance"));
+}
+
+#[test]
+fn what_an_innocuous_name_meets_after_the_targets_was_shown_is_what_a_censor_remembers() {
+    let mut world = World::reachable();
+    world.matrix(Cell::Reset, Cell::Answer, Cell::Reset, Cell::Answer, 3);
+    for trial in 4..6 {
+        world.contrast("198.41.0.5", Variation::Both, trial, Cell::Reset.last());
+    }
+    in_turn(&mut world);
+    expect(&world, "server_name/reset", Confidence::Confirmed);
+}
+
+#[test]
+fn servers_that_fail_at_some_handshakes_name_nothing_at_their_own_addresses() {
+    let scene = |shapes: [Cell; 3]| {
+        let mut world = World::reachable();
+        world.matrix(Cell::Reset, Cell::Answer, Cell::Answer, Cell::Answer, 3);
+        world.row(Variation::Split, Cell::Answer);
+        for (trial, shape) in (1..).zip(shapes) {
+            world.contrast(HONEST, Variation::Shape, trial, shape.last());
+        }
+        world
+    };
+    for uniform in [Cell::Answer, Cell::Reset] {
+        let technique = "server_name_at_address/reset";
+        expect(&scene([uniform; 3]), technique, Confidence::Confirmed);
+    }
+    let mixed = [Cell::Reset, Cell::Answer, Cell::Answer];
+    silent(&scene(mixed).judge(), Status::Inconclusive);
+}
+
+#[test]
+fn other_names_that_pass_when_tried_again_make_one_that_does_not_chance() {
+    let scene = |others: usize| {
+        let mut world = World::reachable();
+        world.matrix(Cell::Reset, Cell::Answer, Cell::Answer, Cell::Answer, 3);
+        world.row(Variation::Split, Cell::Answer);
+        world.more_names(others);
+        for at in 0..others {
+            world.recovers(at + 1, Cell::Reset.last());
+        }
+        world
+    };
+    let technique = "server_name_at_address/reset";
+    expect(&scene(0), technique, Confidence::Confirmed);
+    expect(&scene(1), technique, Confidence::Likely);
+    assert!(doubt(&scene(1)).contains("chance"));
+    assert!(ids(&scene(2).judge()).is_empty());
+}
+
+#[test]
+fn a_name_that_failed_once_at_its_own_address_is_no_finding() {
+    for (cell, trials, is_named) in [
+        (Cell::Silence, 1, false),
+        (Cell::Silence, 2, false),
+        (Cell::Silence, 3, true),
+        (Cell::Reset, 1, false),
+        (Cell::Reset, 2, true),
+    ] {
+        let mut world = World::reachable();
+        world.matrix(cell, Cell::Answer, Cell::Answer, Cell::Answer, trials);
+        assert_eq!(!ids(&world.judge()).is_empty(), is_named);
+        if trials == 2 && is_named {
+            assert!(doubt(&world).contains("Fewer than three trials"));
+        }
+    }
+}
+
+#[test]
+fn a_name_that_was_asked_of_controls_over_the_other_family_alone_is_doubted() {
+    let mut world = World::reachable();
+    world.matrix(Cell::Reset, Cell::Answer, Cell::Answer, Cell::Answer, 3);
+    world.row(Variation::Split, Cell::Answer);
+    expect(
+        &world,
+        "server_name_at_address/reset",
+        Confidence::Confirmed,
+    );
+    world.controls_over_ipv6();
+    expect(&world, "server_name_at_address/reset", Confidence::Likely);
+    assert!(doubt(&world).contains("family"));
+}
+
+// ---- requests in clear ----------------------------------------------------------------------------------------------
+
+#[test]
+fn where_a_quarter_of_the_controls_requests_end_so_no_host_is_looked_at() {
+    let scene = |met| {
+        let mut world = requests(
+            Answer::Silence,
+            Answer::NotFound,
+            Answer::Silence,
+            Answer::NotFound,
+        );
+        let failed = Answer::Silence.last().step();
+        world.strangers(Protocol::Http, 6, met, &failed);
+        world
+    };
+    assert_eq!(ids(&scene(1).judge()), ["http_host/drop"]);
+    silent(&scene(2).judge(), Status::Inconclusive);
+}
