@@ -10,6 +10,8 @@
 
 #[path = "netns/described.rs"]
 mod described;
+#[path = "netns/everybody.rs"]
+mod everybody;
 #[path = "netns/facts.rs"]
 mod facts;
 #[path = "netns/forger.rs"]

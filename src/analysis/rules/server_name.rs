@@ -98,8 +98,13 @@ pub enum Chance {
 const STRAYS: usize = 2;
 const STRAYS_OF: usize = 10;
 
-/// What is met at random by everybody is met by the target too. Controls' own names are not counted: they may be filtered as well.
+/// What is met at random by everybody is met by the target too. Where many controls met it with their own names, these may be filtered
+/// as well: then the innocuous names must have passed, all of them.
 pub fn chance_at_controls(evidence: &Evidence, manner: Manner) -> Chance {
+    // These are answers, and a control's server gives them to names that it does not know.
+    if manner.may_be_genuine() {
+        return Chance::Certain;
+    }
     let how = manner.interference();
     let at_controls = |varies| {
         let varied = evidence.observations.iter().filter(move |it| {
@@ -125,7 +130,9 @@ pub fn chance_at_controls(evidence: &Evidence, manner: Manner) -> Chance {
             met += usize::from(manner.is_some_and(|it| it.interference() == how));
         }
     }
+    let is_everybodys = evidence.ground.everybody.handshakes(how).is_everybodys();
     match met {
+        _ if is_everybodys && (met > 0 || of < TRIALS) => Chance::Enough,
         0 => Chance::Certain,
         STRAYS.. if met * STRAYS_OF >= of => Chance::Enough,
         _ => {
@@ -147,7 +154,9 @@ fn chance_at_home(evidence: &Evidence, home: SocketAddr, matrix: &Matrix) -> Cha
         return Chance::Enough;
     }
     let firsts = evidence.all_climbs().filter(|(climb, observation)| {
-        climb.protocol != Protocol::Quic && observation.check.contrast.is_none()
+        !matrix.manner.may_be_genuine()
+            && climb.protocol != Protocol::Quic
+            && observation.check.contrast.is_none()
     });
     let chancy = firsts.filter(|(_, first)| {
         let meets = |it: &Observation| Manner::of(it).map(Manner::interference) == Some(how);
