@@ -88,7 +88,10 @@ pub fn tell(
             summary: format!("{name} is down: it fails at the control vantage too"),
             reason: ground
                 .other()
-                .map(|other| format!("Compared with {}", other.name())),
+                .map(|other| format!(
+                    "Compared with {}. Were that line filtered in the same way, it would look the same",
+                    other.name()
+                )),
         },
         Status::Inconclusive => inconclusive(name, ground, services, basis.is_resolved),
     }

@@ -223,4 +223,13 @@ mod tests {
             );
         }
     }
+
+    #[test]
+    fn controls_of_the_own_family_come_first_and_any_are_better_than_none() {
+        let v4: SocketAddr = "198.41.0.5:443".parse().unwrap();
+        let v6: SocketAddr = "[2001:db8::5]:443".parse().unwrap();
+        assert_eq!(beside(&[v4, v6], v6), [v6]);
+        assert_eq!(beside(&[v4, v6], v4), [v4]);
+        assert_eq!(beside(&[v4], v6), [v4]);
+    }
 }
