@@ -31,7 +31,7 @@ use blockprobe::model::failure::Failure;
 use blockprobe::model::observation::Operation;
 use blockprobe::model::report::{Confidence, EndpointStatus, Regime, Status, Verdict};
 
-use crate::world::{HONEST, HOST, OTHER, World, ids, impostor, proven, silent, step};
+use crate::world::{HONEST, OTHER, World, ids, impostor, proven, silent, step};
 
 // ---- what names each technique ------------------------------------------------------------------------------------
 
@@ -282,13 +282,33 @@ fn an_answer_from_where_no_resolver_is_has_no_innocent_explanation() {
     assert_eq!(verdict.confidence, Confidence::Likely);
     let doubt = verdict.techniques[0].doubt.as_deref().unwrap();
     assert!(doubt.contains("fewer than three"), "{doubt}");
-    world.more_names(2);
-    for at in 0..2 {
-        world.denial_of(&format!("{at}.{HOST}"), "decoy");
+    for trial in 2..=3 {
+        world.denial("decoy", trial, &Failure::DnsNxdomain, 3);
+    }
+    let verdict = world.judge();
+    assert_eq!(verdict.techniques[0].confidence, Confidence::Likely);
+    for trial in 2..=3 {
+        world.decoy_is_silent_beside(trial);
     }
     let verdict = world.judge();
     assert_eq!(verdict.techniques[0].confidence, Confidence::Confirmed);
     assert_eq!(verdict.techniques[0].doubt, None);
+}
+
+#[test]
+fn a_control_that_is_silent_beside_the_decoys_answer_needs_none_before() {
+    let mut world = World::new();
+    world.honest_resolvers();
+    world.denial("isp", 1, &Failure::DnsNxdomain, 3);
+    world.denial("decoy", 1, &Failure::DnsNxdomain, 3);
+    assert!(!ids(&world.judge()).contains(&"domain_name/injected_answer"));
+    world.decoy_is_silent_beside(2);
+    assert_eq!(ids(&world.judge()), ["domain_name/injected_answer"]);
+    // It was silent at another moment.
+    for step in &mut world.observations.last_mut().unwrap().steps {
+        (step.t0, step.t) = (2.0, 2.75);
+    }
+    assert!(!ids(&world.judge()).contains(&"domain_name/injected_answer"));
 }
 
 #[test]
@@ -306,15 +326,16 @@ fn what_the_decoy_says_later_than_it_was_waited_for_may_be_a_slow_lines_answer()
     assert!(is_named(&fair));
     let mut late = denied();
     late.decoy_is_silent(0.75);
-    late.observations.last_mut().unwrap().steps[0].t = 5.0;
+    let late_step = &mut late.observations.last_mut().unwrap().steps[0];
+    late_step.dns.as_mut().unwrap().replies[0].t = 5.0;
     assert!(!is_named(&late));
     // Nobody else was heard while it was silent: the line may have been.
     let mut unheard = denied();
     unheard.decoy_is_silent(0.75);
     for observation in &mut unheard.ground {
-        if observation.is_success() {
-            for step in &mut observation.steps {
-                (step.t0, step.t) = (2.0, 2.1);
+        for step in &mut observation.steps {
+            for reply in step.dns.iter_mut().flat_map(|dns| &mut dns.replies) {
+                reply.t = 2.0;
             }
         }
     }

@@ -45,6 +45,15 @@ pub enum Honesty {
     Proven,
 }
 
+/// What came from where no resolver is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DecoyTrials {
+    /// Questions about the target's names that were answered.
+    pub answered: usize,
+    /// Control names that were left silent while one of these was answered.
+    pub beside: usize,
+}
+
 /// The honest answer about a name, for contrast.
 #[derive(Clone, Debug)]
 pub struct Honest {
@@ -378,8 +387,39 @@ impl<'a> Evidence<'a> {
             .find(|answer| {
                 answer.dns().is_some_and(|facts| facts.accepted().is_some())
                     && !self.answers_controls(answer.resolver)
-                    && self.is_sooner_than_silence(answer)
+                    && (self.is_sooner_than_silence(answer) || self.decoy_trials().beside > 0)
             })
+    }
+
+    /// How a decoy answered the target's names, and control names asked beside them.
+    pub fn decoy_trials(&self) -> DecoyTrials {
+        let of_decoy = |role: Role| {
+            self.observations.iter().filter(move |observation| {
+                observation.check.role == role
+                    && matches!(&observation.check.ask, Ask::Query { resolver, .. } if self.is_decoy(resolver))
+            })
+        };
+        let is_answered = |observation: &&Observation| {
+            let step = observation.step(Operation::Resolve);
+            step.and_then(|step| step.dns.as_deref())
+                .is_some_and(|facts| facts.accepted().is_some())
+        };
+        let answered: Vec<&Observation> = of_decoy(Role::Target).filter(is_answered).collect();
+        let silent = of_decoy(Role::Control).filter(|control| {
+            control.failure() == Some(&Failure::GenericTimeout)
+                && answered
+                    .iter()
+                    .any(|answer| is_answer_amid(answer, control))
+        });
+        DecoyTrials {
+            beside: silent.count(),
+            answered: answered.len(),
+        }
+    }
+
+    fn is_decoy(&self, resolver: &str) -> bool {
+        let mut resolvers = self.catalog.resolvers.iter();
+        resolvers.any(|it| it.id == resolver && it.role == ResolverRole::Decoy)
     }
 
     /// Whether a decoy answered within the time for which control names were waited for: what comes later may be a slow line's answer,
@@ -387,10 +427,11 @@ impl<'a> Evidence<'a> {
     fn is_sooner_than_silence(&self, answer: &Answer) -> bool {
         let resolver = answer.resolver.map(|it| it.id.as_str());
         let silence = resolver.and_then(|it| self.ground.silence_of_decoy(it));
-        let step = answer.observation.step(Operation::Resolve);
+        let asked = answer.observation.step(Operation::Resolve);
+        let heard = answer.dns().and_then(DnsFacts::accepted);
         silence
-            .zip(step)
-            .is_some_and(|(silence, step)| step.t - step.t0 <= silence)
+            .zip(asked.zip(heard))
+            .is_some_and(|(silence, (asked, heard))| heard.t - asked.t0 <= silence)
     }
 
     /// Whether an answer of the ordinary path about a host may be forged on the way: its own query, or another for the same
@@ -530,6 +571,17 @@ pub fn is_amid(passed: &Observation, silent: &Observation) -> bool {
         return false;
     };
     began <= heard && heard <= ended
+}
+
+/// The same of an answer over DNS, for which one listens on when it has come.
+pub fn is_answer_amid(answered: &Observation, silent: &Observation) -> bool {
+    let asked = |it: &Observation| it.step(Operation::Resolve).map(|step| (step.t0, step.t));
+    let (Some((began, ended)), Some(step)) = (asked(silent), answered.step(Operation::Resolve))
+    else {
+        return false;
+    };
+    let heard = step.dns.as_deref().and_then(DnsFacts::accepted);
+    heard.is_some_and(|heard| (began..=ended).contains(&heard.t))
 }
 
 /// Whether it was this resolver that was asked; `None` is the system's own view.

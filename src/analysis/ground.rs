@@ -10,7 +10,8 @@ use crate::analysis::control::OtherVantage;
 use crate::analysis::everybody::Everybody;
 use crate::analysis::everything;
 use crate::analysis::evidence::{
-    attempts, contradicting, doubling, is_amid, is_losing, is_proof, is_silent_quic, is_unsteady,
+    attempts, contradicting, doubling, is_answer_amid, is_losing, is_proof, is_silent_quic,
+    is_unsteady,
 };
 use crate::analysis::resolvers;
 use crate::model::catalog::{Catalog, Control, Protocol, Region, ResolverRole, Transport};
@@ -729,7 +730,11 @@ fn decoys(catalog: &Catalog, observations: &[Observation]) -> BTreeMap<String, f
             continue;
         };
         let is_silent = step.failure == Some(Failure::GenericTimeout);
-        if !is_silent || !others.iter().any(|other| is_amid(other, observation)) {
+        if !is_silent
+            || !others
+                .iter()
+                .any(|other| is_answer_amid(other, observation))
+        {
             doubtful.insert(decoy.id.clone());
         }
         let least = silent.entry(decoy.id.clone()).or_insert(f64::INFINITY);

@@ -262,11 +262,13 @@ impl World {
         }));
     }
 
-    /// A resolver denies that name.
-    pub fn denial_of(&mut self, name: &str, resolver: &str) {
-        let facts = dns(&[reply(3, &[])], &[]);
-        let steps = vec![resolve(facts, Some(Failure::DnsNxdomain))];
-        self.push(query("target", resolver, name, Role::Target, 1), steps);
+    /// A control name is asked of the decoy beside the target's, and nothing comes.
+    pub fn decoy_is_silent_beside(&mut self, trial: u32) {
+        let mut check = query("target", "decoy", CONTROL, Role::Control, trial);
+        check.round = Round::Contrast;
+        let mut silent = resolve(lost(), Some(Failure::GenericTimeout));
+        silent.t = 0.75;
+        self.push(check, vec![silent]);
     }
 
     /// So many controls more, of an operator each, of which the first few met that last step, and the others none.

@@ -25,6 +25,9 @@ use crate::model::technique::{Interference, Technique, Trigger};
 /// Answers in two versions (or from the decoy) needed to call it confirmed.
 const TRIALS: usize = 3;
 
+/// Control names that the decoy must have left silent while it answered.
+const BESIDE: usize = 2;
+
 /// SERVFAIL and REFUSED: what a resolver says of itself, not of the name.
 const OF_ITSELF: [u16; 2] = [2, 5];
 
@@ -145,14 +148,13 @@ fn injected(evidence: &Evidence, host: &str) -> Option<Finding> {
     {
         return None;
     }
-    let by_decoy = evidence
-        .hosts()
-        .filter(|host| evidence.decoy_answer(host).is_some());
-    let doubt = if decoy.is_some() && by_decoy.count() >= TRIALS {
+    let by_decoy = evidence.decoy_trials();
+    let doubt = if decoy.is_some() && by_decoy.answered >= TRIALS && by_decoy.beside >= BESIDE {
         None
     } else if decoy.is_some() && forged.len() < TRIALS {
         Some(
-            "It was answered so in fewer than three queries: an answer that came astray is not excluded",
+            "It was answered so in fewer than three queries, or no control name was silent beside them: a line that was slow for a \
+             moment is not excluded",
         )
     } else if forged.iter().all(|answer| is_failure(answer)) {
         Some(

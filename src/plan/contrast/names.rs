@@ -19,6 +19,9 @@ const TRIALS_OF_SILENCE: u32 = 4;
 /// Names of one target that are repeated at most: all of a messenger's, a fraction of a long list's.
 const NAMES: usize = 64;
 
+/// Names of one target of which a decoy is asked again: who answers in its place answers for all of them.
+const NAMES_OF_DECOY: usize = 2;
+
 /// The repetitions that are called for.
 pub fn checks<'a>(
     catalog: &Catalog,
@@ -28,15 +31,19 @@ pub fn checks<'a>(
     seen: &Seen,
 ) -> Vec<Check> {
     let mut checks = Vec::new();
-    let mut repeated = 0;
+    let (mut repeated, mut by_decoy) = (0, 0);
     for host in hosts(endpoints) {
         let resolution = Resolution::of(catalog, host, seen.about(host));
         let suspicious: Vec<&Answer> = resolution
             .answers
             .iter()
             .filter(|answer| seen.is_complete(&answer.observation.check.id))
-            .filter(|answer| is_suspicious(answer, &resolution, seen))
+            .filter(|answer| {
+                is_suspicious(answer, &resolution, seen)
+                    || (by_decoy < NAMES_OF_DECOY && is_of_decoy(answer))
+            })
             .collect();
+        by_decoy += usize::from(suspicious.iter().any(|answer| is_of_decoy(answer)));
         if suspicious.is_empty() || repeated == NAMES {
             continue;
         }
@@ -65,6 +72,15 @@ fn is_suspicious(answer: &Answer, resolution: &Resolution, seen: &Seen) -> bool 
     }
     answer.is_system()
         && (has_two_versions(answer) || leads_to_somebody_else(answer, resolution.name, seen))
+}
+
+/// Whether something answered where no resolver is: its silence for control names counts only beside it.
+fn is_of_decoy(answer: &Answer) -> bool {
+    let resolver = answer.resolver;
+    answer.observation.check.trial == 1
+        && answer.record != Some(RecordType::Aaaa)
+        && resolver.is_some_and(|it| it.role == ResolverRole::Decoy)
+        && answer.dns().is_some_and(|facts| facts.accepted().is_some())
 }
 
 /// Whether a climb of this host at an address of this answer ended in a handshake with somebody else, and none worked.
