@@ -192,6 +192,13 @@ fn what_an_innocuous_name_meets_after_the_targets_was_shown_is_what_a_censor_rem
     }
     in_turn(&mut world);
     expect(&world, "server_name/reset", Confidence::Confirmed);
+    // Nor while it was shown.
+    for observation in world.observations.iter_mut().rev().take(2) {
+        for step in &mut observation.steps {
+            (step.t0, step.t) = (1.35, 1.45);
+        }
+    }
+    expect(&world, "server_name/reset", Confidence::Confirmed);
 }
 
 #[test]

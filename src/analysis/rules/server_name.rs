@@ -123,7 +123,8 @@ pub fn chance_at_controls(evidence: &Evidence, manner: Manner) -> Chance {
     }
     let (mut met, mut of) = (0, 0);
     for (address, innocuous, step) in at_controls(Variation::Both) {
-        let is_before = shown.get(&address).is_none_or(|first| step.t0 < *first);
+        // What was still under way then may have been hit by what the censor remembers.
+        let is_before = shown.get(&address).is_none_or(|first| step.t < *first);
         if is_before && !is_interrupted(innocuous) {
             of += 1;
             let manner = Manner::of(innocuous);
