@@ -240,6 +240,22 @@ fn other_names_that_pass_when_tried_again_make_one_that_does_not_chance() {
 }
 
 #[test]
+fn other_names_whose_innocuous_twins_fail_at_times_make_one_chance_too() {
+    let scene = |others: usize| {
+        let mut world = World::reachable();
+        world.matrix(Cell::Reset, Cell::Answer, Cell::Answer, Cell::Answer, 3);
+        world.more_names(others);
+        for at in 0..others {
+            world.twins(at + 1, [Cell::Reset, Cell::Answer, Cell::Reset]);
+        }
+        world
+    };
+    let technique = "server_name_at_address/reset";
+    expect(&scene(1), technique, Confidence::Likely);
+    assert!(ids(&scene(2).judge()).is_empty());
+}
+
+#[test]
 fn a_name_that_failed_once_at_its_own_address_is_no_finding() {
     for (cell, trials, is_named) in [
         (Cell::Silence, 1, false),

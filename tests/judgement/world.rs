@@ -393,6 +393,24 @@ impl World {
         self.push(again, steps);
     }
 
+    /// The endpoint of that number is reset, and innocuous names at its address end so.
+    pub fn twins(&mut self, endpoint: usize, cells: [Cell; 3]) {
+        let endpoint = self.catalog.targets[0].services[0].endpoints[endpoint].clone();
+        let check = climb_check("target", &endpoint, HONEST, Role::Target);
+        let connected = || step(Operation::TcpConnect, None);
+        for (trial, cell) in (1..).zip(cells) {
+            let mut twin = check.clone();
+            twin.contrast = Some(Contrast {
+                of: check.id.clone(),
+                varies: Variation::ServerName,
+            });
+            twin.id = format!("{}/twin#{trial}", check.id);
+            twin.trial = trial;
+            self.push(twin, vec![connected(), cell.last().0]);
+        }
+        self.push(check, vec![connected(), Cell::Reset.last().0]);
+    }
+
     /// What is asked of controls is asked at IPv6 addresses.
     pub fn controls_over_ipv6(&mut self) {
         for observation in &mut self.observations {

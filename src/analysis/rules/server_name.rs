@@ -25,10 +25,11 @@ use crate::model::catalog::{Endpoint, Protocol};
 use crate::model::check::{Ask, Climb, Variation, parent_of};
 use crate::model::observation::{Observation, Operation};
 use crate::model::report::Confidence;
-use crate::model::technique::{Technique, Trigger};
+use crate::model::technique::{Interference, Technique, Trigger};
 
 /// One finding for each server name that was contrasted.
 pub fn infer(evidence: &Evidence) -> Vec<Finding> {
+    let strays = Strays::of(evidence);
     evidence
         .all_climbs()
         .filter(|(climb, _)| climb.protocol != Protocol::Quic)
@@ -36,7 +37,7 @@ pub fn infer(evidence: &Evidence) -> Vec<Finding> {
         .filter_map(|(climb, observation)| {
             let name = climb.server_name.as_deref()?;
             let matrix = matrix_of(evidence, observation)?;
-            finding(evidence, climb, name, &matrix)
+            finding(evidence, &strays, climb, name, &matrix)
         })
         .collect()
 }
@@ -47,11 +48,17 @@ pub fn matrix_of<'a>(evidence: &Evidence<'a>, failed: &'a Observation) -> Option
 }
 
 /// What the cells of one name say.
-fn finding(evidence: &Evidence, climb: &Climb, name: &str, matrix: &Matrix) -> Option<Finding> {
+fn finding(
+    evidence: &Evidence,
+    strays: &Strays,
+    climb: &Climb,
+    name: &str,
+    matrix: &Matrix,
+) -> Option<Finding> {
     let read = read(matrix)?;
     let doubt = match read.trigger {
-        Trigger::ServerNameAtAddress => chance_at_home(evidence, climb.address, matrix),
-        _ => chance_at_controls(evidence, matrix.manner),
+        Trigger::ServerNameAtAddress => strays.at_home(evidence, climb.address, matrix),
+        _ => strays.at_controls(evidence, matrix.manner),
     };
     let doubt = match doubt {
         Chance::Certain => read.doubt,
@@ -84,6 +91,7 @@ fn finding(evidence: &Evidence, climb: &Climb, name: &str, matrix: &Matrix) -> O
 const REPEATED: usize = 2;
 
 /// What chance may have done: boxes and servers that fail at some handshakes, whatever the name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Chance {
     /// Nothing.
     Certain,
@@ -98,88 +106,124 @@ pub enum Chance {
 const STRAYS: usize = 2;
 const STRAYS_OF: usize = 10;
 
-/// What is met at random by everybody is met by the target too. Where many controls met it with their own names, these may be filtered
-/// as well: then the innocuous names must have passed, all of them.
-pub fn chance_at_controls(evidence: &Evidence, manner: Manner) -> Chance {
-    // These are answers, and a control's server gives them to names that it does not know.
-    if manner.may_be_genuine() {
-        return Chance::Certain;
-    }
-    let how = manner.interference();
-    let at_controls = |varies| {
-        let varied = evidence.observations.iter().filter(move |it| {
-            let contrast = it.check.contrast.as_ref();
-            contrast.is_some_and(|it| it.varies == varies)
+/// Handshakes that failed although no name of the target's was in them, or although they pass at other times.
+#[derive(Debug, Default)]
+pub struct Strays {
+    /// Innocuous ones at controls.
+    of: usize,
+    /// By how they failed.
+    met: BTreeMap<Interference, usize>,
+    /// By the same: handshakes of the target's that failed and then passed, or whose innocuous twins did both.
+    at_home: BTreeMap<Interference, usize>,
+}
+
+impl Strays {
+    /// Counts those of one target.
+    pub fn of(evidence: &Evidence) -> Self {
+        let mut strays = Self::default();
+        strays.count_at_controls(evidence);
+        let firsts = evidence.all_climbs().filter(|(climb, observation)| {
+            climb.protocol != Protocol::Quic && observation.check.contrast.is_none()
         });
-        varied.filter_map(|it| match &it.check.ask {
-            Ask::Climb(climb) => Some((climb.address, it, it.step(Operation::TlsHandshake)?)),
-            _ => None,
-        })
-    };
-    let mut shown: BTreeMap<SocketAddr, f64> = BTreeMap::new();
-    for (address, _, step) in at_controls(Variation::Address) {
-        let first = shown.entry(address).or_insert(f64::INFINITY);
-        *first = first.min(step.t0);
+        for (_, first) in firsts {
+            if let Some(how) = fails_at_times(evidence, first) {
+                *strays.at_home.entry(how).or_default() += 1;
+            }
+        }
+        strays
     }
-    let (mut met, mut of) = (0, 0);
-    for (address, innocuous, step) in at_controls(Variation::Both) {
-        // What was still under way then may have been hit by what the censor remembers.
-        let is_before = shown.get(&address).is_none_or(|first| step.t < *first);
-        if is_before && !is_interrupted(innocuous) {
-            of += 1;
-            let manner = Manner::of(innocuous);
-            met += usize::from(manner.is_some_and(|it| it.interference() == how));
+
+    fn count_at_controls(&mut self, evidence: &Evidence) {
+        let at_controls = |varies| {
+            let varied = evidence.observations.iter().filter(move |it| {
+                let contrast = it.check.contrast.as_ref();
+                contrast.is_some_and(|it| it.varies == varies)
+            });
+            varied.filter_map(|it| match &it.check.ask {
+                Ask::Climb(climb) => Some((climb.address, it, it.step(Operation::TlsHandshake)?)),
+                _ => None,
+            })
+        };
+        let mut shown: BTreeMap<SocketAddr, f64> = BTreeMap::new();
+        for (address, _, step) in at_controls(Variation::Address) {
+            let first = shown.entry(address).or_insert(f64::INFINITY);
+            *first = first.min(step.t0);
+        }
+        for (address, innocuous, step) in at_controls(Variation::Both) {
+            // What was still under way then may have been hit by what the censor remembers.
+            let is_before = shown.get(&address).is_none_or(|first| step.t < *first);
+            if is_before && !is_interrupted(innocuous) {
+                self.of += 1;
+                if let Some(how) = Manner::of(innocuous).map(Manner::interference) {
+                    *self.met.entry(how).or_default() += 1;
+                }
+            }
         }
     }
-    let is_everybodys = evidence.ground.everybody.handshakes(how).is_everybodys();
-    match met {
-        _ if is_everybodys && (met > 0 || of < TRIALS) => Chance::Enough,
-        0 => Chance::Certain,
-        STRAYS.. if met * STRAYS_OF >= of => Chance::Enough,
-        _ => {
-            Chance::Left("An innocuous name met the same once at a control: chance is not excluded")
+
+    /// What is met at random by everybody is met by the target too. Where many controls met it with their own names, these may be
+    /// filtered as well: then the innocuous names must have passed, all of them.
+    pub fn at_controls(&self, evidence: &Evidence, manner: Manner) -> Chance {
+        // These are answers, and a control's server gives them to names that it does not know.
+        if manner.may_be_genuine() {
+            return Chance::Certain;
+        }
+        let how = manner.interference();
+        let is_everybodys = evidence.ground.everybody.handshakes(how).is_everybodys();
+        match self.met.get(&how).copied().unwrap_or(0) {
+            met if is_everybodys && (met > 0 || self.of < TRIALS) => Chance::Enough,
+            0 => Chance::Certain,
+            met @ STRAYS.. if met * STRAYS_OF >= self.of => Chance::Enough,
+            _ => Chance::Left(
+                "An innocuous name met the same once at a control: chance is not excluded",
+            ),
+        }
+    }
+
+    /// Servers that are overloaded fail at some handshakes, and then at those of some name three times over.
+    fn at_home(&self, evidence: &Evidence, home: SocketAddr, matrix: &Matrix) -> Chance {
+        let there = self.at_controls(evidence, matrix.manner);
+        let is_mixed = |row: Passed| row.passed > 0 && !row.all();
+        let mut rows = [Variation::Shape, Variation::Split].into_iter();
+        if there == Chance::Enough || rows.any(|row| is_mixed(matrix.row(row))) {
+            return Chance::Enough;
+        }
+        let how = matrix.manner.interference();
+        let at_times = self.at_home.get(&how).copied();
+        let at_times = at_times.filter(|_| !matrix.manner.may_be_genuine());
+        let controls = evidence.contrasts(&matrix.failed.check.id, Variation::Address);
+        let is_alike =
+            |(climb, _): &(&Climb, &Observation)| climb.address.is_ipv4() == home.is_ipv4();
+        match at_times.unwrap_or(0) {
+            0 if !controls.iter().any(is_alike) => Chance::Left(
+                "No control was asked over this family: the name may be looked at there wherever it leads",
+            ),
+            0 => there,
+            1 => Chance::Left(
+                "Another handshake with the target's servers failed so and passed when it was tried again: chance is not excluded",
+            ),
+            _ => Chance::Enough,
         }
     }
 }
 
-/// Servers that are overloaded fail at some handshakes, and then at those of some name three times over.
-fn chance_at_home(evidence: &Evidence, home: SocketAddr, matrix: &Matrix) -> Chance {
-    let how = matrix.manner.interference();
-    let there = chance_at_controls(evidence, matrix.manner);
-    if matches!(there, Chance::Enough) {
-        return there;
+/// How a handshake with the target's servers fails, where it passes at other times, or innocuous ones there do both.
+fn fails_at_times(evidence: &Evidence, first: &Observation) -> Option<Interference> {
+    let how = |it: &Observation| Manner::of(it).map(Manner::interference);
+    let of = |varies| evidence.contrasts(&first.check.id, varies).into_iter();
+    let recovers = of(Variation::Nothing).any(|(_, it)| it.reached(Operation::TlsHandshake));
+    if let Some(met) = how(first).filter(|_| recovers) {
+        return Some(met);
     }
-    let is_mixed = |row: Passed| !row.all() && !row.none() && row.of > 0;
-    let rows = [Variation::Shape, Variation::Split];
-    if rows.into_iter().any(|row| is_mixed(matrix.row(row))) {
-        return Chance::Enough;
-    }
-    let firsts = evidence.all_climbs().filter(|(climb, observation)| {
-        !matrix.manner.may_be_genuine()
-            && climb.protocol != Protocol::Quic
-            && observation.check.contrast.is_none()
-    });
-    let chancy = firsts.filter(|(_, first)| {
-        let meets = |it: &Observation| Manner::of(it).map(Manner::interference) == Some(how);
-        let again = evidence.contrasts(&first.check.id, Variation::Nothing);
-        let innocuous = evidence.contrasts(&first.check.id, Variation::ServerName);
-        let passed = |it: &Observation| it.reached(Operation::TlsHandshake);
-        meets(first) && again.iter().any(|(_, it)| passed(it))
-            || innocuous.iter().any(|(_, it)| meets(it))
-                && innocuous.iter().any(|(_, it)| passed(it))
-    });
-    let controls = evidence.contrasts(&matrix.failed.check.id, Variation::Address);
-    let is_alike = |(climb, _): &(&Climb, &Observation)| climb.address.is_ipv4() == home.is_ipv4();
-    match chancy.count() {
-        0 if !controls.iter().any(is_alike) => Chance::Left(
-            "No control was asked over this family: the name may be looked at there wherever it leads",
-        ),
-        0 => there,
-        1 => Chance::Left(
-            "Another handshake with the target's servers failed so and passed when it was tried again: chance is not excluded",
-        ),
-        _ => Chance::Enough,
-    }
+    // Another name's certificate is an answer.
+    let answered = |it: &Observation| {
+        let manner = Manner::of(it);
+        handshake(it).is_some() && manner.is_none_or(Manner::may_be_genuine)
+    };
+    let lost = |it: &Observation| Manner::of(it).is_some_and(|it| !it.may_be_genuine());
+    let met = of(Variation::ServerName).find(|(_, it)| lost(it))?.1;
+    let mut innocuous = of(Variation::ServerName);
+    innocuous.any(|(_, it)| answered(it)).then(|| how(met))?
 }
 
 /// Which trigger the cells show, and how surely.

@@ -16,13 +16,14 @@ use std::net::IpAddr;
 use crate::analysis::evidence::{Evidence, endpoints};
 use crate::analysis::matrix::{Manner, Matrix, TRIALS};
 use crate::analysis::rules::Finding;
-use crate::analysis::rules::server_name::{Chance, chance_at_controls, matrix_of};
+use crate::analysis::rules::server_name::{Chance, Strays, matrix_of};
 use crate::model::check::Variation;
 use crate::model::report::Confidence;
 use crate::model::technique::{Technique, Trigger};
 
 /// One finding for each way in which the plain ClientHello failed.
 pub fn infer(evidence: &Evidence) -> Vec<Finding> {
+    let strays = Strays::of(evidence);
     let mut told: Vec<(Manner, Told)> = Vec::new();
     for (climb, observation) in evidence.all_climbs() {
         if observation.check.contrast.is_some() {
@@ -31,8 +32,8 @@ pub fn infer(evidence: &Evidence) -> Vec<Finding> {
         let Some(matrix) = matrix_of(evidence, observation) else {
             continue;
         };
-        let chance = chance_at_controls(evidence, matrix.manner);
-        if !is_by_shape(&matrix) || matches!(chance, Chance::Enough) {
+        let chance = strays.at_controls(evidence, matrix.manner);
+        if !is_by_shape(&matrix) || chance == Chance::Enough {
             continue;
         }
         if !told.iter().any(|(manner, _)| *manner == matrix.manner) {
