@@ -91,9 +91,13 @@ impl OtherVantage {
         self.before_s.unsigned_abs() <= FRESH_S
     }
 
+    const fn side(&self) -> &'static str {
+        if self.before_s < 0 { "after" } else { "before" }
+    }
+
     /// `3 hours before this run`.
     pub fn when(&self) -> String {
-        let side = if self.before_s < 0 { "after" } else { "before" };
+        let side = self.side();
         let minutes = self.before_s.unsigned_abs() / 60;
         let (count, unit) = match minutes {
             0 => return "within a minute of this run".to_owned(),
@@ -114,8 +118,9 @@ impl OtherVantage {
             let regime = self.ground.regime.word();
             format!("The control report says nothing: its own line was not open ({regime})")
         } else if self.before_s.unsigned_abs() > OLDEST_S {
+            let side = self.side();
             format!(
-                "The control report says nothing: it was measured {when}, and 7 days are the most"
+                "The control report says nothing: it was measured more than 7 days {side} this run"
             )
         } else if self.is_fresh() {
             format!("Compared with {}, measured {when}", self.name)
