@@ -20,8 +20,9 @@ const LOOK: Duration = Duration::from_millis(20);
 /// Runs at once.
 const AT_ONCE: usize = 3;
 
-/// A machine with other work on it is late.
-const LATE: Duration = Duration::from_secs(5);
+/// A machine with other work on it is late, and a build for tests inflates slowly: one check was seen to end 6 s after its time. What
+/// hangs is later than this.
+const LATE: Duration = Duration::from_secs(15);
 
 #[test]
 fn every_hostile_server_is_survived_within_the_limits() {
