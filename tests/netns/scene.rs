@@ -110,8 +110,8 @@ impl Scene {
         World {
             catalog,
             zone,
-            // Whoever forges answers sits nearer than the resolver does.
-            resolver_delay: Duration::from_millis(if self.forger.is_some() { 40 } else { 0 }),
+            // Whoever forges answers sits nearer than the resolver does, also on a machine that is busy.
+            resolver_delay: Duration::from_millis(if self.forger.is_some() { 200 } else { 0 }),
         }
     }
 }
