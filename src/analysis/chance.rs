@@ -1,8 +1,9 @@
 //! What chance alone does on a line that loses datagrams: how often a name, a resolver or a relay would seem silent to us.
 //!
 //! A question over UDP is sent again when it was lost, so the questions that were answered tell how much the line loses; so do
-//! the short trains to relays; and for QUIC, whose datagrams are large, the handshakes that succeeded. Of many names asked several times each, some stay silent on a bad line by chance alone;
-//! silence is told only where that is rarer than one run in so many.
+//! the short trains to relays; and for QUIC, whose datagrams are large, the handshakes that succeeded. Of many names asked
+//! several times each, some stay silent on a bad line by chance alone; silence is told only where that is rarer than one run in
+//! so many. Over TCP the connections that stood tell it: those whose SYN was sent again.
 
 use std::ops::Add;
 
@@ -264,6 +265,42 @@ fn sendings(observation: &Observation) -> u32 {
     };
     let sent = observation.steps.iter().map(sent);
     sent.fold(0, u32::saturating_add)
+}
+
+/// Connections that stood, and those of them whose SYN was sent again.
+pub fn attempts<'a>(observations: impl Iterator<Item = &'a Observation>) -> (usize, usize) {
+    let mut counted = (0, 0);
+    for observation in observations {
+        let is_whole = match &observation.check.ask {
+            Ask::Climb(climb) => climb.hops.is_none(),
+            _ => true,
+        };
+        let stood = observation
+            .step(Operation::TcpConnect)
+            .filter(|step| is_whole && step.failure.is_none());
+        if let Some(step) = stood {
+            let tcp = step.tcp.as_deref();
+            counted.0 += 1;
+            counted.1 += usize::from(tcp.is_some_and(|tcp| tcp.retransmits.unwrap_or(0) > 0));
+        }
+    }
+    counted
+}
+
+/// Whether two in five of these were asked for again, and there are enough of them to say so.
+pub fn is_losing(own: (usize, usize), ground: (usize, usize)) -> bool {
+    is_again(own, ground, 2)
+}
+
+/// Whether one in five of these was: what is asked a few times over one transport may then be unanswered together, where the line is
+/// cut for moments.
+pub fn is_unsteady(own: (usize, usize), ground: (usize, usize)) -> bool {
+    is_again(own, ground, 1)
+}
+
+fn is_again(own: (usize, usize), ground: (usize, usize), fifths: usize) -> bool {
+    let (stood, again) = (own.0 + ground.0, own.1 + ground.1);
+    stood >= 10 && again * 5 >= stood * fifths
 }
 
 #[cfg(test)]

@@ -3,13 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use crate::analysis::chance::{self, Handshakes, Questions, Silence, Trains};
+use crate::analysis::chance::{
+    self, Handshakes, Questions, Silence, Trains, attempts, is_losing, is_unsteady,
+};
 use crate::analysis::connections::Connections;
 use crate::analysis::ground::Ground;
-use crate::model::catalog::{Catalog, Endpoint, Resolver, ResolverRole, Target, Transport};
+use crate::analysis::replies::{contradicting, doubling, has_two_versions};
+use crate::model::catalog::{Catalog, Endpoint, Resolver, Target};
 use crate::model::check::{Ask, Climb, Role, Variation};
 use crate::model::failure::Failure;
-use crate::model::observation::{DnsFacts, DnsReply, Observation, Operation};
+use crate::model::observation::{DnsFacts, Observation, Operation};
 use crate::model::resolution::{Answer, Ordinary, Resolution};
 
 /// What is known about one target.
@@ -43,15 +46,6 @@ pub enum Honesty {
     Protected,
     /// A server at that address proved by TLS to be the host.
     Proven,
-}
-
-/// What came from where no resolver is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct DecoyTrials {
-    /// Questions about the target's names that were answered.
-    pub answered: usize,
-    /// Control names that were left silent while one of these was answered.
-    pub beside: usize,
 }
 
 /// The honest answer about a name, for contrast.
@@ -371,69 +365,6 @@ impl<'a> Evidence<'a> {
             .collect()
     }
 
-    /// What a decoy said about a host: `Some` only where the decoy stays silent for controls, so that the answer was
-    /// made on the path because of the name.
-    pub fn decoy_answer(&self, host: &str) -> Option<Answer<'a>> {
-        let resolution = self.resolution(host)?;
-        resolution
-            .answers
-            .iter()
-            .copied()
-            .filter(|answer| {
-                answer
-                    .resolver
-                    .is_some_and(|resolver| resolver.role == ResolverRole::Decoy)
-            })
-            .find(|answer| {
-                answer.dns().is_some_and(|facts| facts.accepted().is_some())
-                    && !self.answers_controls(answer.resolver)
-                    && (self.is_sooner_than_silence(answer) || self.decoy_trials().beside > 0)
-            })
-    }
-
-    /// How a decoy answered the target's names, and control names asked beside them.
-    pub fn decoy_trials(&self) -> DecoyTrials {
-        let of_decoy = |role: Role| {
-            self.observations.iter().filter(move |observation| {
-                observation.check.role == role
-                    && matches!(&observation.check.ask, Ask::Query { resolver, .. } if self.is_decoy(resolver))
-            })
-        };
-        let is_answered = |observation: &&Observation| {
-            let step = observation.step(Operation::Resolve);
-            step.and_then(|step| step.dns.as_deref())
-                .is_some_and(|facts| facts.accepted().is_some())
-        };
-        let answered: Vec<&Observation> = of_decoy(Role::Target).filter(is_answered).collect();
-        let silent = of_decoy(Role::Control).filter(|control| {
-            control.failure() == Some(&Failure::GenericTimeout)
-                && answered
-                    .iter()
-                    .any(|answer| is_answer_amid(answer, control))
-        });
-        DecoyTrials {
-            beside: silent.count(),
-            answered: answered.len(),
-        }
-    }
-
-    fn is_decoy(&self, resolver: &str) -> bool {
-        let mut resolvers = self.catalog.resolvers.iter();
-        resolvers.any(|it| it.id == resolver && it.role == ResolverRole::Decoy)
-    }
-
-    /// Whether a decoy answered within the time for which control names were waited for: what comes later may be a slow line's answer,
-    /// whatever is asked.
-    fn is_sooner_than_silence(&self, answer: &Answer) -> bool {
-        let resolver = answer.resolver.map(|it| it.id.as_str());
-        let silence = resolver.and_then(|it| self.ground.silence_of_decoy(it));
-        let asked = answer.observation.step(Operation::Resolve);
-        let heard = answer.dns().and_then(DnsFacts::accepted);
-        silence
-            .zip(asked.zip(heard))
-            .is_some_and(|(silence, (asked, heard))| heard.t - asked.t0 <= silence)
-    }
-
     /// Whether an answer of the ordinary path about a host may be forged on the way: its own query, or another for the same
     /// name, got two versions. The system's own view passes on the first alone, so it never shows the race itself.
     pub fn is_raced(&self, host: &str) -> bool {
@@ -477,42 +408,6 @@ fn contrasts(observations: &[Observation]) -> BTreeMap<&str, Vec<Contrasted<'_>>
         }
     }
     contrasts
-}
-
-/// Connections that stood, and those of them whose SYN was sent again.
-pub fn attempts<'a>(observations: impl Iterator<Item = &'a Observation>) -> (usize, usize) {
-    let mut counted = (0, 0);
-    for observation in observations {
-        let is_whole = match &observation.check.ask {
-            Ask::Climb(climb) => climb.hops.is_none(),
-            _ => true,
-        };
-        let stood = observation
-            .step(Operation::TcpConnect)
-            .filter(|step| is_whole && step.failure.is_none());
-        if let Some(step) = stood {
-            let tcp = step.tcp.as_deref();
-            counted.0 += 1;
-            counted.1 += usize::from(tcp.is_some_and(|tcp| tcp.retransmits.unwrap_or(0) > 0));
-        }
-    }
-    counted
-}
-
-/// Whether two in five of these were asked for again, and there are enough of them to say so.
-pub fn is_losing(own: (usize, usize), ground: (usize, usize)) -> bool {
-    is_again(own, ground, 2)
-}
-
-/// Whether one in five of these was: what is asked a few times over one transport may then be unanswered together, where the line is
-/// cut for moments.
-pub fn is_unsteady(own: (usize, usize), ground: (usize, usize)) -> bool {
-    is_again(own, ground, 1)
-}
-
-fn is_again(own: (usize, usize), ground: (usize, usize), fifths: usize) -> bool {
-    let (stood, again) = (own.0 + ground.0, own.1 + ground.1);
-    stood >= 10 && again * 5 >= stood * fifths
 }
 
 /// All endpoints of a target.
@@ -593,84 +488,4 @@ fn was_asked(observation: &Observation, resolver: Option<&str>) -> bool {
         } => resolver == Some(asked),
         Ask::Climb(_) => false,
     }
-}
-
-/// Resolvers of which control names got a false reply and an honest one to the same question, by their ids.
-pub fn contradicting(observations: &[Observation]) -> impl Iterator<Item = &str> {
-    questions_of_controls(observations)
-        .filter(|(_, facts)| {
-            let mut replies = valid(facts);
-            let is_first_false = replies.next().map(|first| is_false(facts, first));
-            replies.any(|reply| Some(is_false(facts, reply)) != is_first_false)
-        })
-        .map(|(resolver, _)| resolver)
-}
-
-/// Resolvers that gave more replies than there were questions about control names, by their ids.
-pub fn doubling(observations: &[Observation]) -> impl Iterator<Item = &str> {
-    questions_of_controls(observations)
-        .filter(|(_, facts)| has_more_than_asked(facts))
-        .map(|(resolver, _)| resolver)
-}
-
-fn questions_of_controls(observations: &[Observation]) -> impl Iterator<Item = (&str, &DnsFacts)> {
-    observations
-        .iter()
-        .filter(|observation| observation.check.role == Role::Control)
-        .filter_map(|observation| {
-            let Ask::Query { resolver, .. } = &observation.check.ask else {
-                return None;
-            };
-            let facts = observation.step(Operation::Resolve)?.dns.as_deref()?;
-            Some((resolver.as_str(), facts))
-        })
-}
-
-/// Whether more replies came than questions were sent.
-pub fn has_more_than_asked(facts: &DnsFacts) -> bool {
-    valid(facts).count() > usize::try_from(facts.sent).unwrap_or(usize::MAX)
-}
-
-/// No address at all, or none that could be a server's.
-pub fn is_false(facts: &DnsFacts, reply: &DnsReply) -> bool {
-    let addresses = reply.addresses();
-    addresses
-        .iter()
-        .all(|address| facts.bogons.iter().any(|bogon| bogon == address))
-}
-
-/// Replies that count: ours, well formed, whole.
-pub fn valid_replies<'a>(answer: &Answer<'a>) -> Vec<&'a DnsReply> {
-    answer
-        .dns()
-        .map(|facts| valid(facts).collect())
-        .unwrap_or_default()
-}
-
-fn valid(facts: &DnsFacts) -> impl Iterator<Item = &DnsReply> {
-    facts
-        .replies
-        .iter()
-        .filter(|reply| reply.id_matches && reply.malformed.is_none() && !reply.truncated)
-}
-
-/// Whether replies to the one query contradict each other: another code, or no address in common. A resolver that
-/// merely repeats itself does not.
-pub fn has_two_versions(answer: &Answer) -> bool {
-    let replies = valid_replies(answer);
-    let Some(first) = replies.first() else {
-        return false;
-    };
-    let known = first.addresses();
-    replies.iter().any(|reply| {
-        let addresses = reply.addresses();
-        reply.rcode != first.rcode
-            || (addresses.is_empty() != known.is_empty())
-            || (!known.is_empty() && !addresses.iter().any(|address| known.contains(address)))
-    })
-}
-
-/// Whether this resolver speaks plain DNS, which the path can read and forge.
-pub fn is_plain(resolver: &Resolver) -> bool {
-    matches!(resolver.transport, Transport::Udp | Transport::Tcp)
 }

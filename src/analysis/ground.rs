@@ -5,22 +5,23 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::analysis::chance::{self, Handshakes, Questions, Silence, Trains};
+use crate::analysis::chance::{
+    self, Handshakes, Questions, Silence, Trains, attempts, is_losing, is_unsteady,
+};
 use crate::analysis::control::OtherVantage;
+use crate::analysis::decoys;
 use crate::analysis::everybody::Everybody;
 use crate::analysis::everything;
-use crate::analysis::evidence::{
-    attempts, contradicting, doubling, is_answer_amid, is_losing, is_proof, is_silent_quic,
-    is_unsteady,
-};
+use crate::analysis::evidence::is_silent_quic;
+use crate::analysis::regime;
+use crate::analysis::replies::{self, contradicting, doubling};
 use crate::analysis::resolvers;
-use crate::model::catalog::{Catalog, Control, Protocol, Region, ResolverRole, Transport};
-use crate::model::check::{Ask, Role};
+use crate::analysis::states::{State, answers_stay_out, most_work, shuts_odd_ports, state};
+use crate::model::catalog::{Catalog, Control, Protocol, ResolverRole};
+use crate::model::check::Ask;
 use crate::model::failure::Failure;
-use crate::model::line::is_of_the_web;
-use crate::model::observation::{DnsFacts, Observation, Operation};
+use crate::model::observation::{Observation, Operation};
 use crate::model::report::{Regime, ResolverReport, Status, TechniqueReport};
-use crate::model::resolution::Resolution;
 use crate::model::technique::Interference;
 
 /// What every target's judgement rests on.
@@ -74,7 +75,7 @@ impl Ground {
         started_at: Timestamp,
         observations: &[Observation],
     ) -> Self {
-        let answering = answering(observations);
+        let answering = replies::answering(observations);
         let states: Vec<(&Control, State)> = catalog
             .controls
             .iter()
@@ -101,10 +102,10 @@ impl Ground {
             contradicting: contradicting(observations).map(str::to_owned).collect(),
             doubling: doubling(observations).map(str::to_owned).collect(),
             hijacked: hijacked.keys().cloned().collect(),
-            decoys: decoys(catalog, observations),
+            decoys: decoys::silences(catalog, observations),
             other: None,
         };
-        ground.regime = regime(catalog, &states, observations);
+        ground.regime = regime::of(catalog, &states, observations);
         ground
             .techniques
             .extend(everything::infer(catalog, ground.regime, observations));
@@ -282,160 +283,6 @@ fn questions(catalog: &Catalog, observations: &[Observation]) -> BTreeMap<String
         .collect()
 }
 
-fn most_work(states: &[(&Control, State)]) -> bool {
-    let count = |wanted: State| {
-        let over_tcp = states
-            .iter()
-            .filter(|(control, _)| !control.endpoint.protocol.is_udp());
-        over_tcp.filter(|(_, state)| *state == wanted).count()
-    };
-    count(State::Works) > count(State::Silent)
-}
-
-/// Whether every control on a port that the web does not use stayed silent: firewalls of companies and hotels.
-fn shuts_odd_ports(states: &[(&Control, State)]) -> bool {
-    let mut odd = states
-        .iter()
-        .filter(|(control, _)| {
-            let endpoint = &control.endpoint;
-            !endpoint.protocol.is_udp() && !is_of_the_web(endpoint.port)
-        })
-        .peekable();
-    odd.peek().is_some() && odd.all(|(_, state)| *state == State::Silent)
-}
-
-/// State of the whole line, by what its controls showed.
-fn regime(catalog: &Catalog, states: &[(&Control, State)], observations: &[Observation]) -> Regime {
-    // What is spoken over UDP is shut on many honest networks: it is there for contrast and says nothing of the line.
-    let is_halted = answers_stay_out(states, observations);
-    let states: Vec<(&Control, State)> = states
-        .iter()
-        .copied()
-        .filter(|(control, _)| !control.endpoint.protocol.is_udp())
-        .filter(|(control, _)| !is_halted || !is_heard_only(control, observations))
-        .collect();
-    let operators = |wanted: State, region: Option<Region>| -> BTreeSet<&str> {
-        states
-            .iter()
-            .filter(|(control, state)| {
-                *state == wanted && region.is_none_or(|region| control.region == region)
-            })
-            .map(|(control, _)| control.operator.as_str())
-            .collect()
-    };
-    let of_web = |wanted: State, protocol: Option<Protocol>| -> BTreeSet<&str> {
-        states
-            .iter()
-            .filter(|(control, state)| {
-                let spoken = control.endpoint.protocol;
-                *state == wanted
-                    && spoken != Protocol::Tcp
-                    && protocol.is_none_or(|it| it == spoken)
-            })
-            .map(|(control, _)| control.operator.as_str())
-            .collect()
-    };
-    // In clear somebody else answers for everybody: a portal, whether or not it lets TLS through. More impostors than
-    // honest controls: a portal with a walled garden.
-    let in_clear = of_web(State::SomebodyElse, Some(Protocol::Http));
-    let taken_over = in_clear.len() >= 3 && of_web(State::Works, Some(Protocol::Http)).is_empty();
-    let talking = of_web(State::Works, None);
-    let impostors = of_web(State::SomebodyElse, None).len();
-    let portal = if talking.is_empty() {
-        impostors >= 2 || one_address_for_everybody(catalog, observations)
-    } else {
-        impostors >= 3 && impostors > talking.len()
-    };
-    if taken_over || portal {
-        return Regime::CaptivePortal;
-    }
-    // A foreign resolver that proved itself by TLS is as good a sign of the world outside as a control.
-    if foreign_resolver_answers(catalog, observations) {
-        return Regime::Open;
-    }
-    if operators(State::Works, None).is_empty() {
-        // Cut short before any control could answer: a line of which nothing failed is not known to be offline.
-        let untold = states.iter().all(|(_, state)| *state == State::NotMeasured);
-        let failed = observations.iter().any(|observation| {
-            observation
-                .failure()
-                .is_some_and(|failure| *failure != Failure::Interrupted)
-        });
-        let resolves = !answering(observations).is_empty();
-        return if untold && (resolves || !failed) {
-            Regime::Open
-        } else {
-            Regime::Offline
-        };
-    }
-    let silent: BTreeSet<&str> = operators(State::Silent, None)
-        .difference(&talking)
-        .copied()
-        .collect();
-    let foreign_silent = operators(State::Silent, Some(Region::Foreign)).len();
-    let foreign_talks = states.iter().any(|(control, state)| {
-        *state == State::Works
-            && control.region == Region::Foreign
-            && control.endpoint.protocol != Protocol::Tcp
-    });
-    let domestic_works = operators(State::Works, Some(Region::Domestic)).len();
-    let foreign_connects = catalog
-        .controls
-        .iter()
-        .filter(|control| control.region == Region::Foreign)
-        .any(|control| {
-            observations.iter().any(|observation| {
-                observation.check.endpoints.contains(&control.endpoint.id)
-                    && observation.reached(Operation::TcpConnect)
-            })
-        });
-    let border = !foreign_talks && foreign_silent >= 3 && domestic_works >= 2;
-    let most_are_silent = silent.len() >= 3 && silent.len() > talking.len();
-    match (border, most_are_silent) {
-        (true, _) if !foreign_connects => Regime::DomesticOnly,
-        (true, _) | (false, true) => Regime::AllowList,
-        (false, false) => Regime::Open,
-    }
-}
-
-/// Whether TLS is answered nowhere, while small answers come and what is said in TLS is acknowledged somewhere: lines do so that
-/// large packets do not pass. A list of what may pass has something in it, and swallows what is said to others.
-fn answers_stay_out(states: &[(&Control, State)], observations: &[Observation]) -> bool {
-    let mut over_tls = states.iter().filter(|(control, _)| {
-        control.endpoint.protocol.is_tls() && !control.endpoint.protocol.is_udp()
-    });
-    let mut is_heard = false;
-    let none_works = over_tls.all(|(control, state)| {
-        is_heard |= is_heard_only(control, observations);
-        *state != State::Works
-    });
-    none_works && is_heard
-}
-
-/// Whether all that was said to a control over TCP was acknowledged, and not a byte of an answer came.
-fn is_heard_only(control: &Control, observations: &[Observation]) -> bool {
-    let mut own = observations
-        .iter()
-        .filter(|it| it.check.endpoints.contains(&control.endpoint.id))
-        .filter_map(|it| it.steps.last())
-        .filter(|step| step.operation != Operation::Resolve)
-        .peekable();
-    own.peek().is_some()
-        && own.all(|step| {
-            let is_late = matches!(
-                step.failure,
-                Some(Failure::GenericTimeout | Failure::TimedOut)
-            );
-            let tcp = step.tcp.as_deref();
-            is_late
-                && tcp.is_some_and(|tcp| {
-                    tcp.bytes_acked.is_some_and(|it| it > 0)
-                        && tcp.unacked == Some(0)
-                        && tcp.bytes_received == Some(0)
-                })
-        })
-}
-
 fn is_quic(control: &Control) -> bool {
     control.endpoint.protocol == Protocol::Quic
 }
@@ -495,161 +342,8 @@ fn quic(catalog: &Catalog, states: &[(&Control, State)], observations: &[Observa
     Quic::Silent { ports, evidence }
 }
 
-/// Whether a resolver outside the country answered over HTTPS, on the port that the controls use: lists of what may pass
-/// look at that one and often leave others alone.
-fn foreign_resolver_answers(catalog: &Catalog, observations: &[Observation]) -> bool {
-    observations.iter().any(|observation| {
-        let Ask::Query { resolver, .. } = &observation.check.ask else {
-            return false;
-        };
-        observation.is_success()
-            && catalog.resolvers.iter().any(|known| {
-                known.id == *resolver
-                    && known.region == Region::Foreign
-                    && known.transport == Transport::Doh
-            })
-    })
-}
-
 /// Facts 2.8: certificates and MTProto tolerate some minutes.
 const MAX_CLOCK_ERROR_S: u64 = 300;
-
-/// What a control showed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
-    /// It answered as it should, at one address at least.
-    Works,
-    /// Something answered that is not the control.
-    SomebodyElse,
-    /// Nothing answered.
-    Silent,
-    /// It was not measured.
-    NotMeasured,
-}
-
-fn state(control: &Control, observations: &[Observation]) -> State {
-    let mut best = State::NotMeasured;
-    for observation in observations {
-        if !observation.check.endpoints.contains(&control.endpoint.id) {
-            continue;
-        }
-        match state_of(control, observation) {
-            State::Works => return State::Works,
-            State::SomebodyElse => best = State::SomebodyElse,
-            State::Silent if best == State::NotMeasured => best = State::Silent,
-            _ => {}
-        }
-    }
-    if best == State::NotMeasured && was_asked(control, observations) {
-        return State::Silent;
-    }
-    best
-}
-
-/// Whether the control's name was asked for and nobody gave an address: then the missing climb is itself a sign. With an
-/// address and no climb, the run ended in between.
-fn was_asked(control: &Control, observations: &[Observation]) -> bool {
-    let mut asked = observations.iter().filter(|observation| {
-        !observation.is_not_run()
-            && observation.failure() != Some(&Failure::Interrupted)
-            && match &observation.check.ask {
-                Ask::Lookup { name } | Ask::Query { name, .. } => {
-                    Some(name.as_str()) == control.endpoint.host.as_deref()
-                }
-                Ask::Climb(_) => false,
-            }
-    });
-    let mut any = false;
-    asked.all(|observation| {
-        any = true;
-        !observation.is_success()
-    }) && any
-}
-
-fn state_of(control: &Control, observation: &Observation) -> State {
-    if observation.is_not_run() || observation.failure() == Some(&Failure::Interrupted) {
-        return State::NotMeasured;
-    }
-    let http = observation
-        .step(Operation::HttpRoundTrip)
-        .and_then(|step| step.http.as_deref());
-    // An answer that broke off is nobody's yet.
-    if let Some(http) = http.filter(|_| observation.failure().is_none()) {
-        // A proven server may answer what it likes; in clear the whole answer must be the expected one.
-        let honest = is_proof(observation) || control.endpoint.expect.is_met(http);
-        // A box that sends everybody in clear to the same host's TLS is no portal, and no sign of the control either.
-        let own = control.endpoint.host.as_deref();
-        let is_upgrade = http.redirect_host().as_deref() == own
-            && http
-                .header("location")
-                .is_some_and(|to| to.starts_with("https://"));
-        if !honest && is_upgrade {
-            return State::NotMeasured;
-        }
-        return if honest {
-            State::Works
-        } else {
-            State::SomebodyElse
-        };
-    }
-    let tls = observation
-        .step(Operation::TlsHandshake)
-        .and_then(|step| step.tls.as_deref());
-    // The control's own certificate out of its time: its operator's fault or this machine's clock, and no word on the line.
-    if observation.failure() == Some(&Failure::SslInvalidCertificate) {
-        return State::NotMeasured;
-    }
-    // A handshake that ran out of time after the chain says nothing of whose chain it is.
-    let is_unfinished = matches!(
-        observation.failure(),
-        None | Some(Failure::GenericTimeout | Failure::TimedOut)
-    );
-    if tls.is_some_and(|tls| !tls.chain.is_empty() || tls.clear_text.is_some()) && !is_unfinished {
-        return State::SomebodyElse;
-    }
-    if observation.is_success()
-        && !matches!(control.endpoint.protocol, Protocol::Http | Protocol::Https)
-    {
-        return State::Works;
-    }
-    State::Silent
-}
-
-/// Whether the ordinary path gives the controls of several operators one and the same address: a portal by DNS.
-fn one_address_for_everybody(catalog: &Catalog, observations: &[Observation]) -> bool {
-    let mut by_address: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
-    for control in &catalog.controls {
-        let Some(host) = control.endpoint.host.as_deref() else {
-            continue;
-        };
-        let resolution = Resolution::of(catalog, host, observations.iter());
-        for answer in resolution
-            .answers
-            .iter()
-            .filter(|answer| answer.is_system())
-        {
-            for address in answer.dns().map(DnsFacts::addresses).unwrap_or_default() {
-                by_address
-                    .entry(address)
-                    .or_default()
-                    .insert(&control.operator);
-            }
-        }
-    }
-    by_address.values().any(|operators| operators.len() >= 3)
-}
-
-fn answering(observations: &[Observation]) -> BTreeSet<Option<String>> {
-    observations
-        .iter()
-        .filter(|observation| observation.check.role == Role::Control && observation.is_success())
-        .filter_map(|observation| match &observation.check.ask {
-            Ask::Lookup { .. } => Some(None),
-            Ask::Query { resolver, .. } => Some(Some(resolver.clone())),
-            Ask::Climb(_) => None,
-        })
-        .collect()
-}
 
 /// Families in which something answered. A connection that stands is none while nothing that was asked over it is answered:
 /// a road that passes small packets alone lets every one of them stand.
@@ -705,43 +399,6 @@ fn clock_error(started_at: Timestamp, observations: &[Observation]) -> Option<i6
         .collect();
     errors.sort_unstable();
     (errors.len() >= 2).then(|| errors[errors.len() / 2])
-}
-
-/// Decoys that every control name left silent, while an answer of somebody else came over UDP.
-fn decoys(catalog: &Catalog, observations: &[Observation]) -> BTreeMap<String, f64> {
-    let asked = |observation: &Observation| {
-        let Ask::Query { resolver, .. } = &observation.check.ask else {
-            return None;
-        };
-        let known = catalog.resolvers.iter().find(|it| it.id == *resolver)?;
-        (known.transport == Transport::Udp && !observation.is_not_run()).then_some(known)
-    };
-    let others: Vec<&Observation> = observations
-        .iter()
-        .filter(|it| asked(it).is_some_and(|known| known.role != ResolverRole::Decoy))
-        .filter(|it| it.is_success())
-        .collect();
-    let mut silent: BTreeMap<String, f64> = BTreeMap::new();
-    let mut doubtful = BTreeSet::new();
-    for observation in observations {
-        let decoy = asked(observation).filter(|known| known.role == ResolverRole::Decoy);
-        let step = observation.step(Operation::Resolve);
-        let (Some(decoy), Some(step)) = (decoy, step) else {
-            continue;
-        };
-        let is_silent = step.failure == Some(Failure::GenericTimeout);
-        if !is_silent
-            || !others
-                .iter()
-                .any(|other| is_answer_amid(other, observation))
-        {
-            doubtful.insert(decoy.id.clone());
-        }
-        let least = silent.entry(decoy.id.clone()).or_insert(f64::INFINITY);
-        *least = least.min(step.t - step.t0);
-    }
-    silent.retain(|id, _| !doubtful.contains(id));
-    silent
 }
 
 fn fake_addresses(observations: &[Observation]) -> bool {

@@ -12,8 +12,10 @@
 
 use std::collections::BTreeSet;
 
-use crate::analysis::evidence::{
-    Evidence, Honesty, has_more_than_asked, has_two_versions, is_false, is_plain, valid_replies,
+use crate::analysis::decoys;
+use crate::analysis::evidence::{Evidence, Honesty};
+use crate::analysis::replies::{
+    has_more_than_asked, has_two_versions, is_false, is_plain, valid_replies,
 };
 use crate::analysis::rules::{Finding, endpoints_of};
 use crate::model::check::RecordType;
@@ -70,9 +72,7 @@ impl Forgeries {
                     }
                 }
             }
-            if let Some(reply) = evidence
-                .decoy_answer(host)
-                .and_then(|it| it.dns()?.accepted())
+            if let Some(reply) = decoys::answer(evidence, host).and_then(|it| it.dns()?.accepted())
             {
                 forgeries.add(reply);
             }
@@ -135,7 +135,7 @@ fn injected(evidence: &Evidence, host: &str) -> Option<Finding> {
         .filter(|answer| answer.resolver.is_some_and(is_plain))
         .filter(|answer| is_forged(evidence, answer))
         .collect();
-    let decoy = evidence.decoy_answer(host);
+    let decoy = decoys::answer(evidence, host);
     if forged.is_empty() && decoy.is_none() {
         return None;
     }
@@ -148,7 +148,7 @@ fn injected(evidence: &Evidence, host: &str) -> Option<Finding> {
     {
         return None;
     }
-    let by_decoy = evidence.decoy_trials();
+    let by_decoy = decoys::trials(evidence);
     let doubt = if decoy.is_some() && by_decoy.answered >= TRIALS && by_decoy.beside >= BESIDE {
         None
     } else if decoy.is_some() && forged.len() < TRIALS {

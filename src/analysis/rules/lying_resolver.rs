@@ -16,7 +16,8 @@
 use std::collections::BTreeSet;
 
 use crate::analysis::chance::Silence;
-use crate::analysis::evidence::{Evidence, Honest, Honesty, is_plain};
+use crate::analysis::evidence::{Evidence, Honest, Honesty};
+use crate::analysis::replies::is_plain;
 use crate::analysis::rules::injected_answer::Forgeries;
 use crate::analysis::rules::{Finding, endpoints_of};
 use crate::model::catalog::ResolverRole;
