@@ -83,13 +83,14 @@ impl Ground {
             .collect();
         let hijacked = resolvers::hijacked(catalog, observations);
         let families = families(catalog, observations);
+        let everybody = Everybody::of(catalog, observations);
         let mut ground = Self {
             regime: Regime::Open,
-            resolvers: resolvers::report(catalog, observations, &hijacked, &families),
+            resolvers: resolvers::report(catalog, observations, &hijacked, &families, &everybody),
             families,
             quic: quic(catalog, &states, observations),
             techniques: Vec::new(),
-            everybody: Everybody::of(catalog, observations),
+            everybody,
             attempts: attempts(observations.iter()),
             questions: questions(catalog, observations),
             trains: Trains::of(observations.iter()),
@@ -113,14 +114,6 @@ impl Ground {
             // A portal redirects names for everybody: no resolver is singled out.
             for resolver in &mut ground.resolvers {
                 resolver.techniques.clear();
-                resolver.status = Status::Inconclusive;
-            }
-        }
-        let everybody = &ground.everybody;
-        for resolver in &mut ground.resolvers {
-            let is_everybodys = |it: &TechniqueReport| everybody.meets(it.interference);
-            if resolver.techniques.iter().any(is_everybodys) {
-                resolver.techniques.retain(|it| !is_everybodys(it));
                 resolver.status = Status::Inconclusive;
             }
         }

@@ -4,6 +4,7 @@ pub mod interference;
 
 use std::collections::BTreeMap;
 
+use crate::analysis::everybody::Everybody;
 use crate::analysis::ground::usable;
 use crate::model::catalog::{Catalog, Resolver, ResolverRole, Transport};
 use crate::model::check::{Ask, Role};
@@ -133,6 +134,7 @@ pub fn report(
     observations: &[Observation],
     hijacked: &BTreeMap<String, Hijack>,
     families: &[String],
+    everybody: &Everybody,
 ) -> Vec<ResolverReport> {
     catalog
         .resolvers
@@ -161,7 +163,7 @@ pub fn report(
                     };
                     let works = families.iter().any(|family| family == word);
                     works
-                        .then(|| interference::infer(catalog, resolver, observations))
+                        .then(|| interference::infer(catalog, resolver, everybody, observations))
                         .flatten()
                 })
                 .into_iter()

@@ -1,6 +1,6 @@
 //! Resolvers with which one transport is interfered, and lines on which only a list passes.
 
-use blockprobe::model::catalog::{ResolverRole, Transport};
+use blockprobe::model::catalog::{Protocol, ResolverRole, Transport};
 use blockprobe::model::check::{Check, Contrast, Role, Round, Variation};
 use blockprobe::model::failure::Failure;
 use blockprobe::model::observation::{Operation, Step, TcpFacts};
@@ -170,27 +170,77 @@ fn a_resolver_that_is_silent_over_udp_is_named_where_the_line_loses_little_of_it
     }
 }
 
-#[test]
-fn a_resolvers_name_that_passes_in_pieces_is_interfered_with_beyond_doubt() {
+/// A resolver whose name is reset at home, passes in pieces, and meets nothing at controls, where an innocuous one meets this.
+fn reset_by_name(innocuous: Cell, trials: u32) -> World {
     let mut world = world();
     world.control("one/udp", 1);
     dot(&mut world, || Cell::Reset.last().step(), 3);
     let of = query("ground", "one/dot", CONTROL, Role::Control, 1);
+    let mut add = |varies, cell: Cell, trial| {
+        let steps = vec![step(Operation::TcpConnect, None), cell.last().step()];
+        push(&mut world, contrast(&of, varies, trial), steps);
+    };
     for trial in 1..=3 {
-        for (varies, cell) in [
-            (Variation::ServerName, Cell::Answer),
-            (Variation::Split, Cell::Answer),
-            (Variation::Both, Cell::Answer),
-            (Variation::Address, Cell::Answer),
-        ] {
-            let steps = vec![step(Operation::TcpConnect, None), cell.last().step()];
-            push(&mut world, contrast(&of, varies, trial), steps);
+        for varies in [Variation::ServerName, Variation::Split, Variation::Address] {
+            add(varies, Cell::Answer, trial);
         }
     }
-    let reported = reported(&world);
+    for trial in 1..=trials {
+        add(Variation::Both, innocuous, trial);
+    }
+    world
+}
+
+#[test]
+fn a_resolvers_name_that_passes_in_pieces_is_interfered_with_beyond_doubt() {
+    let reported = reported(&reset_by_name(Cell::Answer, 3));
     assert_eq!(reported.techniques[0].id, "resolver/reset");
     assert_eq!(reported.techniques[0].confidence, Confidence::Confirmed);
     assert_eq!(reported.techniques[0].doubt, None);
+}
+
+#[test]
+fn a_resolver_is_reset_where_controls_are_by_their_own_names_and_innocuous_ones_pass_there() {
+    for (case, (met, innocuous, trials, is_named)) in [
+        (2, Cell::Answer, 3, true),
+        // They may meet it too, or were not asked: then everybody may be reset here.
+        (2, Cell::Reset, 3, false),
+        (2, Cell::Answer, 2, false),
+        (2, Cell::Answer, 0, false),
+        // Few controls meet it.
+        (1, Cell::Answer, 2, true),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let mut world = reset_by_name(innocuous, trials);
+        world.strangers(Protocol::Tls, 6, met, &Cell::Reset.last().step());
+        let reported = reported(&world);
+        assert_eq!(!reported.techniques.is_empty(), is_named, "{case}");
+        let status = if is_named {
+            Status::Blocked
+        } else {
+            Status::Inconclusive
+        };
+        assert_eq!(reported.status, status, "{case}");
+    }
+}
+
+#[test]
+fn a_resolver_is_silent_as_everybody_is_where_a_quarter_of_the_controls_are() {
+    for (operation, met, is_named) in [
+        (Operation::TcpConnect, 1, true),
+        (Operation::TcpConnect, 2, false),
+        (Operation::TlsHandshake, 2, false),
+    ] {
+        let mut world = world();
+        world.control("one/udp", 1);
+        dot(&mut world, lost, 3);
+        let last = step(operation, Some(Failure::GenericTimeout));
+        world.strangers(Protocol::Tls, 6, met, &last);
+        let named = reported(&world).techniques;
+        assert_eq!(!named.is_empty(), is_named, "{operation:?} {met}");
+    }
 }
 
 #[test]

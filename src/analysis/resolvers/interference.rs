@@ -4,15 +4,17 @@
 //! What it infers: the resolver's address or its protocol (Do53, DoT, DoH) is itself interfered with.
 //! Evidence: the same failed in the same way in each of three trials, while the same operator answered a control name by another
 //! transport. Where the handshake failed: the cells around its server name, as for targets.
-//! What else could explain it: a line that loses much (then chance would do it too: no finding), or that is cut again and again (over
-//! UDP silence counts only where another resolver is answered beside each repetition); an operator that is down (then nothing of it answers: no finding); a firewall that lets only
-//! usual ports pass, or an operator that gave up a transport (doubt); a genuine alert or a bad certificate of its own (they
-//! name nothing without the cells).
+//! What else could explain it: a line that loses much (then chance would do it too: no finding), or that is cut again and again
+//! (over UDP silence counts only where another resolver is answered beside each repetition); an operator that is down (then
+//! nothing of it answers: no finding); a firewall that lets only usual ports pass, or an operator that gave up a transport (doubt);
+//! a box that does so to everybody (then a quarter of the controls meet it too: no finding, unless innocuous names pass at them);
+//! a genuine alert or a bad certificate of its own (they name nothing without the cells).
 //! References: facts 2.1 `dns.doh_block`, `dns.dot_block`; net4people/bbs#81.
 
 use std::collections::BTreeSet;
 
 use crate::analysis::chance::{self, Questions, Silence};
+use crate::analysis::everybody::Everybody;
 use crate::analysis::evidence::is_interrupted;
 use crate::analysis::matrix::{Matrix, TRIALS};
 use crate::analysis::rules::server_name;
@@ -30,6 +32,7 @@ const OPERATORS: usize = 3;
 pub fn infer(
     catalog: &Catalog,
     resolver: &Resolver,
+    everybody: &Everybody,
     observations: &[Observation],
 ) -> Option<TechniqueReport> {
     if resolver.role != ResolverRole::Public {
@@ -40,7 +43,7 @@ pub fn infer(
     })?;
     failed.failure().filter(|_| !is_interrupted(failed))?;
     let alive = answered_otherwise(catalog, resolver, observations)?;
-    let read = read(catalog, observations, resolver, failed)?;
+    let read = read(catalog, everybody, observations, resolver, failed)?;
     // A server that was stopped refuses; several operators do not stop the same at once.
     let is_alone = operators_refused(catalog, resolver, observations) < OPERATORS;
     if read.interference == Interference::Refuse && is_alone {
@@ -85,12 +88,13 @@ struct Read<'a> {
 
 fn read<'a>(
     catalog: &Catalog,
+    everybody: &Everybody,
     observations: &'a [Observation],
     resolver: &Resolver,
     failed: &'a Observation,
 ) -> Option<Read<'a>> {
     if failed.steps.last()?.operation == Operation::TlsHandshake {
-        return read_handshake(observations, failed);
+        return read_handshake(everybody, observations, failed);
     }
     let operation = failed.steps.last()?.operation;
     // Whoever let the handshake pass and then stalls is slow, or its large answers do not fit this line.
@@ -125,7 +129,7 @@ fn read<'a>(
         && resolver.transport == Transport::Udp
         && beside.len() + 1 < TRIALS;
     let is_line = is_untold || beside.iter().any(|it| !it.is_success());
-    if !agree || trials.len() < TRIALS || is_line {
+    if !agree || trials.len() < TRIALS || is_line || everybody.meets(interference) {
         return None;
     }
     if interference == Interference::Drop && is_chance(catalog, resolver, observations, &trials) {
@@ -163,6 +167,7 @@ fn is_chance(
 }
 
 fn read_handshake<'a>(
+    everybody: &Everybody,
     observations: &'a [Observation],
     failed: &'a Observation,
 ) -> Option<Read<'a>> {
@@ -180,6 +185,14 @@ fn read_handshake<'a>(
         .is_some_and(|it| it.confidence == Confidence::Confirmed);
     let beside = matrix.row(Variation::Both);
     if reading.is_none() && (matrix.manner.may_be_genuine() || !beside.all()) {
+        return None;
+    }
+    // Where many controls met it, their own names may be filtered as well: then innocuous ones must have passed there.
+    let are_innocuous_ones_spared = beside.all() && beside.of >= TRIALS;
+    let is_everybodys = everybody
+        .handshakes(matrix.manner.interference())
+        .is_everybodys();
+    if is_everybodys && !are_innocuous_ones_spared {
         return None;
     }
     let here = matrix.cells(Variation::ServerName);
