@@ -92,12 +92,19 @@ fn plays(times: Option<u64>, names: &[&str]) -> Vec<(Scenario, u64)> {
 /// The same scenario with another seed, where one matters: other datagrams are lost, or the line is cut at other times.
 #[expect(clippy::cast_possible_truncation, reason = "seeds are small")]
 fn seeded(scenario: &Scenario, seed: u64) -> Scenario {
-    let is_chancy = |fault: &Fault| matches!(fault, Fault::Loss(..) | Fault::Cut(_));
+    let is_chancy = |fault: &Fault| {
+        matches!(
+            fault,
+            Fault::Loss(..) | Fault::Cut(_) | Fault::RoadsDown(..) | Fault::Strays(..)
+        )
+    };
     if !scenario.faults.iter().any(is_chancy) {
         return *scenario;
     }
     let faults = scenario.faults.iter().map(|fault| match *fault {
         Fault::Loss(percent, first) => Fault::Loss(percent, first * 1000 + seed),
+        Fault::RoadsDown(percent, first) => Fault::RoadsDown(percent, first * 1000 + seed),
+        Fault::Strays(how, percent, first) => Fault::Strays(how, percent, first * 1000 + seed),
         // Half to one and a half times as often, half to twice as long.
         Fault::Cut(cut) if cut.again => Fault::Cut(Cut {
             after: cut.after * (50 + seed * 37 % 100) as usize / 100,

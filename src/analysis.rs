@@ -13,6 +13,7 @@ pub mod everything;
 pub mod evidence;
 pub mod ground;
 pub mod hops;
+pub mod innocuous;
 pub mod matrix;
 pub mod places;
 pub mod rate;

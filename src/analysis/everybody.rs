@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::analysis::connections;
 use crate::analysis::evidence::is_interrupted;
+use crate::analysis::innocuous::Innocuous;
 use crate::analysis::matrix;
 use crate::model::catalog::{Catalog, Control};
 use crate::model::check::Ask;
@@ -31,6 +32,27 @@ impl Share {
     pub const fn is_everybodys(self) -> bool {
         self.met >= CONTROLS && self.met * PART >= self.of
     }
+
+    /// How likely it is that so many among a target's own meet it, or more, if it is chance who does of them and of these together:
+    /// the one-sided exact test of Fisher.
+    pub fn chance_of(self, own: Self) -> f64 {
+        let (all, met) = (self.of + own.of, self.met + own.met);
+        (own.met..=own.of.min(met))
+            .filter(|at| met - at <= self.of)
+            .map(|at| {
+                let ways = ln_choose(own.of, at) + ln_choose(self.of, met - at);
+                (ways - ln_choose(all, met)).exp()
+            })
+            .sum()
+    }
+}
+
+/// Logarithm of the number of ways to choose so many of these.
+#[expect(clippy::cast_precision_loss, reason = "addresses are few")]
+fn ln_choose(of: usize, chosen: usize) -> f64 {
+    (1..=chosen)
+        .map(|at| ((of - chosen + at) as f64 / at as f64).ln())
+        .sum()
 }
 
 /// What became of one step.
@@ -56,12 +78,17 @@ pub struct Everybody {
     handshakes: Vec<Met>,
     /// Of requests in clear.
     requests: Vec<Met>,
+    /// Handshakes at controls beside those of resolvers.
+    pub innocuous: Innocuous,
 }
 
 impl Everybody {
     /// Counts what the ground's observations show of the controls.
     pub fn of(catalog: &Catalog, observations: &[Observation]) -> Self {
-        let mut met = Self::default();
+        let mut met = Self {
+            innocuous: Innocuous::of(&Innocuous::default(), observations),
+            ..Self::default()
+        };
         let controls = catalog.controls.iter();
         for control in controls.filter(|it| !it.endpoint.protocol.is_udp()) {
             let own: Vec<&Observation> = of_control(control, observations).collect();

@@ -77,6 +77,10 @@ pub enum Fault {
     Unresolvable(Aim, ResponseCode),
     /// Of a hundred datagrams so many are lost, queries and answers alike; the second number is the seed.
     Loss(u64, u64),
+    /// To so many of a hundred addresses no road leads, whoever is there; the second number is the seed.
+    RoadsDown(u64, u64),
+    /// A box does this to so many of a hundred ClientHellos, whatever they say; the last number is the seed.
+    Strays(Interference, u64, u64),
     /// The whole line is cut, once or again and again.
     Cut(Cut),
     /// The line ends at the border.
@@ -143,6 +147,8 @@ impl Fault {
             | Self::NoDatagrams(_)
             | Self::QuicFirewall
             | Self::Loss(..)
+            | Self::RoadsDown(..)
+            | Self::Strays(Interference::Drop, ..)
             | Self::Cut(_)
             | Self::Border(Border::Silent | Border::Closed)
             | Self::Hostile(..)

@@ -18,6 +18,7 @@ use crate::lab::censor::{Censor, Lie, Sight, is_at_or_below};
 use crate::lab::door::{Door, Tenant};
 use crate::lab::fault::{Aim, Border, Fault};
 use crate::lab::scenarios::Scenario;
+use crate::lab::weather::Dice;
 use crate::model::catalog::{Catalog, Protocol, Region};
 use crate::model::technique::{Interference, Trigger};
 
@@ -43,6 +44,8 @@ struct Rule {
     met: Met,
     hosts: Vec<String>,
     sight: Sight,
+    /// It acts only when these fall.
+    dice: Option<Arc<Dice>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -141,14 +144,15 @@ impl Rule {
         if self.sight == Sight::FirstSegment && begun.first.min(SEGMENT) < begun.length {
             return false;
         }
-        match self.looks_at {
+        let is_seen = match self.looks_at {
             LooksAt::ServerName => begun.is_tls && listed(begun.name),
             LooksAt::ServerNameAtHome => begun.is_tls && listed(begun.name) && lives_here(),
             LooksAt::Shape => begun.is_tls && begun.length < SHORT && lives_here(),
             LooksAt::Host => !begun.is_tls && listed(begun.name),
             LooksAt::AllButNames => begun.name.is_some() && !listed(begun.name),
             LooksAt::Nothing => begun.is_tls,
-        }
+        };
+        is_seen && self.dice.as_ref().is_none_or(|dice| dice.fall())
     }
 }
 
@@ -185,12 +189,14 @@ fn rule_of(censor: &Censor, catalog: &Catalog) -> Option<Rule> {
         },
         hosts: censor.names.hosts(catalog),
         sight: censor.sight,
+        dice: None,
     })
 }
 
 fn rule_of_fault(fault: Fault, catalog: &Catalog) -> Option<Rule> {
     let (looks_at, interference, hosts) = match fault {
         Fault::Interception => (LooksAt::Nothing, Interference::Intercept, Vec::new()),
+        Fault::Strays(interference, ..) => (LooksAt::Nothing, interference, Vec::new()),
         Fault::Border(Border::Names(met)) => {
             let foreign = Aim::Foreign.hosts(catalog);
             let mut hosts = Aim::Everybody.hosts(catalog);
@@ -202,6 +208,10 @@ fn rule_of_fault(fault: Fault, catalog: &Catalog) -> Option<Rule> {
         }
         _ => return None,
     };
+    let dice = match fault {
+        Fault::Strays(_, percent, seed) => Some(Arc::new(Dice::new(percent, seed))),
+        _ => None,
+    };
     Some(Rule {
         looks_at,
         met: Met {
@@ -210,6 +220,7 @@ fn rule_of_fault(fault: Fault, catalog: &Catalog) -> Option<Rule> {
         },
         hosts,
         sight: Sight::Whole,
+        dice,
     })
 }
 
@@ -302,6 +313,7 @@ mod tests {
             },
             hosts: vec!["apple.com".to_owned()],
             sight: Sight::FirstSegment,
+            dice: None,
         };
         let begun = |first, length| Beginning {
             name: Some("facetime.apple.com"),

@@ -1,5 +1,6 @@
 //! What the faults of a scenario do to its doors, its resolvers and its line.
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use crate::lab::fault::{Ailment, Aim, Border, Cut, Fault};
 use crate::lab::health::Health;
 use crate::lab::scenarios::Scenario;
 use crate::lab::town::{Seat, Town};
-use crate::lab::weather::Weather;
+use crate::lab::weather::{Dice, Weather};
 use crate::model::catalog::{Catalog, Protocol, Resolver, Transport};
 
 /// The line of a scenario.
@@ -68,6 +69,9 @@ impl Town {
                 self.doors_of(aim, catalog, atlas, |it| it.restarts = restarts);
             }
             Fault::BrokenIpv6 | Fault::BrokenIpv6Of(_) => self.break_ipv6(atlas),
+            Fault::RoadsDown(percent, seed) => {
+                self.lose_roads(&Dice::new(percent, seed), atlas);
+            }
             Fault::Clock(days) => {
                 for door in self.doors.values_mut().chain(self.quic.values_mut()) {
                     door.ahead_days = days;
@@ -116,6 +120,31 @@ impl Town {
             // The others are played by the resolvers, the tenants and the line.
             _ => {}
         }
+    }
+
+    /// Who lies at the end of a road that is down is there for nobody. The system's resolver is near by.
+    fn lose_roads(&mut self, dice: &Dice, atlas: &Atlas) {
+        let doors = self.doors.keys().chain(self.quic.keys());
+        let places = doors.chain(self.datagrams.keys());
+        let all: BTreeSet<IpAddr> = places.map(|(address, _)| *address).collect();
+        let near = atlas.system.map(IpAddr::V4);
+        let lost: BTreeSet<IpAddr> = all
+            .into_iter()
+            .filter(|it| dice.fall() && near != Some(*it))
+            .collect();
+        // On whichever port.
+        let ports: BTreeSet<u16> = self.doors.keys().map(|(_, port)| *port).collect();
+        for address in &lost {
+            for port in &ports {
+                self.doors.entry((*address, *port)).or_default().face = Face::Dropped;
+            }
+        }
+        for ((address, _), seat) in &mut self.datagrams {
+            if lost.contains(address) {
+                *seat = Seat::Nobody;
+            }
+        }
+        self.quic.retain(|(address, _), _| !lost.contains(address));
     }
 
     /// Foreign resolvers are as far away as everything else abroad.

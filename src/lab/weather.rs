@@ -11,13 +11,36 @@ use tokio::sync::watch;
 use crate::lab::fault::Cut;
 use crate::lab::life::Life;
 
-/// One line, shared by all servers that stand on it.
+/// What comes down to chance, the same again for the same seed.
 #[derive(Debug)]
-pub struct Weather {
-    /// Datagrams of a hundred that are lost.
+pub struct Dice {
+    /// Times of a hundred.
     percent: u64,
     /// Where the stream of chances stands.
     chance: AtomicU64,
+}
+
+impl Dice {
+    /// Dice that fall so many times of a hundred.
+    pub const fn new(percent: u64, seed: u64) -> Self {
+        Self {
+            percent,
+            // Neighbouring seeds must not give the same stream a step later.
+            chance: AtomicU64::new(mix(seed)),
+        }
+    }
+
+    /// Whether they fall this time.
+    pub fn fall(&self) -> bool {
+        self.percent > 0 && mix(self.chance.fetch_add(STEP, Ordering::Relaxed)) % 100 < self.percent
+    }
+}
+
+/// One line, shared by all servers that stand on it.
+#[derive(Debug)]
+pub struct Weather {
+    /// Whether a datagram is lost.
+    loss: Dice,
     cut: Option<Cut>,
     /// Connections and queries so far.
     heard: AtomicUsize,
@@ -34,9 +57,7 @@ impl Weather {
     /// A line that loses so many datagrams of a hundred, by a seed, and is cut so.
     pub fn new((percent, seed): (u64, u64), cut: Option<Cut>) -> Self {
         Self {
-            percent,
-            // Neighbouring seeds must not give the same stream a step later.
-            chance: AtomicU64::new(mix(seed)),
+            loss: Dice::new(percent, seed),
             cut,
             heard: AtomicUsize::new(0),
             is_cut: watch::Sender::new(false),
@@ -45,7 +66,7 @@ impl Weather {
 
     /// Whether the next datagram is lost.
     pub fn loses(&self) -> bool {
-        self.percent > 0 && mix(self.chance.fetch_add(STEP, Ordering::Relaxed)) % 100 < self.percent
+        self.loss.fall()
     }
 
     /// Counts a connection or a query; the line is cut if it is due.
@@ -100,7 +121,7 @@ impl Weather {
 const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// A number that looks like chance, the same for the same seed (SplitMix64).
-fn mix(seed: u64) -> u64 {
+const fn mix(seed: u64) -> u64 {
     let mut z = seed.wrapping_add(STEP);
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

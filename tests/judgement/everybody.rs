@@ -7,7 +7,7 @@ use blockprobe::model::report::{Confidence, Status};
 
 use crate::contrasts::{Answer, requests};
 use crate::roads::{End, PROHIBITED, dead, dead_port_of, expect, forbidden, lost, reason, refused};
-use crate::world::{Cell, HONEST, World, ids, silent};
+use crate::world::{Cell, HONEST, World, ids, in_turn, silent};
 
 const PORT: u16 = 5222;
 
@@ -103,7 +103,7 @@ fn strayed(other: Cell, there: Cell, trials: u32, strays: u32) -> World {
         let control = format!("198.41.1.{trial}");
         world.contrast(&control, Variation::Both, trial, Cell::Reset.last());
     }
-    in_turn(&mut world);
+    in_turn(&mut world.observations);
     world
 }
 
@@ -132,24 +132,8 @@ fn answers_that_a_controls_server_gives_to_names_it_does_not_know_are_no_chance(
             let control = format!("198.41.1.{trial}");
             world.contrast(&control, Variation::Both, trial, cell.last());
         }
-        in_turn(&mut world);
+        in_turn(&mut world.observations);
         expect(&world, technique, Confidence::Confirmed);
-    }
-}
-
-/// The trials of the 2x2 follow one another, the innocuous name at a control before the target's.
-fn in_turn(world: &mut World) {
-    for observation in &mut world.observations {
-        let contrast = observation.check.contrast.as_ref();
-        let offset = f64::from(observation.check.trial);
-        let late = match contrast.map(|it| it.varies) {
-            Some(Variation::Both) => 0.2,
-            Some(Variation::Address) => 0.4,
-            _ => 0.0,
-        };
-        for step in &mut observation.steps {
-            (step.t0, step.t) = (offset + late, offset + late + 0.1);
-        }
     }
 }
 
@@ -190,7 +174,7 @@ fn what_an_innocuous_name_meets_after_the_targets_was_shown_is_what_a_censor_rem
     for trial in 4..6 {
         world.contrast("198.41.0.5", Variation::Both, trial, Cell::Reset.last());
     }
-    in_turn(&mut world);
+    in_turn(&mut world.observations);
     expect(&world, "server_name/reset", Confidence::Confirmed);
     // Nor while it was shown.
     for observation in world.observations.iter_mut().rev().take(2) {

@@ -7,8 +7,8 @@ use blockprobe::model::observation::{Operation, Step, TcpFacts};
 use blockprobe::model::report::{Confidence, Regime, ResolverReport, Status};
 
 use crate::world::{
-    CONTROL, Cell, World, dns, lost as lost_question, observation, query, reply, resolve, resolver,
-    step,
+    CONTROL, Cell, World, dns, in_turn, lost as lost_question, observation, query, reply, resolve,
+    resolver, step,
 };
 
 /// An open line, and an operator `one` who is asked by UDP and by DoT.
@@ -45,6 +45,10 @@ fn dot(world: &mut World, last: impl Fn() -> Step, trials: u32) {
 }
 
 fn contrast(of: &Check, varies: Variation, trial: u32) -> Check {
+    let mut climb = climb();
+    if matches!(varies, Variation::Address | Variation::Both) {
+        climb.address = format!("198.41.1.{trial}:443").parse().unwrap();
+    }
     Check {
         id: format!("{}/{varies:?}#{trial}", of.id),
         role: if varies == Variation::Nothing {
@@ -58,7 +62,7 @@ fn contrast(of: &Check, varies: Variation, trial: u32) -> Check {
             of: of.id.clone(),
             varies,
         }),
-        ask: blockprobe::model::check::Ask::Climb(climb()),
+        ask: blockprobe::model::check::Ask::Climb(climb),
         ..of.clone()
     }
 }
@@ -188,6 +192,7 @@ fn reset_by_name(innocuous: Cell, trials: u32) -> World {
     for trial in 1..=trials {
         add(Variation::Both, innocuous, trial);
     }
+    in_turn(&mut world.ground);
     world
 }
 

@@ -822,3 +822,19 @@ fn lookup_check(subject: &str, name: &str, trial: u32) -> Check {
         ..query(subject, "isp", name, Role::Target, trial)
     }
 }
+
+/// The trials of the 2x2 follow one another, the innocuous name at a control before the target's.
+pub fn in_turn(observations: &mut [Observation]) {
+    for observation in observations {
+        let contrast = observation.check.contrast.as_ref();
+        let offset = f64::from(observation.check.trial);
+        let late = match contrast.map(|it| it.varies) {
+            Some(Variation::Both) => 0.2,
+            Some(Variation::Address) => 0.4,
+            _ => 0.0,
+        };
+        for step in &mut observation.steps {
+            (step.t0, step.t) = (offset + late, offset + late + 0.1);
+        }
+    }
+}

@@ -5,8 +5,8 @@
 //! Evidence: the same failed in the same way in each of three trials, while the same operator answered a control name by another
 //! transport. Where the handshake failed: the cells around its server name, as for targets.
 //! What else could explain it: a line that loses much (then chance would do it too: no finding), or that is cut again and again
-//! (over UDP silence counts only where another resolver is answered beside each repetition); an operator that is down (then
-//! nothing of it answers: no finding); a firewall that lets only usual ports pass, or an operator that gave up a transport (doubt);
+//! (over UDP silence counts only where another resolver is answered beside each repetition); an operator that is down, or whose road is
+//! (then nothing of it, or of its address, answers: no finding); a firewall that lets only usual ports pass, or an operator that gave up a transport (doubt);
 //! a box that does so to everybody (then a quarter of the controls meet it too: no finding, unless innocuous names pass at them);
 //! a genuine alert or a bad certificate of its own (they name nothing without the cells).
 //! References: facts 2.1 `dns.doh_block`, `dns.dot_block`; net4people/bbs#81.
@@ -16,6 +16,7 @@ use std::collections::BTreeSet;
 use crate::analysis::chance::{self, Questions, Silence};
 use crate::analysis::everybody::Everybody;
 use crate::analysis::evidence::is_interrupted;
+use crate::analysis::innocuous::Chance;
 use crate::analysis::matrix::{Matrix, TRIALS};
 use crate::analysis::rules::server_name;
 use crate::model::catalog::{Catalog, Resolver, ResolverRole, Transport};
@@ -42,8 +43,12 @@ pub fn infer(
         is_control_query(it, &resolver.id) && it.check.trial == 1 && it.check.contrast.is_none()
     })?;
     failed.failure().filter(|_| !is_interrupted(failed))?;
-    let alive = answered_otherwise(catalog, resolver, observations)?;
     let read = read(catalog, everybody, observations, resolver, failed)?;
+    // Where nothing at all is heard of an address, its road may be down, and others of the operator's tell nothing.
+    let is_road = failed.step(Operation::TlsHandshake).is_none()
+        && matches!(read.interference, Interference::Drop | Interference::Refuse);
+    let is_beside = |other: &Resolver| !is_road || other.address.ip() == resolver.address.ip();
+    let alive = answered_otherwise(catalog, resolver, observations, is_beside)?;
     // A server that was stopped refuses; several operators do not stop the same at once.
     let is_alone = operators_refused(catalog, resolver, observations) < OPERATORS;
     if read.interference == Interference::Refuse && is_alone {
@@ -187,23 +192,25 @@ fn read_handshake<'a>(
     if reading.is_none() && (matrix.manner.may_be_genuine() || !beside.all()) {
         return None;
     }
-    // Where many controls met it, their own names may be filtered as well: then innocuous ones must have passed there.
-    let are_innocuous_ones_spared = beside.all() && beside.of >= TRIALS;
-    let is_everybodys = everybody
-        .handshakes(matrix.manner.interference())
-        .is_everybodys();
-    if is_everybodys && !are_innocuous_ones_spared {
+    let share = everybody.handshakes(matrix.manner.interference());
+    let chance = everybody.innocuous.chance(share, matrix.manner);
+    // Who is cut off whatever is said to him is cut off each time.
+    if chance == Chance::Enough || (reading.is_none() && server_name::is_mixed(&matrix)) {
         return None;
     }
     let here = matrix.cells(Variation::ServerName);
     let columns = matrix.columns.iter().flat_map(|it| it.evidence.clone());
     let cells = here.iter().map(|it| it.id.clone()).chain(columns).collect();
-    let doubt = "The operator itself may treat this transport so; only another vantage can tell";
+    let doubt = match chance {
+        Chance::Left(doubt) => Some(doubt),
+        _ if is_certain => None,
+        _ => Some("The operator itself may treat this transport so; only another vantage can tell"),
+    };
     Some(Read {
         interference: matrix.manner.interference(),
         trials: matrix.trials,
         cells,
-        doubt: (!is_certain).then_some(doubt),
+        doubt,
     })
 }
 
@@ -262,9 +269,11 @@ fn answered_otherwise<'a>(
     catalog: &'a Catalog,
     resolver: &Resolver,
     observations: &'a [Observation],
+    is_beside: impl Fn(&Resolver) -> bool,
 ) -> Option<(&'a Resolver, &'a Observation)> {
     let others = catalog.resolvers.iter().filter(|other| {
         other.operator == resolver.operator
+            && is_beside(other)
             && other.role == ResolverRole::Public
             && other.transport != resolver.transport
     });

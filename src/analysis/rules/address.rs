@@ -34,6 +34,13 @@ const NETWORKS: usize = 3;
 /// Addresses that are turned down nearer than servers stand, and their networks.
 const NEARER: usize = 2;
 
+/// What is more likely than this comes by chance: silence of a target's addresses, if none of them answers.
+const CHANCE: f64 = 0.01;
+/// The same of silence of some, while others answer: there are many ways to be some.
+const CHANCE_OF_SOME: f64 = 0.001;
+/// The same of what a road shows to be turned down, where controls are turned down too.
+const CHANCE_OF_TURNS: f64 = 0.05;
+
 /// At most one finding for each manner.
 pub fn infer(evidence: &Evidence) -> Vec<Finding> {
     let connections = &evidence.connections;
@@ -43,7 +50,9 @@ pub fn infer(evidence: &Evidence) -> Vec<Finding> {
     MANNERS
         .into_iter()
         .filter(|manner| !strangers(evidence, *manner).is_everybodys())
-        .filter_map(|manner| Dead::of(connections, manner).finding(evidence, &connections.roads))
+        .map(|manner| Dead::of(connections, manner))
+        .filter(|dead| dead.chance(evidence).is_none())
+        .filter_map(|dead| dead.finding(evidence, &connections.roads))
         .collect()
 }
 
@@ -77,7 +86,7 @@ pub fn reason(evidence: &Evidence, failed: &Observation) -> Option<String> {
         return Some(LIMITED.to_owned());
     }
     let Reach::Whole { hops, beyond } = dead.reach(&connections.roads) else {
-        return None;
+        return dead.chance(evidence);
     };
     let how = match manner {
         Manner::Silence => "Packets come as far as a server would stand",
@@ -162,6 +171,61 @@ impl<'a, 'b> Dead<'a, 'b> {
     fn is_limited(&self, address: IpAddr) -> bool {
         self.limits
             .is_some_and(|limits| limits.limited.contains(&address))
+    }
+
+    /// Why it may be chance that it is these, if it may.
+    fn chance(&self, evidence: &Evidence) -> Option<String> {
+        let strangers = strangers(evidence, self.manner);
+        let own = Share {
+            met: self.addresses.len(),
+            of: self.places.len(),
+        };
+        let is_met = strangers.met > 0;
+        let chance = match self.manner {
+            Manner::Silence if own.met == own.of => CHANCE,
+            Manner::Silence => CHANCE_OF_SOME,
+            Manner::Refusal | Manner::Unreachable if is_met => CHANCE_OF_TURNS,
+            // A router that prohibits does not do so by chance.
+            Manner::Refusal | Manner::Unreachable | Manner::Prohibited => return None,
+        };
+        let is_rare = strangers.chance_of(own) < chance;
+        if is_rare || (!is_met && !self.is_patchy(evidence)) {
+            return None;
+        }
+        let beside = if is_met {
+            format!("{} of {} controls fail so too", strangers.met, strangers.of)
+        } else {
+            "others beside them answer".to_owned()
+        };
+        Some(format!(
+            "{} of {} addresses of the target fail so, and {beside}: which of all roads are down may be chance",
+            own.met, own.of
+        ))
+    }
+
+    /// Whether they lie among addresses that do otherwise: in the services that they serve, and in their networks.
+    fn is_patchy(&self, evidence: &Evidence) -> bool {
+        let is_dead = |address: &IpAddr| self.addresses.contains(address);
+        let mut services = evidence.target.services.iter();
+        let is_service_split = services.any(|service| {
+            let climbs = service.endpoints.iter().flat_map(|it| evidence.climbs(it));
+            let tried: BTreeSet<IpAddr> = climbs
+                .map(|(climb, _)| climb.address.ip())
+                .filter(|address| self.places.contains_key(address))
+                .collect();
+            tried.iter().any(is_dead) && !tried.iter().all(is_dead)
+        });
+        let mut networks: BTreeMap<_, Vec<bool>> = BTreeMap::new();
+        for address in self.places.keys() {
+            let network = networks.entry(network(*address, RACK)).or_default();
+            network.push(is_dead(address));
+        }
+        let shared = networks.values().filter(|it| it.len() > 1);
+        let dead = shared.clone().flatten().filter(|it| **it).count();
+        let is_network_split = shared
+            .clone()
+            .any(|it| it.contains(&true) && it.contains(&false));
+        is_service_split && (is_network_split || dead < ADDRESSES)
     }
 
     fn finding(&self, evidence: &Evidence, roads: &Roads) -> Option<Finding> {

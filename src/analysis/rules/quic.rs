@@ -211,6 +211,7 @@ fn by_line(evidence: &Evidence) -> Option<Finding> {
     }
     let lost: Vec<&Observation> = failures(evidence)
         .filter(|(climb, failed)| ports.contains(&climb.address.port()) && is_silent_quic(failed))
+        .filter(|(climb, _)| !is_silent_over_tcp(evidence, climb))
         .map(|(_, failed)| failed)
         .collect();
     let hit: BTreeSet<String> = hit(evidence, |climb| ports.contains(&climb.address.port()))
@@ -255,6 +256,15 @@ fn connects_over_tcp(evidence: &Evidence, climb: &Climb) -> bool {
     evidence.all_climbs().any(|(other, observation)| {
         other.address.ip() == climb.address.ip() && observation.reached(Operation::TcpConnect)
     })
+}
+
+/// Whether connections to the same address were tried, and none stood: then its road may be down, and QUIC is not singled out.
+fn is_silent_over_tcp(evidence: &Evidence, climb: &Climb) -> bool {
+    let connects = evidence.all_climbs().any(|(other, observation)| {
+        other.address.ip() == climb.address.ip()
+            && observation.step(Operation::TcpConnect).is_some()
+    });
+    connects && !connects_over_tcp(evidence, climb)
 }
 
 /// QUIC endpoints of the target that were tried, and met no answer wherever they were.

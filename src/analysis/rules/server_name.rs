@@ -19,10 +19,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
 use crate::analysis::evidence::{Evidence, endpoints, is_interrupted};
+use crate::analysis::innocuous::{Chance, Innocuous};
 use crate::analysis::matrix::{Manner, Matrix, Passed, TRIALS, handshake};
 use crate::analysis::rules::Finding;
 use crate::model::catalog::{Endpoint, Protocol};
-use crate::model::check::{Ask, Climb, Variation, parent_of};
+use crate::model::check::{Climb, Variation, parent_of};
 use crate::model::observation::{Observation, Operation};
 use crate::model::report::Confidence;
 use crate::model::technique::{Interference, Technique, Trigger};
@@ -58,7 +59,7 @@ fn finding(
     let read = read(matrix)?;
     let doubt = match read.trigger {
         Trigger::ServerNameAtAddress => strays.at_home(evidence, climb.address, matrix),
-        _ => strays.at_controls(evidence, matrix.manner),
+        _ => strays.everywhere(evidence, matrix),
     };
     let doubt = match doubt {
         Chance::Certain => read.doubt,
@@ -90,38 +91,22 @@ fn finding(
 /// Trials of which all must have failed at the target's own address, for anything to be said.
 const REPEATED: usize = 2;
 
-/// What chance may have done: boxes and servers that fail at some handshakes, whatever the name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Chance {
-    /// Nothing.
-    Certain,
-    /// It is left as a doubt.
-    Left(&'static str),
-    /// All of it.
-    Enough,
-}
-
-/// Innocuous handshakes at controls that met the same before any name of the target was shown there: a censor remembers nothing of
-/// them. One may be lost; of more than these, and of a tenth, it is chance which ones fail.
-const STRAYS: usize = 2;
-const STRAYS_OF: usize = 10;
-
 /// Handshakes that failed although no name of the target's was in them, or although they pass at other times.
 #[derive(Debug, Default)]
 pub struct Strays {
     /// Innocuous ones at controls.
-    of: usize,
-    /// By how they failed.
-    met: BTreeMap<Interference, usize>,
-    /// By the same: handshakes of the target's that failed and then passed, or whose innocuous twins did both.
+    innocuous: Innocuous,
+    /// By how they failed: handshakes of the target's that failed and then passed, or whose innocuous twins did both.
     at_home: BTreeMap<Interference, usize>,
 }
 
 impl Strays {
     /// Counts those of one target.
     pub fn of(evidence: &Evidence) -> Self {
-        let mut strays = Self::default();
-        strays.count_at_controls(evidence);
+        let mut strays = Self {
+            innocuous: Innocuous::of(&evidence.ground.everybody.innocuous, evidence.observations),
+            at_home: BTreeMap::new(),
+        };
         let firsts = evidence.all_climbs().filter(|(climb, observation)| {
             climb.protocol != Protocol::Quic && observation.check.contrast.is_none()
         });
@@ -133,59 +118,32 @@ impl Strays {
         strays
     }
 
-    fn count_at_controls(&mut self, evidence: &Evidence) {
-        let at_controls = |varies| {
-            let varied = evidence.observations.iter().filter(move |it| {
-                let contrast = it.check.contrast.as_ref();
-                contrast.is_some_and(|it| it.varies == varies)
-            });
-            varied.filter_map(|it| match &it.check.ask {
-                Ask::Climb(climb) => Some((climb.address, it, it.step(Operation::TlsHandshake)?)),
-                _ => None,
-            })
-        };
-        let mut shown: BTreeMap<SocketAddr, f64> = BTreeMap::new();
-        for (address, _, step) in at_controls(Variation::Address) {
-            let first = shown.entry(address).or_insert(f64::INFINITY);
-            *first = first.min(step.t0);
-        }
-        for (address, innocuous, step) in at_controls(Variation::Both) {
-            // What was still under way then may have been hit by what the censor remembers.
-            let is_before = shown.get(&address).is_none_or(|first| step.t < *first);
-            if is_before && !is_interrupted(innocuous) {
-                self.of += 1;
-                if let Some(how) = Manner::of(innocuous).map(Manner::interference) {
-                    *self.met.entry(how).or_default() += 1;
-                }
-            }
-        }
+    /// What chance may have done to handshakes of which the name, or the shape, is looked at wherever they lead.
+    pub fn at_controls(&self, evidence: &Evidence, manner: Manner) -> Chance {
+        let everybody = &evidence.ground.everybody;
+        let share = everybody.handshakes(manner.interference());
+        self.innocuous.chance(share, manner)
     }
 
-    /// What is met at random by everybody is met by the target too. Where many controls met it with their own names, these may be
-    /// filtered as well: then the innocuous names must have passed, all of them.
-    pub fn at_controls(&self, evidence: &Evidence, manner: Manner) -> Chance {
-        // These are answers, and a control's server gives them to names that it does not know.
-        if manner.may_be_genuine() {
-            return Chance::Certain;
+    /// The same of a name that fails everywhere. With little to show for it, pieces or shapes of it that pass at times make it chance.
+    fn everywhere(&self, evidence: &Evidence, matrix: &Matrix) -> Chance {
+        let is_little = matrix.hits().count() < TRIALS && !matrix.manner.may_be_genuine();
+        if is_little && is_mixed(matrix) {
+            return Chance::Enough;
         }
-        let how = manner.interference();
-        let is_everybodys = evidence.ground.everybody.handshakes(how).is_everybodys();
-        match self.met.get(&how).copied().unwrap_or(0) {
-            met if is_everybodys && (met > 0 || self.of < TRIALS) => Chance::Enough,
-            0 => Chance::Certain,
-            met @ STRAYS.. if met * STRAYS_OF >= self.of => Chance::Enough,
-            _ => Chance::Left(
-                "An innocuous name met the same once at a control: chance is not excluded",
-            ),
+        let chance = self.at_controls(evidence, matrix.manner);
+        // One innocuous name that was lost, and others of the target's that come and go: the line loses handshakes.
+        let come_and_go = self.at_home.get(&matrix.manner.interference());
+        match chance {
+            Chance::Left(_) if come_and_go.is_some_and(|it| *it > 1) => Chance::Enough,
+            chance => chance,
         }
     }
 
     /// Servers that are overloaded fail at some handshakes, and then at those of some name three times over.
     fn at_home(&self, evidence: &Evidence, home: SocketAddr, matrix: &Matrix) -> Chance {
         let there = self.at_controls(evidence, matrix.manner);
-        let is_mixed = |row: Passed| row.passed > 0 && !row.all();
-        let mut rows = [Variation::Shape, Variation::Split].into_iter();
-        if there == Chance::Enough || rows.any(|row| is_mixed(matrix.row(row))) {
+        if there == Chance::Enough || is_mixed(matrix) {
             return Chance::Enough;
         }
         let how = matrix.manner.interference();
@@ -205,6 +163,13 @@ impl Strays {
             _ => Chance::Enough,
         }
     }
+}
+
+/// Whether what was varied at the failing address passed at times, and at times did not.
+pub fn is_mixed(matrix: &Matrix) -> bool {
+    let is_mixed = |row: Passed| row.passed > 0 && !row.all();
+    let mut rows = [Variation::Shape, Variation::Split].into_iter();
+    rows.any(|row| is_mixed(matrix.row(row)))
 }
 
 /// How a handshake with the target's servers fails, where it passes at other times, or innocuous ones there do both.

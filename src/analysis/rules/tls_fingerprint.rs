@@ -14,9 +14,10 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use crate::analysis::evidence::{Evidence, endpoints};
+use crate::analysis::innocuous::Chance;
 use crate::analysis::matrix::{Manner, Matrix, TRIALS};
 use crate::analysis::rules::Finding;
-use crate::analysis::rules::server_name::{Chance, Strays, matrix_of};
+use crate::analysis::rules::server_name::{Strays, matrix_of};
 use crate::model::check::Variation;
 use crate::model::report::Confidence;
 use crate::model::technique::{Technique, Trigger};

@@ -109,6 +109,24 @@ pub(super) const LINE: &[Scenario] = &[
         nobody_accused(Some(Regime::Open)),
     ),
     innocent(
+        "half_the_roads_down",
+        "To half of all addresses no road leads, whoever is there",
+        &[Fault::RoadsDown(50, 1)],
+        nobody_accused(None),
+    ),
+    innocent(
+        "handshakes_reset_at_random",
+        "A box resets seventy of a hundred TLS handshakes, whoever is asked for",
+        &[Fault::Strays(Interference::Reset, 70, 1)],
+        nobody_accused(None),
+    ),
+    innocent(
+        "handshakes_swallowed_at_random",
+        "A box swallows forty of a hundred TLS handshakes, whoever is asked for",
+        &[Fault::Strays(Interference::Drop, 40, 1)],
+        nobody_accused(None),
+    ),
+    innocent(
         "broken_ipv6",
         "Every name has an IPv6 address, and IPv6 does not work",
         &[Fault::BrokenIpv6],

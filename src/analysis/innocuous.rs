@@ -1,0 +1,126 @@
+//! Innocuous handshakes at controls, which no censor has a reason to touch: what becomes of them is chance, or happens to everybody.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+use crate::analysis::everybody::Share;
+use crate::analysis::evidence::is_interrupted;
+use crate::analysis::matrix::{Manner, TRIALS};
+use crate::model::check::{Ask, Variation};
+use crate::model::observation::{Observation, Operation, Step};
+use crate::model::technique::Interference;
+
+/// What chance may have done: boxes and servers that fail at some handshakes, whatever the name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Chance {
+    /// Nothing.
+    Certain,
+    /// It is left as a doubt.
+    Left(&'static str),
+    /// All of it.
+    Enough,
+}
+
+/// Of more failures than these, and of a tenth of all, it is chance which ones fail. One may be lost.
+const STRAYS: usize = 2;
+const STRAYS_OF: usize = 10;
+
+/// Innocuous handshakes, by what became of them.
+#[derive(Clone, Debug, Default)]
+pub struct Innocuous {
+    /// Those of which nothing that a censor remembers can have come.
+    of: usize,
+    /// Of these, by how they failed.
+    met: BTreeMap<Interference, usize>,
+    /// The same of all others.
+    later: BTreeMap<Interference, usize>,
+    /// When a name that a censor may know was first shown at a control, seconds: one that was answered there he does not know.
+    shown: BTreeMap<SocketAddr, f64>,
+}
+
+impl Innocuous {
+    /// Counts those among these observations, and those that were counted before them on the same line.
+    pub fn of(before: &Self, observations: &[Observation]) -> Self {
+        let mut counted = before.clone();
+        for (address, named, step) in at_controls(observations, Variation::Address) {
+            if is_answered(named) {
+                continue;
+            }
+            let first = counted.shown.entry(address).or_insert(f64::INFINITY);
+            *first = first.min(step.t0);
+        }
+        let due = due(observations);
+        for (address, innocuous, step) in at_controls(observations, Variation::Both) {
+            let shown = counted.shown.get(&address).copied();
+            let shown = shown.unwrap_or(f64::INFINITY);
+            let manner = Manner::of(innocuous);
+            // What was still under way then may have been hit by what the censor remembers; an answer that was due by then was not.
+            let is_before =
+                step.t < shown || (manner == Some(Manner::Silence) && step.t0 + due < shown);
+            let how = manner.map(Manner::interference);
+            counted.of += usize::from(is_before);
+            let met = if is_before {
+                &mut counted.met
+            } else {
+                &mut counted.later
+            };
+            if let Some(how) = how {
+                *met.entry(how).or_default() += 1;
+            }
+        }
+        counted
+    }
+
+    /// What is met at random by everybody is met by a target too. Where many controls met it with their own names, these may be
+    /// filtered as well: then the innocuous names must have passed, all of them.
+    pub fn chance(&self, everybody: Share, manner: Manner) -> Chance {
+        // These are answers, and a control's server gives them to names that it does not know.
+        if manner.may_be_genuine() {
+            return Chance::Certain;
+        }
+        let of = |met: &BTreeMap<Interference, usize>| {
+            let met = met.get(&manner.interference());
+            met.copied().unwrap_or(0)
+        };
+        let (met, later) = (of(&self.met), of(&self.later));
+        if everybody.is_everybodys() && (met + later > 0 || self.of < TRIALS) {
+            return Chance::Enough;
+        }
+        match met {
+            0 => Chance::Certain,
+            STRAYS.. if met * STRAYS_OF >= self.of => Chance::Enough,
+            _ => Chance::Left(
+                "An innocuous name met the same once at a control: chance is not excluded",
+            ),
+        }
+    }
+}
+
+/// Twice as long as any of those took that were answered, seconds; nothing is due where none was.
+fn due(observations: &[Observation]) -> f64 {
+    at_controls(observations, Variation::Both)
+        .filter(|(_, it, _)| is_answered(it))
+        .map(|(.., step)| 2.0 * (step.t - step.t0))
+        .reduce(f64::max)
+        .unwrap_or(f64::INFINITY)
+}
+
+/// Another name's certificate is an answer too.
+fn is_answered(observation: &Observation) -> bool {
+    Manner::of(observation).is_none_or(Manner::may_be_genuine)
+}
+
+/// Handshakes at controls in which that was changed.
+fn at_controls(
+    observations: &[Observation],
+    varies: Variation,
+) -> impl Iterator<Item = (SocketAddr, &Observation, &Step)> {
+    let contrasts = observations.iter().filter(move |it| {
+        let contrast = it.check.contrast.as_ref();
+        contrast.is_some_and(|it| it.varies == varies) && !is_interrupted(it)
+    });
+    contrasts.filter_map(|it| match &it.check.ask {
+        Ask::Climb(climb) => Some((climb.address, it, it.step(Operation::TlsHandshake)?)),
+        _ => None,
+    })
+}
