@@ -1,5 +1,7 @@
 //! The rules, one by one: each names its technique, stays silent on every innocent explanation, and tells its doubt.
 
+#[path = "judgement/chance.rs"]
+mod chance;
 #[path = "judgement/connections.rs"]
 mod connections;
 #[path = "judgement/contrasts.rs"]

@@ -183,3 +183,24 @@ fn request(observation: &Observation) -> Option<Met> {
     };
     Some(how.into())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_exact_test_counts_the_ways() {
+        // By whole numbers: 13 of C(17, 5) ways, and so on.
+        let share = |met, of| Share { met, of };
+        for (own, controls, chance) in [
+            (share(4, 4), share(1, 13), 13.0 / 6188.0),
+            (share(12, 18), share(1, 13), 0.001_211_62),
+            (share(4, 12), share(0, 13), 495.0 / 12650.0),
+            (share(0, 5), share(3, 13), 1.0),
+            (share(2, 2), share(0, 0), 1.0),
+        ] {
+            let told = controls.chance_of(own);
+            assert!((told - chance).abs() < 1e-7, "{own:?} {controls:?} {told}");
+        }
+    }
+}

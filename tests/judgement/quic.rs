@@ -5,7 +5,9 @@ use blockprobe::analysis::ground::Quic;
 use blockprobe::model::catalog::{Control, Endpoint, Protocol, Region, Service};
 use blockprobe::model::check::{Ask, Check, Contrast, Role, Variation};
 use blockprobe::model::failure::Failure;
-use blockprobe::model::observation::{IcmpError, Operation, QuicFacts, Step, TlsFacts};
+use blockprobe::model::observation::{
+    IcmpError, Observation, Operation, QuicFacts, Step, TlsFacts,
+};
 use blockprobe::model::report::{Confidence, Regime, Status, Verdict};
 
 use crate::world::{
@@ -522,6 +524,26 @@ fn where_most_controls_are_silent_over_tcp_too_it_is_not_quic_that_is_shut_out()
     }
     assert_eq!(world.ground().regime, Regime::Open);
     silent(&world.judge(), Status::Accessible);
+}
+
+#[test]
+fn an_address_that_is_silent_over_tcp_too_says_nothing_of_quic() {
+    let mut world = world(Cell::Silence);
+    own(&mut world, Cell::Silence, 1);
+    for observation in &mut world.observations {
+        for step in &mut observation.steps {
+            if step.operation == Operation::TcpConnect {
+                step.failure = Some(Failure::GenericTimeout);
+            }
+        }
+        let steps = &mut observation.steps;
+        steps.retain(|it| it.operation != Operation::TlsHandshake);
+    }
+    assert!(ids(&world.judge()).is_empty());
+    // One that was not asked over TCP may be silent over QUIC alone.
+    let is_over_tcp = |it: &Observation| it.step(Operation::TcpConnect).is_some();
+    world.observations.retain(|it| !is_over_tcp(it));
+    assert_eq!(ids(&world.judge()), ["quic/drop"]);
 }
 
 #[test]

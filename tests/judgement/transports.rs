@@ -249,6 +249,73 @@ fn a_resolver_is_silent_as_everybody_is_where_a_quarter_of_the_controls_are() {
 }
 
 #[test]
+fn innocuous_names_beside_other_resolvers_tell_of_chance_too() {
+    for (strays, confidence) in [
+        (0, Some(Confidence::Confirmed)),
+        (1, Some(Confidence::Likely)),
+        (2, None),
+    ] {
+        let mut world = reset_by_name(Cell::Answer, 3);
+        let other = query("ground", "other/dot", CONTROL, Role::Control, 1);
+        for trial in 10..10 + strays {
+            let steps = vec![step(Operation::TcpConnect, None), Cell::Reset.last().step()];
+            push(&mut world, contrast(&other, Variation::Both, trial), steps);
+        }
+        let named = reported(&world).techniques;
+        let told = named.first();
+        assert_eq!(told.map(|it| it.confidence), confidence);
+        let doubt = told.and_then(|it| it.doubt.as_deref());
+        assert_eq!(doubt.is_some_and(|it| it.contains("chance")), strays == 1);
+    }
+}
+
+#[test]
+fn a_resolver_that_is_cut_off_whatever_is_said_to_it_is_cut_off_each_time() {
+    for (pieces, is_named) in [
+        ([Cell::Reset, Cell::Reset, Cell::Reset], true),
+        ([Cell::Reset, Cell::Answer, Cell::Reset], false),
+    ] {
+        let mut world = world();
+        world.control("one/udp", 1);
+        dot(&mut world, || Cell::Reset.last().step(), 3);
+        let of = query("ground", "one/dot", CONTROL, Role::Control, 1);
+        for (trial, piece) in (1..).zip(pieces) {
+            for (varies, cell) in [
+                (Variation::ServerName, Cell::Reset),
+                (Variation::Split, piece),
+                (Variation::Both, Cell::Answer),
+            ] {
+                let steps = vec![step(Operation::TcpConnect, None), cell.last().step()];
+                push(&mut world, contrast(&of, varies, trial), steps);
+            }
+        }
+        assert_eq!(!reported(&world).techniques.is_empty(), is_named);
+    }
+}
+
+#[test]
+fn a_resolver_that_answers_at_another_address_alone_may_have_a_road_that_is_down() {
+    for (last, is_named) in [
+        (Failure::GenericTimeout, false),
+        (Failure::ConnectionRefused, false),
+        // Whoever resets a connection is no road.
+        (Failure::ConnectionReset, true),
+    ] {
+        let mut world = world();
+        world.control("one/udp", 1);
+        for resolver in &mut world.catalog.resolvers {
+            if resolver.transport == Transport::Dot {
+                resolver.address = "203.0.113.99:853".parse().unwrap();
+            }
+        }
+        let failed = || step(Operation::TcpConnect, Some(last.clone()));
+        dot(&mut world, failed, 3);
+        let named = reported(&world).techniques;
+        assert_eq!(!named.is_empty(), is_named, "{last:?}");
+    }
+}
+
+#[test]
 fn a_transport_that_one_operator_refuses_may_be_stopped_and_three_are_not() {
     for operators in [1, 3] {
         let mut world = world();
