@@ -9,6 +9,7 @@ use std::ops::Add;
 
 use crate::model::catalog::{Catalog, Resolver, ResolverRole, Transport};
 use crate::model::check::Ask;
+use crate::model::failure::Failure;
 use crate::model::observation::{Observation, Operation, QuicFacts, Step};
 
 /// Runs of which one may show such silence by chance: from here on it is told, with its doubt.
@@ -154,12 +155,17 @@ const DATAGRAMS: u32 = 7;
 const AGAIN: u32 = 3;
 
 impl Handshakes {
-    /// Counts those that succeeded.
+    /// Counts those that came to their end, if with another name's certificate, as innocuous ones do.
     pub fn of<'a>(observations: impl Iterator<Item = &'a Observation>) -> Self {
         let mut counted = Self::default();
         for observation in observations {
             let step = observation.step(Operation::QuicHandshake);
-            let step = step.filter(|step| step.failure.is_none());
+            let step = step.filter(|step| {
+                matches!(
+                    step.failure,
+                    None | Some(Failure::SslInvalidHostname | Failure::SslUnknownAuthority)
+                )
+            });
             let Some(facts) = step.and_then(|step| step.quic.as_deref()) else {
                 continue;
             };

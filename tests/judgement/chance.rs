@@ -218,6 +218,20 @@ fn one_innocuous_name_that_was_lost_is_chance_where_others_of_the_targets_come_a
 }
 
 #[test]
+fn innocuous_names_that_were_lost_beside_those_of_resolvers_are_chance_too() {
+    for (strays, confidence) in [(1, Some(Confidence::Likely)), (2, None)] {
+        let mut world = named(Cell::Reset, 3);
+        in_turn(&mut world.observations);
+        innocuous(&mut world, &vec![Cell::Reset; strays]);
+        let beside = world.observations.len() - strays;
+        let strays = world.observations.split_off(beside);
+        world.ground.extend(strays);
+        let told = world.judge().techniques;
+        assert_eq!(told.first().map(|it| it.confidence), confidence);
+    }
+}
+
+#[test]
 fn what_controls_are_met_with_by_their_own_names_is_chance_where_an_innocuous_one_ever_met_it() {
     let mut world = named(Cell::Reset, 3);
     in_turn(&mut world.observations);

@@ -246,6 +246,27 @@ fn on_a_line_that_loses_large_datagrams_silence_over_quic_names_nothing() {
     }
 }
 
+#[test]
+fn innocuous_handshakes_that_end_at_once_show_that_the_line_passes_large_datagrams() {
+    for (passed, is_named) in [(Cell::Answer, true), (Cell::Late, false)] {
+        // The controls' own were late: this machine was busy, or the line lost some.
+        let mut world = world(Cell::Late);
+        world.loss(0);
+        own(&mut world, Cell::Silence, 3);
+        row(&mut world, Variation::Address, Cell::Silence, 3);
+        for varies in [Variation::ServerName, Variation::Both] {
+            let before = world.observations.len();
+            row(&mut world, varies, passed, 3);
+            for observation in &mut world.observations[before..] {
+                for step in &mut observation.steps {
+                    step.failure = Some(Failure::SslInvalidHostname);
+                }
+            }
+        }
+        assert_eq!(!ids(&world.judge()).is_empty(), is_named);
+    }
+}
+
 /// The same as `named`, with trials of the name that ended so, one after the other.
 fn uneven(own_cells: [Cell; 3], here: [Cell; 3], there: &[Cell]) -> World {
     let mut world = world(Cell::Answer);

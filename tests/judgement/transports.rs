@@ -310,6 +310,13 @@ fn a_resolver_that_answers_at_another_address_alone_may_have_a_road_that_is_down
         }
         let failed = || step(Operation::TcpConnect, Some(last.clone()));
         dot(&mut world, failed, 3);
+        // Others fail so too: one that refuses alone may have been stopped.
+        for id in ["two/dot", "three/dot"] {
+            let other = resolver(id, ResolverRole::Public, Transport::Dot);
+            world.catalog.resolvers.push(other);
+            let check = query("ground", id, CONTROL, Role::Control, 1);
+            push(&mut world, check, vec![failed()]);
+        }
         let named = reported(&world).techniques;
         assert_eq!(!named.is_empty(), is_named, "{last:?}");
     }
