@@ -76,6 +76,8 @@ pub type Tried<'a> = BTreeMap<u16, Vec<(Option<Manner>, &'a Observation)>>;
 pub struct Connections<'a> {
     /// Every address that was tried.
     pub places: BTreeMap<IpAddr, Tried<'a>>,
+    /// Addresses that were tried for each service.
+    pub services: Vec<BTreeSet<IpAddr>>,
     /// How far their packets come.
     pub roads: Roads<'a>,
     /// What a limit by rate may have swallowed.
@@ -89,6 +91,7 @@ impl<'a> Connections<'a> {
     pub fn of(evidence: &Evidence<'a>) -> Self {
         let places = places(evidence);
         Self {
+            services: services(evidence),
             roads: Roads::of(evidence),
             limits: Limits::of(evidence, &places),
             controls_failed: controls_failed(evidence),
@@ -124,6 +127,24 @@ fn places<'a>(evidence: &Evidence<'a>) -> BTreeMap<IpAddr, Tried<'a>> {
         }
     }
     places
+}
+
+fn services(evidence: &Evidence) -> Vec<BTreeSet<IpAddr>> {
+    let services = &evidence.target.services;
+    let mut by_endpoint: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    for (at, service) in services.iter().enumerate() {
+        for endpoint in &service.endpoints {
+            by_endpoint.entry(&endpoint.id).or_default().push(at);
+        }
+    }
+    let mut tried = vec![BTreeSet::new(); services.len()];
+    for (climb, observation) in evidence.all_climbs() {
+        let ids = observation.check.endpoints.iter();
+        for at in ids.filter_map(|id| by_endpoint.get(id.as_str())).flatten() {
+            tried[*at].insert(climb.address.ip());
+        }
+    }
+    tried
 }
 
 /// Contrasts at a control's address, or with fewer hops to live, say nothing of the target's own connections.

@@ -2,6 +2,7 @@
 //! meets there is then nobody's doing: how many of the controls met it is counted by the step at which they failed.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 
 use crate::analysis::connections;
 use crate::analysis::evidence::is_interrupted;
@@ -35,15 +36,19 @@ impl Share {
 
     /// How likely it is that so many among a target's own meet it, or more, if it is chance who does of them and of these together:
     /// the one-sided exact test of Fisher.
+    #[expect(clippy::cast_precision_loss, reason = "addresses are few")]
     pub fn chance_of(self, own: Self) -> f64 {
         let (all, met) = (self.of + own.of, self.met + own.met);
-        (own.met..=own.of.min(met))
-            .filter(|at| met - at <= self.of)
-            .map(|at| {
-                let ways = ln_choose(own.of, at) + ln_choose(self.of, met - at);
-                (ways - ln_choose(all, met)).exp()
-            })
-            .sum()
+        let ways = ln_choose(own.of, own.met) + ln_choose(self.of, self.met);
+        let mut chance = (ways - ln_choose(all, met)).exp();
+        let mut sum = 0.0;
+        for at in own.met..=own.of.min(met) {
+            sum += chance;
+            // One more among its own, one less among these.
+            let (more, less) = ((own.of - at) * (met - at), self.of + at + 1 - met);
+            chance *= more as f64 / ((at + 1) * less.max(1)) as f64;
+        }
+        sum
     }
 }
 
@@ -75,6 +80,8 @@ impl From<Option<Interference>> for Met {
 pub struct Everybody {
     /// Of connections, by port.
     connections: BTreeMap<u16, Vec<Met>>,
+    /// Of the roads to each of their addresses, with the port.
+    roads: Vec<(u16, Met)>,
     handshakes: Vec<Met>,
     /// Of requests in clear.
     requests: Vec<Met>,
@@ -86,7 +93,7 @@ impl Everybody {
     /// Counts what the ground's observations show of the controls.
     pub fn of(catalog: &Catalog, observations: &[Observation]) -> Self {
         let mut met = Self {
-            innocuous: Innocuous::of(&Innocuous::default(), observations),
+            innocuous: Innocuous::of(observations),
             ..Self::default()
         };
         let controls = catalog.controls.iter();
@@ -97,6 +104,7 @@ impl Everybody {
                 let port = met.connections.entry(control.endpoint.port).or_default();
                 port.push(of_all);
             }
+            met.roads.extend(roads(&own));
             let handshakes = own.iter().filter_map(|it| handshake(it));
             met.handshakes.extend(alike(handshakes));
             let requests = own.iter().filter_map(|it| request(it));
@@ -110,6 +118,12 @@ impl Everybody {
         let ports = self.connections.iter();
         let asked = ports.filter(|(it, _)| port.is_none_or(|port| port == **it));
         share(asked.flat_map(|(_, met)| met), how)
+    }
+
+    /// The same by address, of all ports that are asked for.
+    pub fn roads(&self, how: Interference, is_asked: impl Fn(u16) -> bool) -> Share {
+        let roads = self.roads.iter().filter(|(port, _)| is_asked(*port));
+        share(roads.map(|(_, met)| met), how)
     }
 
     /// TLS handshakes. Some controls' names may be filtered themselves.
@@ -162,6 +176,20 @@ fn connection(observation: &Observation) -> Option<Met> {
     observation.step(Operation::TcpConnect)?;
     let manner = connections::Manner::of(climb, observation);
     Some(manner.map(connections::Manner::interference).into())
+}
+
+/// What connections to each address met, if they met the same.
+fn roads(observations: &[&Observation]) -> Vec<(u16, Met)> {
+    let mut roads: BTreeMap<SocketAddr, Vec<Met>> = BTreeMap::new();
+    for observation in observations {
+        if let (Ask::Climb(climb), Some(met)) = (&observation.check.ask, connection(observation)) {
+            roads.entry(climb.address).or_default().push(met);
+        }
+    }
+    let alike = roads
+        .into_iter()
+        .filter_map(|(to, met)| Some((to.port(), alike(met.into_iter())?)));
+    alike.collect()
 }
 
 fn handshake(observation: &Observation) -> Option<Met> {

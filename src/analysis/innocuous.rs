@@ -25,47 +25,38 @@ pub enum Chance {
 const STRAYS: usize = 2;
 const STRAYS_OF: usize = 10;
 
-/// Innocuous handshakes, by what became of them.
+/// Innocuous handshakes of which nothing that a censor remembers can have come.
 #[derive(Clone, Debug, Default)]
 pub struct Innocuous {
-    /// Those of which nothing that a censor remembers can have come.
     of: usize,
-    /// Of these, by how they failed.
+    /// By how they failed.
     met: BTreeMap<Interference, usize>,
-    /// The same of all others.
-    later: BTreeMap<Interference, usize>,
-    /// When a name that a censor may know was first shown at a control, seconds: one that was answered there he does not know.
-    shown: BTreeMap<SocketAddr, f64>,
 }
 
 impl Innocuous {
-    /// Counts those among these observations, and those that were counted before them on the same line.
-    pub fn of(before: &Self, observations: &[Observation]) -> Self {
-        let mut counted = before.clone();
+    /// Counts those among the observations of one target, or of the ground.
+    pub fn of(observations: &[Observation]) -> Self {
+        // When a name that a censor may know was first shown at a control: one that was answered there he does not know.
+        let mut shown: BTreeMap<SocketAddr, f64> = BTreeMap::new();
         for (address, named, step) in at_controls(observations, Variation::Address) {
-            if is_answered(named) {
-                continue;
+            if !is_answered(named) {
+                let first = shown.entry(address).or_insert(f64::INFINITY);
+                *first = first.min(step.t0);
             }
-            let first = counted.shown.entry(address).or_insert(f64::INFINITY);
-            *first = first.min(step.t0);
         }
         let due = due(observations);
+        let mut counted = Self::default();
         for (address, innocuous, step) in at_controls(observations, Variation::Both) {
-            let shown = counted.shown.get(&address).copied();
-            let shown = shown.unwrap_or(f64::INFINITY);
+            let shown = shown.get(&address).copied().unwrap_or(f64::INFINITY);
             let manner = Manner::of(innocuous);
             // What was still under way then may have been hit by what the censor remembers; an answer that was due by then was not.
             let is_before =
                 step.t < shown || (manner == Some(Manner::Silence) && step.t0 + due < shown);
-            let how = manner.map(Manner::interference);
-            counted.of += usize::from(is_before);
-            let met = if is_before {
-                &mut counted.met
-            } else {
-                &mut counted.later
-            };
-            if let Some(how) = how {
-                *met.entry(how).or_default() += 1;
+            if is_before {
+                counted.of += 1;
+                if let Some(how) = manner.map(Manner::interference) {
+                    *counted.met.entry(how).or_default() += 1;
+                }
             }
         }
         counted
@@ -78,20 +69,14 @@ impl Innocuous {
         if manner.may_be_genuine() {
             return Chance::Certain;
         }
-        let of = |met: &BTreeMap<Interference, usize>| {
-            let met = met.get(&manner.interference());
-            met.copied().unwrap_or(0)
-        };
-        let (met, later) = (of(&self.met), of(&self.later));
-        if everybody.is_everybodys() && (met + later > 0 || self.of < TRIALS) {
-            return Chance::Enough;
-        }
-        match met {
+        let met = self.met.get(&manner.interference());
+        match met.copied().unwrap_or(0) {
+            met if everybody.is_everybodys() && (met > 0 || self.of < TRIALS) => Chance::Enough,
             0 => Chance::Certain,
-            STRAYS.. if met * STRAYS_OF >= self.of => Chance::Enough,
-            _ => Chance::Left(
-                "An innocuous name met the same once at a control: chance is not excluded",
-            ),
+            met @ STRAYS.. if met * STRAYS_OF >= self.of => Chance::Enough,
+            _ => {
+                Chance::Left("An innocuous name met the same at a control: chance is not excluded")
+            }
         }
     }
 }

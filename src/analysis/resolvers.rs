@@ -163,7 +163,15 @@ pub fn report(
                     };
                     let works = families.iter().any(|family| family == word);
                     works
-                        .then(|| interference::infer(catalog, resolver, everybody, observations))
+                        .then(|| {
+                            interference::infer(
+                                catalog,
+                                resolver,
+                                everybody,
+                                hijacked,
+                                observations,
+                            )
+                        })
                         .flatten()
                 })
                 .into_iter()

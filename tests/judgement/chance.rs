@@ -3,10 +3,10 @@
 use blockprobe::model::catalog::Protocol;
 use blockprobe::model::check::{Ask, Contrast, Role, Variation};
 use blockprobe::model::observation::{Observation, Operation};
-use blockprobe::model::report::Confidence;
+use blockprobe::model::report::{Confidence, Verdict};
 
-use crate::roads::{expect, lost, refused};
-use crate::world::{Cell, World, climb_check, ids, in_turn, proven, step};
+use crate::roads::{expect, lost};
+use crate::world::{Cell, HONEST, World, climb_check, ids, in_turn, proven, step};
 
 // ---- roads ------------------------------------------------------------------------------------------------------------
 
@@ -17,8 +17,12 @@ enum Lie {
     Among,
     /// In a service of their own.
     InAService,
+    /// The same, with one in it that answers.
+    InPart,
     /// In a network of their own.
     InANetwork,
+    /// Among those that answer over IPv6.
+    InAFamily,
 }
 
 /// A target of which so many addresses are silent and so many answer, beside thirteen controls of which so many are silent.
@@ -26,16 +30,17 @@ fn roads(silent: usize, answering: usize, controls: usize, lie: Lie) -> World {
     let mut world = World::reachable();
     world.observations.clear();
     world.more_names(1);
-    if lie == Lie::InAService {
+    if matches!(lie, Lie::InAService | Lie::InPart) {
         let mut other = world.catalog.targets[0].services[0].clone();
         "calls".clone_into(&mut other.id);
         other.endpoints.remove(0);
-        world.catalog.targets[0].services[0].endpoints.truncate(1);
-        world.catalog.targets[0].services.push(other);
+        let services = &mut world.catalog.targets[0].services;
+        services[0].endpoints.truncate(1);
+        services.push(other);
     }
     let around = match lie {
         Lie::InANetwork => "93.184.217",
-        Lie::Among | Lie::InAService => "93.184.216",
+        _ => "93.184.216",
     };
     let addresses: Vec<String> = (0..silent).map(|at| format!("{around}.{at}")).collect();
     let services = world.catalog.targets[0].services.iter_mut();
@@ -64,45 +69,117 @@ fn roads(silent: usize, answering: usize, controls: usize, lie: Lie) -> World {
         }
     }
     for at in 0..answering {
-        let address = format!("93.184.216.{}", 100 + at);
-        let check = climb_check("target", endpoints[0], &address, Role::Target);
+        let address = match lie {
+            Lie::InAFamily => format!("2001:db8::{at:x}"),
+            _ => format!("93.184.216.{}", 100 + at),
+        };
+        let of = usize::from(lie == Lie::InPart && at == 0);
+        let check = climb_check("target", endpoints[of], &address, Role::Target);
         let steps = vec![step(Operation::TcpConnect, None), proven().step()];
         world.push(check, steps);
     }
     world.strangers(Protocol::Tcp, 11, controls, &lost());
+    for (at, observation) in world.ground.iter_mut().enumerate() {
+        // Each at an address of its own.
+        if let Ask::Climb(climb) = &mut observation.check.ask
+            && climb.address.ip().to_string() == "198.41.7.7"
+        {
+            climb.address = format!("198.41.{at}.7:443").parse().unwrap();
+        }
+    }
     world
+}
+
+/// What is told of the endpoint whose addresses are silent.
+fn reason_of(verdict: &Verdict) -> String {
+    let mut endpoints = verdict.services.iter().flat_map(|it| &it.endpoints);
+    let failed = endpoints.nth(1).and_then(|it| it.reason.clone());
+    failed.unwrap_or_default()
 }
 
 #[test]
 fn silent_addresses_that_lie_among_others_as_chance_would_have_it_name_nothing() {
-    use Lie::{Among, InANetwork, InAService};
+    use Lie::{Among, InAFamily, InANetwork, InAService, InPart};
     for (silent, answering, controls, lie, is_named) in [
         // All of them, and a control or two: four are beyond chance, one control in four is everybody.
         (4, 0, 1, Among, true),
         (4, 0, 2, Among, true),
         (4, 0, 4, Among, false),
-        // Half of them, or a third, and none of the controls, or one.
+        // Some of them, and none of the controls, or one.
         (12, 6, 1, Among, false),
         (14, 4, 1, Among, true),
         (4, 8, 0, Among, false),
-        (9, 3, 0, Among, true),
-        // All of a service, or of a network, is no chance; with a silent control it may be.
-        (4, 8, 0, InAService, true),
-        (4, 8, 1, InAService, false),
-        (4, 8, 0, InANetwork, true),
-        (4, 8, 1, InANetwork, false),
+        (6, 4, 0, Among, true),
+        // All of a service, or of a network, is no chance; of many others it may be where a control is silent too.
+        (5, 18, 0, InAService, true),
+        (5, 18, 0, InPart, false),
+        (5, 18, 1, InAService, false),
+        (14, 18, 1, InAService, true),
+        (5, 18, 0, InANetwork, true),
+        (14, 18, 1, InANetwork, true),
+        // IPv6 says nothing of IPv4.
+        (6, 6, 1, InAFamily, true),
+        (6, 6, 1, Among, false),
     ] {
         let verdict = roads(silent, answering, controls, lie).judge();
         let named: &[&str] = if is_named { &["address/drop"] } else { &[] };
         let case = format!("{silent} {answering} {controls}");
         assert_eq!(ids(&verdict), named, "{case}");
-        let mut services = verdict.services.iter().flat_map(|it| &it.endpoints);
-        let failed = services.nth(1).and_then(|it| it.reason.clone());
-        let is_told = failed
-            .as_deref()
-            .is_some_and(|it| it.contains("may be chance"));
-        assert_eq!(is_told, !is_named && controls < 4, "{case}: {failed:?}");
+        let reason = reason_of(&verdict);
+        let is_told = reason.contains("may be chance");
+        assert_eq!(
+            is_told,
+            !is_named && controls < 4 && lie != InPart,
+            "{case}: {reason}"
+        );
     }
+}
+
+#[test]
+fn controls_on_odd_ports_that_a_firewall_shuts_for_everybody_do_not_count() {
+    for (port, is_named) in [(443, false), (5228, true)] {
+        // Seven of ten addresses, and one control of thirteen.
+        let mut world = roads(7, 3, 1, Lie::Among);
+        let mut controls = world.catalog.controls.iter_mut();
+        let silent = controls.find(|it| it.id == "stranger0").unwrap();
+        silent.endpoint.port = port;
+        for observation in &mut world.ground {
+            if let Ask::Climb(climb) = &mut observation.check.ask
+                && observation
+                    .check
+                    .endpoints
+                    .iter()
+                    .any(|it| it == "stranger0")
+            {
+                climb.address.set_port(port);
+            }
+        }
+        assert_eq!(!ids(&world.judge()).is_empty(), is_named, "{port}");
+    }
+}
+
+#[test]
+fn an_address_that_stands_on_another_port_has_no_road_that_is_down() {
+    let mut world = roads(4, 8, 0, Lie::Among);
+    assert!(reason_of(&world.judge()).contains("4 of 12"));
+    // All four stand on port 80.
+    let firsts: Vec<Observation> = world
+        .observations
+        .iter()
+        .step_by(3)
+        .take(4)
+        .cloned()
+        .collect();
+    for mut other in firsts {
+        if let Ask::Climb(climb) = &mut other.check.ask {
+            climb.address.set_port(80);
+        }
+        other.check.id += ", another port";
+        other.check.endpoints.clear();
+        world.push(other.check, vec![step(Operation::TcpConnect, None)]);
+    }
+    let reason = reason_of(&world.judge());
+    assert!(!reason.contains("chance"), "{reason}");
 }
 
 // ---- handshakes -------------------------------------------------------------------------------------------------------
@@ -111,7 +188,7 @@ fn silent_addresses_that_lie_among_others_as_chance_would_have_it_name_nothing()
 fn named(cell: Cell, controls: u32) -> World {
     let mut world = World::reachable();
     for trial in 1..=3 {
-        world.climb_again(crate::world::HONEST, trial, cell.last());
+        world.climb_again(HONEST, trial, cell.last());
     }
     world.row(Variation::ServerName, Cell::Answer);
     for trial in 1..=controls {
@@ -138,19 +215,27 @@ fn last_at(observations: &mut [Observation], began: f64, ended: f64) {
 }
 
 #[test]
-fn a_name_that_met_it_at_few_controls_and_passes_at_times_in_pieces_is_chance() {
-    for (controls, pieces, is_named) in [
-        (1, [Cell::Answer; 3], true),
-        (1, [Cell::Silence; 3], true),
-        (1, [Cell::Silence, Cell::Answer, Cell::Answer], false),
-        (3, [Cell::Silence, Cell::Answer, Cell::Answer], true),
+fn a_name_that_met_it_at_few_controls_and_passes_at_times_in_pieces_is_chance_where_another_was_lost()
+ {
+    for (controls, pieces, strays, is_named) in [
+        (1, [Cell::Answer; 3], 1, true),
+        (1, [Cell::Reset; 3], 1, true),
+        (1, [Cell::Reset, Cell::Answer, Cell::Answer], 0, true),
+        (1, [Cell::Reset, Cell::Answer, Cell::Answer], 1, false),
+        (3, [Cell::Reset, Cell::Answer, Cell::Answer], 1, true),
     ] {
         for row in [Variation::Split, Variation::Shape] {
-            let mut world = named(Cell::Silence, controls);
+            let mut world = named(Cell::Reset, controls);
             for (trial, cell) in (1..).zip(pieces) {
-                world.contrast(crate::world::HONEST, row, trial, cell.last());
+                world.contrast(HONEST, row, trial, cell.last());
             }
-            let named: &[&str] = if is_named { &["server_name/drop"] } else { &[] };
+            in_turn(&mut world.observations);
+            innocuous(&mut world, &vec![Cell::Reset; strays]);
+            let named: &[&str] = if is_named {
+                &["server_name/reset"]
+            } else {
+                &[]
+            };
             assert_eq!(ids(&world.judge()), named, "{controls} {row:?}");
         }
     }
@@ -214,53 +299,5 @@ fn one_innocuous_name_that_was_lost_is_chance_where_others_of_the_targets_come_a
         } else {
             assert!(ids(&world.judge()).is_empty());
         }
-    }
-}
-
-#[test]
-fn innocuous_names_that_were_lost_beside_those_of_resolvers_are_chance_too() {
-    for (strays, confidence) in [(1, Some(Confidence::Likely)), (2, None)] {
-        let mut world = named(Cell::Reset, 3);
-        in_turn(&mut world.observations);
-        innocuous(&mut world, &vec![Cell::Reset; strays]);
-        let beside = world.observations.len() - strays;
-        let strays = world.observations.split_off(beside);
-        world.ground.extend(strays);
-        let told = world.judge().techniques;
-        assert_eq!(told.first().map(|it| it.confidence), confidence);
-    }
-}
-
-#[test]
-fn what_controls_are_met_with_by_their_own_names_is_chance_where_an_innocuous_one_ever_met_it() {
-    let mut world = named(Cell::Reset, 3);
-    in_turn(&mut world.observations);
-    world.strangers(Protocol::Tls, 6, 2, &Cell::Reset.last().step());
-    expect(&world, "server_name/reset", Confidence::Confirmed);
-    // After the target's name was shown there, which a censor may remember where he filters no controls.
-    world.contrast("198.41.0.1", Variation::Both, 20, Cell::Reset.last());
-    last_at(&mut world.observations, 10.0, 10.1);
-    assert!(ids(&world.judge()).is_empty());
-    let mut alone = named(Cell::Reset, 3);
-    in_turn(&mut alone.observations);
-    alone.contrast("198.41.0.1", Variation::Both, 20, Cell::Reset.last());
-    last_at(&mut alone.observations, 10.0, 10.1);
-    expect(&alone, "server_name/reset", Confidence::Confirmed);
-}
-
-#[test]
-fn roads_that_are_refused_name_nothing_where_controls_are_and_chance_would_do() {
-    // Two of two addresses: with one control of thirteen that is refused too it is rare, with two it is not.
-    for (controls, is_named) in [(0, true), (1, true), (2, false)] {
-        let mut world = crate::roads::dead(refused, [(crate::roads::End::Refused(3), 2); 3]);
-        world.observations.retain(|it| match &it.check.ask {
-            Ask::Climb(climb) => {
-                let address = climb.address.ip().to_string();
-                address != "93.184.1.1" && address != "151.101.1.1"
-            }
-            _ => true,
-        });
-        world.strangers(Protocol::Tcp, 11, controls, &refused());
-        assert_eq!(!ids(&world.judge()).is_empty(), is_named, "{controls}");
     }
 }

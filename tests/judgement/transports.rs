@@ -206,19 +206,24 @@ fn a_resolvers_name_that_passes_in_pieces_is_interfered_with_beyond_doubt() {
 
 #[test]
 fn a_resolver_is_reset_where_controls_are_by_their_own_names_and_innocuous_ones_pass_there() {
-    for (case, (met, innocuous, trials, is_named)) in [
-        (2, Cell::Answer, 3, true),
-        // They may meet it too, or were not asked: then everybody may be reset here.
-        (2, Cell::Reset, 3, false),
-        (2, Cell::Answer, 2, false),
-        (2, Cell::Answer, 0, false),
+    for (case, (met, innocuous, strays, is_named)) in [
+        (2, 3, 0, true),
+        // One of them meets it too, or too few were asked: then everybody may be reset here.
+        (2, 3, 1, false),
+        (2, 2, 0, false),
         // Few controls meet it.
-        (1, Cell::Answer, 2, true),
+        (1, 2, 0, true),
+        (1, 3, 1, true),
     ]
     .into_iter()
     .enumerate()
     {
-        let mut world = reset_by_name(innocuous, trials);
+        let mut world = reset_by_name(Cell::Answer, innocuous);
+        let of = query("ground", "one/dot", CONTROL, Role::Control, 1);
+        for trial in 10..10 + strays {
+            let steps = vec![step(Operation::TcpConnect, None), Cell::Reset.last().step()];
+            push(&mut world, contrast(&of, Variation::Both, trial), steps);
+        }
         world.strangers(Protocol::Tls, 6, met, &Cell::Reset.last().step());
         let reported = reported(&world);
         assert_eq!(!reported.techniques.is_empty(), is_named, "{case}");
@@ -287,6 +292,21 @@ fn a_resolver_that_is_cut_off_whatever_is_said_to_it_is_cut_off_each_time() {
             ] {
                 let steps = vec![step(Operation::TcpConnect, None), cell.last().step()];
                 push(&mut world, contrast(&of, varies, trial), steps);
+            }
+        }
+        assert_eq!(!reported(&world).techniques.is_empty(), is_named);
+    }
+}
+
+#[test]
+fn a_resolver_whose_address_is_answered_by_somebody_else_is_no_sign_that_it_is_up() {
+    for (is_hijacked, is_named) in [(false, true), (true, false)] {
+        let mut world = world();
+        world.control("one/udp", 1);
+        dot(&mut world, lost, 3);
+        if is_hijacked {
+            for trial in 1..=3 {
+                world.control("decoy", trial);
             }
         }
         assert_eq!(!reported(&world).techniques.is_empty(), is_named);

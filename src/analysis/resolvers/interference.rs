@@ -1,9 +1,9 @@
 //! What is done to a resolver by one of its transports while another of them answers: `resolver/{drop,refuse,unreachable,reset,
 //! close,alert,intercept}`.
 //!
-//! What it infers: the resolver's address or its protocol (Do53, DoT, DoH) is itself interfered with.
+//! What it infers: the resolver's protocol (Do53, DoT, DoH) is itself interfered with, at its address or wherever it leads.
 //! Evidence: the same failed in the same way in each of three trials, while the same operator answered a control name by another
-//! transport. Where the handshake failed: the cells around its server name, as for targets.
+//! transport: where connections fail, at the very same address. Where the handshake failed: the cells around its server name, as for targets.
 //! What else could explain it: a line that loses much (then chance would do it too: no finding), or that is cut again and again
 //! (over UDP silence counts only where another resolver is answered beside each repetition); an operator that is down, or whose road is
 //! (then nothing of it, or of its address, answers: no finding); a firewall that lets only usual ports pass, or an operator that gave up a transport (doubt);
@@ -11,13 +11,14 @@
 //! a genuine alert or a bad certificate of its own (they name nothing without the cells).
 //! References: facts 2.1 `dns.doh_block`, `dns.dot_block`; net4people/bbs#81.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::analysis::chance::{self, Questions, Silence};
 use crate::analysis::everybody::Everybody;
 use crate::analysis::evidence::is_interrupted;
 use crate::analysis::innocuous::Chance;
 use crate::analysis::matrix::{Matrix, TRIALS};
+use crate::analysis::resolvers::Hijack;
 use crate::analysis::rules::server_name;
 use crate::model::catalog::{Catalog, Resolver, ResolverRole, Transport};
 use crate::model::check::{Ask, Role, Variation};
@@ -34,6 +35,7 @@ pub fn infer(
     catalog: &Catalog,
     resolver: &Resolver,
     everybody: &Everybody,
+    hijacked: &BTreeMap<String, Hijack>,
     observations: &[Observation],
 ) -> Option<TechniqueReport> {
     if resolver.role != ResolverRole::Public {
@@ -45,9 +47,12 @@ pub fn infer(
     failed.failure().filter(|_| !is_interrupted(failed))?;
     let read = read(catalog, everybody, observations, resolver, failed)?;
     // Where nothing at all is heard of an address, its road may be down, and others of the operator's tell nothing.
-    let is_road = failed.step(Operation::TlsHandshake).is_none()
+    let is_road = !failed.reached(Operation::TcpConnect)
         && matches!(read.interference, Interference::Drop | Interference::Refuse);
-    let is_beside = |other: &Resolver| !is_road || other.address.ip() == resolver.address.ip();
+    let is_beside = |other: &Resolver| {
+        !hijacked.contains_key(&other.id)
+            && (!is_road || other.address.ip() == resolver.address.ip())
+    };
     let alive = answered_otherwise(catalog, resolver, observations, is_beside)?;
     // A server that was stopped refuses; several operators do not stop the same at once.
     let is_alone = operators_refused(catalog, resolver, observations) < OPERATORS;

@@ -22,10 +22,10 @@ use crate::analysis::hops::{Reach, Road, Roads};
 use crate::analysis::rate::Limits;
 use crate::analysis::rules::Finding;
 use crate::model::check::Ask;
-use crate::model::line::{RACK, network};
+use crate::model::line::{RACK, is_of_the_web, network};
 use crate::model::observation::Observation;
 use crate::model::report::Confidence;
-use crate::model::technique::{Technique, Trigger};
+use crate::model::technique::{Interference, Technique, Trigger};
 
 /// Dead addresses that are more than a few servers down.
 const ADDRESSES: usize = 4;
@@ -34,12 +34,17 @@ const NETWORKS: usize = 3;
 /// Addresses that are turned down nearer than servers stand, and their networks.
 const NEARER: usize = 2;
 
-/// What is more likely than this comes by chance: silence of a target's addresses, if none of them answers.
+/// What is more likely than this comes by chance: that a target's addresses are silent, all of them while some controls are, or some of
+/// them while no control is.
 const CHANCE: f64 = 0.01;
-/// The same of silence of some, while others answer: there are many ways to be some.
+/// The same where some are and some controls, too: there are many ways to be some.
 const CHANCE_OF_SOME: f64 = 0.001;
-/// The same of what a road shows to be turned down, where controls are turned down too.
-const CHANCE_OF_TURNS: f64 = 0.05;
+/// The same where these are whole services or networks.
+const CHANCE_OF_GROUPS: f64 = 0.05;
+/// Addresses that make a service or a network tell something by being silent together, and how many more of these than of those in
+/// groups that are silent in part.
+const GROUP: usize = 3;
+const IN_GROUPS: usize = 3;
 
 /// At most one finding for each manner.
 pub fn infer(evidence: &Evidence) -> Vec<Finding> {
@@ -86,7 +91,8 @@ pub fn reason(evidence: &Evidence, failed: &Observation) -> Option<String> {
         return Some(LIMITED.to_owned());
     }
     let Reach::Whole { hops, beyond } = dead.reach(&connections.roads) else {
-        return dead.chance(evidence);
+        let is_dead = dead.addresses.contains(&climb.address.ip());
+        return dead.chance(evidence).filter(|_| is_dead);
     };
     let how = match manner {
         Manner::Silence => "Packets come as far as a server would stand",
@@ -173,59 +179,76 @@ impl<'a, 'b> Dead<'a, 'b> {
             .is_some_and(|limits| limits.limited.contains(&address))
     }
 
-    /// Why it may be chance that it is these, if it may.
+    /// Why it may be chance that it is these that are silent, if it may: roads are down, whoever is at their ends.
     fn chance(&self, evidence: &Evidence) -> Option<String> {
-        let strangers = strangers(evidence, self.manner);
-        let own = Share {
-            met: self.addresses.len(),
-            of: self.places.len(),
-        };
-        let is_met = strangers.met > 0;
-        let chance = match self.manner {
-            Manner::Silence if own.met == own.of => CHANCE,
-            Manner::Silence => CHANCE_OF_SOME,
-            Manner::Refusal | Manner::Unreachable if is_met => CHANCE_OF_TURNS,
-            // A router that prohibits does not do so by chance.
-            Manner::Refusal | Manner::Unreachable | Manner::Prohibited => return None,
-        };
-        let is_rare = strangers.chance_of(own) < chance;
-        if is_rare || (!is_met && !self.is_patchy(evidence)) {
+        if self.manner != Manner::Silence {
             return None;
         }
-        let beside = if is_met {
-            format!("{} of {} controls fail so too", strangers.met, strangers.of)
-        } else {
-            "others beside them answer".to_owned()
+        let ground = evidence.ground;
+        let is_asked = |port: u16| !ground.shuts_odd_ports || is_of_the_web(port);
+        let roads = ground.everybody.roads(Interference::Drop, is_asked);
+        let own = Share {
+            met: self.addresses.len(),
+            of: self.beside().count(),
         };
-        Some(format!(
-            "{} of {} addresses of the target fail so, and {beside}: which of all roads are down may be chance",
-            own.met, own.of
-        ))
+        let chance = match (own.met == own.of, roads.met > 0) {
+            (true, false) => return None,
+            (false, false) if self.is_grouped(evidence) => return None,
+            (false, true) if self.is_grouped(evidence) => CHANCE_OF_GROUPS,
+            (true, true) | (false, false) => CHANCE,
+            (false, true) => CHANCE_OF_SOME,
+        };
+        let beside = if roads.met > 0 {
+            format!("{} of {} addresses of controls", roads.met, roads.of)
+        } else {
+            "no control's".to_owned()
+        };
+        (roads.chance_of(own) >= chance).then(|| {
+            format!(
+                "{} of {} addresses of the target are silent, and {beside}: which roads are down may be chance",
+                own.met, own.of
+            )
+        })
     }
 
-    /// Whether they lie among addresses that do otherwise: in the services that they serve, and in their networks.
-    fn is_patchy(&self, evidence: &Evidence) -> bool {
-        let is_dead = |address: &IpAddr| self.addresses.contains(address);
-        let mut services = evidence.target.services.iter();
-        let is_service_split = services.any(|service| {
-            let climbs = service.endpoints.iter().flat_map(|it| evidence.climbs(it));
-            let tried: BTreeSet<IpAddr> = climbs
-                .map(|(climb, _)| climb.address.ip())
-                .filter(|address| self.places.contains_key(address))
-                .collect();
-            tried.iter().any(is_dead) && !tried.iter().all(is_dead)
-        });
-        let mut networks: BTreeMap<_, Vec<bool>> = BTreeMap::new();
-        for address in self.places.keys() {
+    /// Addresses of the target that were tried, of the families in which some are dead.
+    fn beside(&self) -> impl Iterator<Item = &IpAddr> {
+        let has_dead = |is_ipv4| self.addresses.iter().any(|it| it.is_ipv4() == is_ipv4);
+        let (v4, v6) = (has_dead(true), has_dead(false));
+        let is_alike = move |it: &&IpAddr| if it.is_ipv4() { v4 } else { v6 };
+        self.places.keys().filter(is_alike)
+    }
+
+    /// Whether they are whole services, or all that was tried in their networks: chance does not look at these.
+    fn is_grouped(&self, evidence: &Evidence) -> bool {
+        let mut networks: BTreeMap<_, Vec<IpAddr>> = BTreeMap::new();
+        for address in self.beside() {
             let network = networks.entry(network(*address, RACK)).or_default();
-            network.push(is_dead(address));
+            network.push(*address);
         }
-        let shared = networks.values().filter(|it| it.len() > 1);
-        let dead = shared.clone().flatten().filter(|it| **it).count();
-        let is_network_split = shared
-            .clone()
-            .any(|it| it.contains(&true) && it.contains(&false));
-        is_service_split && (is_network_split || dead < ADDRESSES)
+        let networks: Vec<_> = networks.into_values().collect();
+        let of_service = |tried: &BTreeSet<IpAddr>| {
+            let tried = self.beside().filter(|it| tried.contains(it));
+            tried.copied().collect()
+        };
+        let services = evidence.connections.services.iter();
+        let services: Vec<Vec<IpAddr>> = services.map(of_service).collect();
+        self.are_silent_together(&networks) || self.are_silent_together(&services)
+    }
+
+    fn are_silent_together(&self, groups: &[Vec<IpAddr>]) -> bool {
+        let mut together: BTreeSet<IpAddr> = BTreeSet::new();
+        let mut apart: BTreeSet<IpAddr> = BTreeSet::new();
+        for group in groups.iter().filter(|it| it.len() >= GROUP) {
+            let dead = group.iter().copied();
+            let dead = dead.filter(|it| self.addresses.contains(it));
+            if dead.clone().count() == group.len() {
+                together.extend(dead);
+            } else {
+                apart.extend(dead);
+            }
+        }
+        together.len() >= ADDRESSES && together.len() >= apart.len() * IN_GROUPS
     }
 
     fn finding(&self, evidence: &Evidence, roads: &Roads) -> Option<Finding> {

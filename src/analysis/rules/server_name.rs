@@ -104,7 +104,7 @@ impl Strays {
     /// Counts those of one target.
     pub fn of(evidence: &Evidence) -> Self {
         let mut strays = Self {
-            innocuous: Innocuous::of(&evidence.ground.everybody.innocuous, evidence.observations),
+            innocuous: Innocuous::of(evidence.observations),
             at_home: BTreeMap::new(),
         };
         let firsts = evidence.all_climbs().filter(|(climb, observation)| {
@@ -125,17 +125,14 @@ impl Strays {
         self.innocuous.chance(share, manner)
     }
 
-    /// The same of a name that fails everywhere. With little to show for it, pieces or shapes of it that pass at times make it chance.
+    /// The same of a name that fails everywhere. One innocuous name that was lost is chance where other handshakes of the target's
+    /// come and go, or where pieces or shapes of this name do and few controls were asked.
     fn everywhere(&self, evidence: &Evidence, matrix: &Matrix) -> Chance {
-        let is_little = matrix.hits().count() < TRIALS && !matrix.manner.may_be_genuine();
-        if is_little && is_mixed(matrix) {
-            return Chance::Enough;
-        }
-        let chance = self.at_controls(evidence, matrix.manner);
-        // One innocuous name that was lost, and others of the target's that come and go: the line loses handshakes.
-        let come_and_go = self.at_home.get(&matrix.manner.interference());
-        match chance {
-            Chance::Left(_) if come_and_go.is_some_and(|it| *it > 1) => Chance::Enough,
+        let others = self.at_home.get(&matrix.manner.interference());
+        let is_little = matrix.hits().count() < TRIALS;
+        match self.at_controls(evidence, matrix.manner) {
+            Chance::Left(_) if others.is_some_and(|it| *it > 1) => Chance::Enough,
+            Chance::Left(_) if is_little && is_mixed(matrix) => Chance::Enough,
             chance => chance,
         }
     }
