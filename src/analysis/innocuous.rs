@@ -1,6 +1,6 @@
 //! Innocuous handshakes at controls, which no censor has a reason to touch: what becomes of them is chance, or happens to everybody.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
 use crate::analysis::everybody::Share;
@@ -25,12 +25,15 @@ pub enum Chance {
 const STRAYS: usize = 2;
 const STRAYS_OF: usize = 10;
 
-/// Innocuous handshakes of which nothing that a censor remembers can have come.
+/// What became of innocuous handshakes.
 #[derive(Clone, Debug, Default)]
 pub struct Innocuous {
+    /// Those of which nothing that a censor remembers can have come.
     of: usize,
-    /// By how they failed.
+    /// Of these, by how they failed.
     met: BTreeMap<Interference, usize>,
+    /// How others failed.
+    later: BTreeSet<Interference>,
 }
 
 impl Innocuous {
@@ -52,14 +55,26 @@ impl Innocuous {
             // What was still under way then may have been hit by what the censor remembers; an answer that was due by then was not.
             let is_before =
                 step.t < shown || (manner == Some(Manner::Silence) && step.t0 + due < shown);
-            if is_before {
-                counted.of += 1;
-                if let Some(how) = manner.map(Manner::interference) {
+            counted.of += usize::from(is_before);
+            if let Some(how) = manner.map(Manner::interference) {
+                if is_before {
                     *counted.met.entry(how).or_default() += 1;
+                } else {
+                    counted.later.insert(how);
                 }
             }
         }
         counted
+    }
+
+    /// The same where little shows that it is no chance: what is met by many controls, and by an innocuous name, be it after a name was
+    /// shown that a censor may know, is chance then.
+    pub fn chance_of_little(&self, everybody: Share, manner: Manner) -> Chance {
+        let has_met = self.later.contains(&manner.interference());
+        match self.chance(everybody, manner) {
+            Chance::Certain if everybody.is_everybodys() && has_met => Chance::Enough,
+            chance => chance,
+        }
     }
 
     /// What is met at random by everybody is met by a target too. Where many controls met it with their own names, these may be

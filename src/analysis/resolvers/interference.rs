@@ -198,7 +198,7 @@ fn read_handshake<'a>(
         return None;
     }
     let share = everybody.handshakes(matrix.manner.interference());
-    let chance = everybody.innocuous.chance(share, matrix.manner);
+    let chance = everybody.innocuous.chance_of_little(share, matrix.manner);
     // Who is cut off whatever is said to him is cut off each time.
     if chance == Chance::Enough || (reading.is_none() && server_name::is_mixed(&matrix)) {
         return None;

@@ -39,7 +39,7 @@ const NEARER: usize = 2;
 const CHANCE: f64 = 0.01;
 /// The same where some are and some controls, too: there are many ways to be some.
 const CHANCE_OF_SOME: f64 = 0.001;
-/// The same where these are whole services or networks.
+/// The same where these are whole services or networks, and one control is: it may be down itself.
 const CHANCE_OF_GROUPS: f64 = 0.05;
 /// Addresses that make a service or a network tell something by being silent together, and how many more of these than of those in
 /// groups that are silent in part.
@@ -194,7 +194,11 @@ impl<'a, 'b> Dead<'a, 'b> {
         let chance = match (own.met == own.of, roads.met > 0) {
             (true, false) => return None,
             (false, false) if self.is_grouped(evidence) => return None,
-            (false, true) if self.is_grouped(evidence) => CHANCE_OF_GROUPS,
+            (false, true)
+                if strangers(evidence, self.manner).met < 2 && self.is_grouped(evidence) =>
+            {
+                CHANCE_OF_GROUPS
+            }
             (true, true) | (false, false) => CHANCE,
             (false, true) => CHANCE_OF_SOME,
         };

@@ -90,6 +90,8 @@ fn finding(
 
 /// Trials of which all must have failed at the target's own address, for anything to be said.
 const REPEATED: usize = 2;
+/// Controls of which one alone may be an accident.
+const HITS: usize = 2;
 
 /// Handshakes that failed although no name of the target's was in them, or although they pass at other times.
 #[derive(Debug, Default)]
@@ -126,13 +128,25 @@ impl Strays {
     }
 
     /// The same of a name that fails everywhere. One innocuous name that was lost is chance where other handshakes of the target's
-    /// come and go, or where pieces or shapes of this name do and few controls were asked.
+    /// come and go. Where few controls were asked it is chance where pieces or shapes of this name do, and what one control alone shows
+    /// is chance where the innocuous name was met so at another.
     fn everywhere(&self, evidence: &Evidence, matrix: &Matrix) -> Chance {
-        let others = self.at_home.get(&matrix.manner.interference());
-        let is_little = matrix.hits().count() < TRIALS;
-        match self.at_controls(evidence, matrix.manner) {
-            Chance::Left(_) if others.is_some_and(|it| *it > 1) => Chance::Enough,
-            Chance::Left(_) if is_little && is_mixed(matrix) => Chance::Enough,
+        let manner = matrix.manner;
+        let hits = matrix.hits().count();
+        if hits >= TRIALS || manner.may_be_genuine() {
+            let others = self.at_home.get(&manner.interference());
+            return match self.at_controls(evidence, manner) {
+                Chance::Left(_) if others.is_some_and(|it| *it > 1) => Chance::Enough,
+                chance => chance,
+            };
+        }
+        let everybody = &evidence.ground.everybody;
+        let share = everybody.handshakes(manner.interference());
+        let mut beside = matrix.cells(Variation::Both).into_iter();
+        let is_met_beside = beside.any(|it| Manner::of(it) == Some(manner));
+        match self.innocuous.chance_of_little(share, manner) {
+            _ if hits < HITS && is_met_beside => Chance::Enough,
+            Chance::Left(_) if is_mixed(matrix) => Chance::Enough,
             chance => chance,
         }
     }
