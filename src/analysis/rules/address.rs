@@ -8,8 +8,10 @@
 //! stand, and not nearer: no finding; fewer than four that are silent: no finding); a local firewall (the ICMP error comes
 //! from this machine: no finding); a limit by rate for each network (an address beside which a neighbour that stood before is
 //! silent too does not count; doubt, where fewer than four have no neighbour that stood, or one that stood beside two of their
-//! own trials); a port that is prohibited, and no address (what was tried on such a port alone does not count); broken IPv6 (left out); a line that fails for a while (controls in between fail too: no
-//! finding); the whole service down everywhere at once, or servers nearer than all controls (doubt).
+//! own trials); a port that is prohibited, and no address (what was tried on such a port alone does not count); broken IPv6 (left
+//! out); a line that fails for a while (controls in between fail too: no finding); a part of all roads that is down, whoever is at
+//! their ends (a quarter of the controls fail so too, or chance may have hit just these: no finding; one control: doubt); the
+//! whole service down everywhere at once, or servers nearer than all controls (doubt).
 //! References: facts 2.2; IMC 2022 on the TSPU's address blocking; OONI ts-038; RFC 792 and 4443 on time exceeded.
 
 use std::collections::{BTreeMap, BTreeSet};

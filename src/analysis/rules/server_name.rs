@@ -10,7 +10,8 @@
 //! What else could explain it: a server that is down or slow for every name (then the innocuous name fails too: no
 //! finding); a certificate that is wrong for everybody, or a genuine alert of the real server (at the target's address
 //! alone they name nothing); loss (equal trials, all failing); a box or a balancer that fails at some handshakes of everybody
-//! (a tenth of the innocuous names met it at controls: no finding; one: doubt); servers that fail at some
+//! (a tenth of the innocuous names met it at controls: no finding; one: doubt, or no finding where little else was seen, or
+//! other names of the target's come and go); servers that fail at some
 //! (another shape, or another name of theirs, passes at times: no finding at their own addresses); a server that treats its own
 //! name so (doubt, unless the name passes in two pieces).
 //! References: facts 2.3; OONI ts-024; the TSPU's SNI-I, SNI-II and SNI-IV (IMC 2022).
