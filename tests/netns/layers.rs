@@ -135,6 +135,29 @@ fn a_box_that_remembers_is_still_named() {
 }
 
 #[test]
+fn a_box_that_remembers_many_names_is_still_named() {
+    play(|| {
+        let reset = |text: &str| {
+            format!(
+                "iptables -A FORWARD -p tcp --dport 443 -m string --string {text} --algo bm \
+                     -m recent --name res --rdest --set -j REJECT --reject-with tcp-reset\n"
+            )
+        };
+        let rules = [
+            "iptables -A FORWARD -m recent --name res --rdest --rcheck --seconds 60 -j DROP\n",
+            &reset("whatsapp"),
+            &reset("dns.google"),
+        ];
+        let played = with_box("residual_of_many", &rules.concat());
+        let whatsapp = played.verdict("whatsapp");
+        let mut ids = whatsapp.techniques.iter().map(|it| it.id.as_str());
+        assert!(ids.any(|it| it == "server_name/reset"), "{}", played.tell());
+        assert!(whatsapp.status == Status::Blocked, "{}", played.tell());
+        played.expect_accessible(&["max"]);
+    });
+}
+
+#[test]
 fn a_router_that_limits_new_connections_is_no_censor() {
     play(|| {
         with_box(

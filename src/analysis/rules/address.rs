@@ -36,10 +36,9 @@ const NETWORKS: usize = 3;
 /// Addresses that are turned down nearer than servers stand, and their networks.
 const NEARER: usize = 2;
 
-/// What is more likely than this comes by chance: that a target's addresses are silent, all of them while some controls are, or some of
-/// them while no control is.
+/// What is more likely than this comes by chance: that all addresses of a target are silent, and some of the controls'.
 const CHANCE: f64 = 0.01;
-/// The same where some are and some controls, too: there are many ways to be some.
+/// The same where some of the target's are: there are many ways to be some.
 const CHANCE_OF_SOME: f64 = 0.001;
 /// The same where these are whole services or networks, and one control is: it may be down itself.
 const CHANCE_OF_GROUPS: f64 = 0.05;
@@ -193,26 +192,20 @@ impl<'a, 'b> Dead<'a, 'b> {
             met: self.addresses.len(),
             of: self.beside().count(),
         };
-        let chance = match (own.met == own.of, roads.met > 0) {
-            (true, false) => return None,
-            (false, false) if self.is_grouped(evidence) => return None,
-            (false, true)
-                if strangers(evidence, self.manner).met < 2 && self.is_grouped(evidence) =>
-            {
-                CHANCE_OF_GROUPS
-            }
-            (true, true) | (false, false) => CHANCE,
-            (false, true) => CHANCE_OF_SOME,
-        };
-        let beside = if roads.met > 0 {
-            format!("{} of {} addresses of controls", roads.met, roads.of)
+        if roads.met == 0 {
+            return None;
+        }
+        let chance = if own.met == own.of {
+            CHANCE
+        } else if strangers(evidence, self.manner).met < 2 && self.is_grouped(evidence) {
+            CHANCE_OF_GROUPS
         } else {
-            "no control's".to_owned()
+            CHANCE_OF_SOME
         };
         (roads.chance_of(own) >= chance).then(|| {
             format!(
-                "{} of {} addresses of the target are silent, and {beside}: which roads are down may be chance",
-                own.met, own.of
+                "{} of {} addresses of the target are silent, and {} of {} of the controls': which roads are down may be chance",
+                own.met, own.of, roads.met, roads.of
             )
         })
     }
