@@ -113,7 +113,7 @@ fn silent_addresses_that_lie_among_others_as_chance_would_have_it_name_nothing()
         (5, 18, 1, InAService, false),
         (14, 18, 1, InAService, true),
         (14, 18, 1, InPart, false),
-        (14, 18, 2, InAService, false),
+        (18, 18, 2, InAService, false),
         (14, 18, 1, InANetwork, true),
         (14, 18, 1, Among, false),
         // IPv6 says nothing of IPv4.
@@ -161,12 +161,12 @@ fn controls_on_odd_ports_that_a_firewall_shuts_for_everybody_do_not_count() {
 fn an_address_that_stands_on_another_port_has_no_road_that_is_down() {
     let mut world = roads(4, 8, 1, Lie::Among);
     assert!(reason_of(&world.judge()).contains("4 of 12"));
-    // All four stand on port 80.
+    // The first of them stands on port 80.
     let firsts: Vec<Observation> = world
         .observations
         .iter()
         .step_by(3)
-        .take(4)
+        .take(1)
         .cloned()
         .collect();
     for mut other in firsts {
