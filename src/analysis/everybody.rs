@@ -80,8 +80,8 @@ impl From<Option<Interference>> for Met {
 pub struct Everybody {
     /// Of connections, by port.
     connections: BTreeMap<u16, Vec<Met>>,
-    /// Of the roads to each of their addresses, with the port.
-    roads: Vec<(u16, Met)>,
+    /// Of the roads to each of their addresses.
+    roads: Vec<(SocketAddr, Met)>,
     handshakes: Vec<Met>,
     /// Of requests in clear.
     requests: Vec<Met>,
@@ -120,9 +120,9 @@ impl Everybody {
         share(asked.flat_map(|(_, met)| met), how)
     }
 
-    /// The same by address, of all ports that are asked for.
-    pub fn roads(&self, how: Interference, is_asked: impl Fn(u16) -> bool) -> Share {
-        let roads = self.roads.iter().filter(|(port, _)| is_asked(*port));
+    /// The same by address, of those that are asked for.
+    pub fn roads(&self, how: Interference, is_asked: impl Fn(SocketAddr) -> bool) -> Share {
+        let roads = self.roads.iter().filter(|(to, _)| is_asked(*to));
         share(roads.map(|(_, met)| met), how)
     }
 
@@ -179,7 +179,7 @@ fn connection(observation: &Observation) -> Option<Met> {
 }
 
 /// What connections to each address met, if they met the same.
-fn roads(observations: &[&Observation]) -> Vec<(u16, Met)> {
+fn roads(observations: &[&Observation]) -> Vec<(SocketAddr, Met)> {
     let mut roads: BTreeMap<SocketAddr, Vec<Met>> = BTreeMap::new();
     for observation in observations {
         if let (Ask::Climb(climb), Some(met)) = (&observation.check.ask, connection(observation)) {
@@ -188,7 +188,7 @@ fn roads(observations: &[&Observation]) -> Vec<(u16, Met)> {
     }
     let alike = roads
         .into_iter()
-        .filter_map(|(to, met)| Some((to.port(), alike(met.into_iter())?)));
+        .filter_map(|(to, met)| Some((to, alike(met.into_iter())?)));
     alike.collect()
 }
 

@@ -158,6 +158,22 @@ fn controls_on_odd_ports_that_a_firewall_shuts_for_everybody_do_not_count() {
 }
 
 #[test]
+fn controls_that_are_silent_over_ipv6_say_nothing_of_ipv4() {
+    for (address, is_named) in [("93.184.9.9:443", false), ("[2001:db8::9]:443", true)] {
+        // Seven of ten addresses, and a second address of a control that stands at its first.
+        let mut world = roads(7, 3, 0, Lie::Among);
+        let mut second = world.ground.last().unwrap().clone();
+        if let Ask::Climb(climb) = &mut second.check.ask {
+            climb.address = address.parse().unwrap();
+        }
+        second.check.id += "/second";
+        second.steps = vec![lost()];
+        world.ground.push(second);
+        assert_eq!(!ids(&world.judge()).is_empty(), is_named, "{address}");
+    }
+}
+
+#[test]
 fn an_address_that_stands_on_another_port_has_no_road_that_is_down() {
     let mut world = roads(4, 8, 1, Lie::Among);
     assert!(reason_of(&world.judge()).contains("4 of 12"));

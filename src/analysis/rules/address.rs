@@ -15,7 +15,7 @@
 //! References: facts 2.2; IMC 2022 on the TSPU's address blocking; OONI ts-038; RFC 792 and 4443 on time exceeded.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use crate::analysis::connections::{Connections, Manner, TRIALS, Tried, all, all_of, hit, icmp};
 use crate::analysis::everybody::Share;
@@ -186,7 +186,12 @@ impl<'a, 'b> Dead<'a, 'b> {
             return None;
         }
         let ground = evidence.ground;
-        let is_asked = |port: u16| !ground.shuts_odd_ports || is_of_the_web(port);
+        // Where IPv6 is a black hole it is one for the controls too, and says nothing of IPv4.
+        let [v4, v6] = self.families();
+        let is_asked = |to: SocketAddr| {
+            (!ground.shuts_odd_ports || is_of_the_web(to.port()))
+                && if to.is_ipv4() { v4 } else { v6 }
+        };
         let roads = ground.everybody.roads(Interference::Drop, is_asked);
         let own = Share {
             met: self.addresses.len(),
@@ -212,10 +217,14 @@ impl<'a, 'b> Dead<'a, 'b> {
 
     /// Addresses of the target that were tried, of the families in which some are dead.
     fn beside(&self) -> impl Iterator<Item = &IpAddr> {
-        let has_dead = |is_ipv4| self.addresses.iter().any(|it| it.is_ipv4() == is_ipv4);
-        let (v4, v6) = (has_dead(true), has_dead(false));
+        let [v4, v6] = self.families();
         let is_alike = move |it: &&IpAddr| if it.is_ipv4() { v4 } else { v6 };
         self.places.keys().filter(is_alike)
+    }
+
+    /// Whether some are dead of IPv4, and of IPv6.
+    fn families(&self) -> [bool; 2] {
+        [true, false].map(|is_ipv4| self.addresses.iter().any(|it| it.is_ipv4() == is_ipv4))
     }
 
     /// Whether they are whole services, or all that was tried in their networks: chance does not look at these.
