@@ -5,7 +5,7 @@ use blockprobe::model::check::{Ask, Contrast, Role, Variation};
 use blockprobe::model::observation::{Observation, Operation};
 use blockprobe::model::report::{Confidence, Verdict};
 
-use crate::roads::{expect, lost};
+use crate::roads::{End, dead, expect, lost};
 use crate::world::{Cell, HONEST, World, climb_check, ids, in_turn, proven, step};
 
 // ---- roads ------------------------------------------------------------------------------------------------------------
@@ -132,6 +132,48 @@ fn silent_addresses_that_lie_among_others_as_chance_would_have_it_name_nothing()
             "{case}: {reason}"
         );
     }
+}
+
+#[test]
+fn a_few_addresses_among_others_may_have_roads_that_are_down_where_no_control_tells() {
+    for (silent, answering, lie, is_doubted) in [
+        (4, 18, Lie::Among, true),
+        (14, 2, Lie::Among, false),
+        (5, 0, Lie::Among, false),
+        (4, 18, Lie::InAService, false),
+        (4, 18, Lie::InANetwork, false),
+    ] {
+        let verdict = roads(silent, answering, 0, lie).judge();
+        assert_eq!(ids(&verdict), ["address/drop"]);
+        let doubt = verdict.techniques[0].doubt.as_deref().unwrap();
+        let case = format!("{silent} {answering}: {doubt}");
+        assert_eq!(
+            doubt.contains("to none of 13 controls"),
+            is_doubted,
+            "{case}"
+        );
+    }
+}
+
+#[test]
+fn roads_that_end_at_one_hop_are_no_proof_where_a_few_of_many_do() {
+    // Packets to four addresses vanish at one hop: a router's dead branch does so, too.
+    let mut world = dead(lost, [(End::Never, 2); 3]);
+    expect(&world, "address/drop", Confidence::Confirmed);
+    world.strangers(Protocol::Tcp, 8, 0, &lost());
+    let service = &mut world.catalog.targets[0].services[0];
+    let mut other = service.endpoints[0].clone();
+    "target/other".clone_into(&mut other.id);
+    service.endpoints.push(other.clone());
+    for at in 1..12 {
+        let address = format!("93.184.{at}.200");
+        let check = climb_check("target", &other, &address, Role::Target);
+        let steps = vec![step(Operation::TcpConnect, None), proven().step()];
+        world.push(check, steps);
+    }
+    let verdict = expect(&world, "address/drop", Confidence::Likely);
+    let doubt = verdict.techniques[0].doubt.as_deref().unwrap();
+    assert!(doubt.contains("4 of 15 addresses"), "{doubt}");
 }
 
 #[test]

@@ -8,12 +8,21 @@ use crate::scene::Scene;
 
 /// Connections to every other address, or to every other network of that kind.
 fn every_other(bit: &str, verdict: &str) -> String {
+    of_all(&format!("{bit} == {bit}"), verdict)
+}
+
+/// The same to every eighth address.
+fn every_eighth(which: &str, verdict: &str) -> String {
+    of_all(&format!("0.0.0.7 == 0.0.0.{which}"), verdict)
+}
+
+fn of_all(addresses: &str, verdict: &str) -> String {
     format!(
         "nft -f - <<'END'
             table ip roads {{
                 chain forwarding {{
                     type filter hook forward priority filter;
-                    iifname downlink meta l4proto tcp ip daddr & {bit} == {bit} {verdict}
+                    iifname downlink meta l4proto tcp ip daddr & {addresses} {verdict}
                 }}
             }}
 END"
@@ -47,6 +56,32 @@ fn a_part_of_the_roads_that_is_down_singles_nobody_out() {
             .expect_line(Regime::Open, 0)
             .expect_nobody_accused();
         }
+    });
+}
+
+#[test]
+fn a_few_roads_that_are_down_leave_their_doubt_where_no_control_is() {
+    play(|| {
+        // One address in eight, and none of the controls' among them, at the same hop of a long road.
+        let played = Scene {
+            name: "a_few_roads_down",
+            is_long: true,
+            router: every_eighth("4", "drop"),
+            ..Scene::default()
+        }
+        .play();
+        let mut told = 0;
+        for verdict in &played.report.verdicts {
+            assert_ne!(verdict.status, Status::Blocked);
+            for technique in &verdict.techniques {
+                assert_eq!(technique.id, "address/drop");
+                assert_eq!(technique.confidence, Confidence::Likely);
+                let doubt = technique.doubt.as_deref().unwrap();
+                assert!(doubt.contains("to none of"), "{doubt}");
+                told += 1;
+            }
+        }
+        assert!(told > 0);
     });
 }
 

@@ -160,6 +160,36 @@ fn what_works_there_at_the_same_addresses_is_blocked_here() {
 }
 
 #[test]
+fn roads_that_are_down_here_do_not_show_there() {
+    let others: Vec<String> = (1..=12).map(|at| format!("93.184.{at}.200")).collect();
+    let others: Vec<&str> = others.iter().map(String::as_str).collect();
+    for (lost, is_named) in [(0, true), (1, false)] {
+        let mut here = failing(&[OTHER], &Failure::GenericTimeout);
+        for address in &others {
+            let mut check = climb_check(
+                "target",
+                &endpoint(Protocol::Tcp, 443),
+                address,
+                Role::Control,
+            );
+            check.endpoints.clear();
+            here.push(check, vec![step(Operation::TcpConnect, None)]);
+        }
+        let silent = not_standing(&Failure::GenericTimeout).step();
+        here.strangers(Protocol::Tcp, 11, lost, &silent);
+        let (verdict, _) = settled(&here, &working(&[OTHER]), HOUR);
+        if is_named {
+            assert_eq!(ids(&verdict), ["address/drop"]);
+            assert_eq!(verdict.confidence, Confidence::Likely);
+            let doubt = verdict.techniques[0].doubt.as_deref().unwrap();
+            assert!(doubt.contains("2 of 14 addresses"), "{doubt}");
+        } else {
+            assert!(ids(&verdict).is_empty(), "{:?}", ids(&verdict));
+        }
+    }
+}
+
+#[test]
 fn one_address_alone_is_likely_for_it_may_have_failed_since() {
     let here = failing(&[], &Failure::GenericTimeout);
     let (verdict, _) = settled(&here, &working(&[]), HOUR);

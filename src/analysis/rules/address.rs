@@ -10,7 +10,8 @@
 //! silent too does not count; doubt, where fewer than four have no neighbour that stood, or one that stood beside two of their
 //! own trials); a port that is prohibited, and no address (what was tried on such a port alone does not count); broken IPv6 (left
 //! out); a line that fails for a while (controls in between fail too: no finding); a part of all roads that is down, whoever is at
-//! their ends (a quarter of the controls fail so too, or chance may have hit just these: no finding; one control: doubt); the
+//! their ends (a quarter of the controls fail so too, or chance may have hit just these: no finding; one control, or none and a few scattered addresses:
+//! doubt); the
 //! whole service down everywhere at once, or servers nearer than all controls (doubt).
 //! References: facts 2.2; IMC 2022 on the TSPU's address blocking; OONI ts-038; RFC 792 and 4443 on time exceeded.
 
@@ -66,6 +67,23 @@ pub fn infer(evidence: &Evidence) -> Vec<Finding> {
 fn strangers(evidence: &Evidence, manner: Manner) -> Share {
     let everybody = &evidence.ground.everybody;
     everybody.connections(manner.interference(), None)
+}
+
+/// Whether roads that are down may have done it, where a target's addresses are silent.
+pub enum RoadsDown {
+    /// It is chance which are, as far as the controls tell: nobody is to be blamed.
+    Likely,
+    /// No control tells of them, and the silent addresses are as few as chance may pick: a doubt.
+    Unseen(String),
+}
+
+/// The same for any rule that blames silence on somebody.
+pub fn roads_down(evidence: &Evidence) -> Option<RoadsDown> {
+    let dead = Dead::of(&evidence.connections, Manner::Silence);
+    if dead.chance(evidence).is_some() {
+        return Some(RoadsDown::Likely);
+    }
+    dead.chance_unseen(evidence).map(RoadsDown::Unseen)
 }
 
 /// Why connections that failed so are not blamed on anybody, where their roads tell.
@@ -185,18 +203,7 @@ impl<'a, 'b> Dead<'a, 'b> {
         if self.manner != Manner::Silence {
             return None;
         }
-        let ground = evidence.ground;
-        // Where IPv6 is a black hole it is one for the controls too, and says nothing of IPv4.
-        let [v4, v6] = self.families();
-        let is_asked = |to: SocketAddr| {
-            (!ground.shuts_odd_ports || is_of_the_web(to.port()))
-                && if to.is_ipv4() { v4 } else { v6 }
-        };
-        let roads = ground.everybody.roads(Interference::Drop, is_asked);
-        let own = Share {
-            met: self.addresses.len(),
-            of: self.beside().count(),
-        };
+        let (own, roads) = self.shares(evidence);
         if roads.met == 0 {
             return None;
         }
@@ -213,6 +220,39 @@ impl<'a, 'b> Dead<'a, 'b> {
                 own.met, own.of, roads.met, roads.of
             )
         })
+    }
+
+    /// The same as a doubt where no control is silent: roads that are down may have spared them all. Chance does not pick whole
+    /// services and networks.
+    fn chance_unseen(&self, evidence: &Evidence) -> Option<String> {
+        let (own, roads) = self.shares(evidence);
+        let is_some = self.manner == Manner::Silence && own.met < own.of;
+        let is_chance = is_some
+            && roads.met == 0
+            && roads.chance_of(own) >= CHANCE_OF_SOME
+            && !self.is_grouped(evidence);
+        is_chance.then(|| {
+            format!(
+                "They are {} of {} addresses and lie among the others: a few roads that are down for everybody, and to none of {} controls, would look the same",
+                own.met, own.of, roads.of
+            )
+        })
+    }
+
+    /// How many of the target's addresses are silent, and how many of the controls'.
+    fn shares(&self, evidence: &Evidence) -> (Share, Share) {
+        let ground = evidence.ground;
+        // Where IPv6 is a black hole it is one for the controls too, and says nothing of IPv4.
+        let [v4, v6] = self.families();
+        let is_asked = |to: SocketAddr| {
+            (!ground.shuts_odd_ports || is_of_the_web(to.port()))
+                && if to.is_ipv4() { v4 } else { v6 }
+        };
+        let own = Share {
+            met: self.addresses.len(),
+            of: self.beside().count(),
+        };
+        (own, ground.everybody.roads(Interference::Drop, is_asked))
     }
 
     /// Addresses of the target that were tried, of the families in which some are dead.
@@ -262,7 +302,13 @@ impl<'a, 'b> Dead<'a, 'b> {
     fn finding(&self, evidence: &Evidence, roads: &Roads) -> Option<Finding> {
         let reach = self.reach(roads);
         let strangers = strangers(evidence, self.manner);
+        let unseen = self.chance_unseen(evidence);
         let confidence = self.confidence(roads, reach, strangers)?;
+        let confidence = if unseen.is_some() {
+            confidence.min(Confidence::Likely)
+        } else {
+            confidence
+        };
         let hit = hit(evidence, |climb| {
             self.addresses.contains(&climb.address.ip())
         });
@@ -281,7 +327,8 @@ impl<'a, 'b> Dead<'a, 'b> {
             confidence,
             endpoints: hit,
             evidence: ids,
-            doubt: (confidence < Confidence::Confirmed).then(|| self.doubt(reach, strangers)),
+            doubt: (confidence < Confidence::Confirmed)
+                .then(|| self.doubt(reach, strangers, unseen)),
             seen: self.seen(reach),
         })
     }
@@ -339,7 +386,7 @@ impl<'a, 'b> Dead<'a, 'b> {
         offenders.len() == 1 && !offenders.contains(&None) && networks.len() >= NETWORKS
     }
 
-    fn doubt(&self, reach: Reach, strangers: Share) -> String {
+    fn doubt(&self, reach: Reach, strangers: Share, unseen: Option<String>) -> String {
         let doubt = match (self.manner, reach) {
             (Manner::Prohibited, _) => "Whose router it is cannot be seen from here",
             _ if is_at_home(self.manner, reach) => AT_HOME,
@@ -355,6 +402,7 @@ impl<'a, 'b> Dead<'a, 'b> {
             doubts.push("Other addresses of the same networks answer: a limit of connections by rate would look the same".to_owned());
         }
         doubts.extend(doubt_of(strangers));
+        doubts.extend(unseen);
         doubts.join(". ")
     }
 

@@ -6,7 +6,7 @@
 //! here and known there; a handshake ends here in an alert or in somebody else's certificate and is proved there.
 //! What else could explain it: a server that failed after the other vantage looked (one address alone, or an old report:
 //! doubt); a service that answers differently by region (other addresses there: doubt); a name that was given up since (a
-//! protected resolver denies it here too: no finding).
+//! protected resolver denies it here too: no finding); roads that are down here (as `address` reckons: no finding, or doubt).
 //! References: design, section 5; facts 2.1 to 2.3.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,6 +17,7 @@ use crate::analysis::connections::is_not_served;
 use crate::analysis::control::{OtherVantage, may_be_the_servers_own};
 use crate::analysis::evidence::{Evidence, endpoints, is_interrupted};
 use crate::analysis::replies::valid_replies;
+use crate::analysis::rules::address::{self, RoadsDown};
 use crate::analysis::rules::lying_resolver::{RESOLVES_HERE, is_in_vain, whose};
 use crate::analysis::rules::{Finding, endpoints_of, server_name};
 use crate::model::catalog::Endpoint;
@@ -144,6 +145,20 @@ fn connections(evidence: &Evidence, other: &OtherVantage) -> Vec<Finding> {
         group.same.extend(failing.iter().filter(worked));
         group.failing.extend(failing);
     }
+    let silent = Technique::new(Trigger::Address, Interference::Drop);
+    let mut roads_down = None;
+    if groups.contains_key(&silent) {
+        roads_down = address::roads_down(evidence);
+    }
+    let unseen = match roads_down {
+        // Servers that stand there do not tell which roads are down here.
+        Some(RoadsDown::Likely) => {
+            groups.remove(&silent);
+            None
+        }
+        Some(RoadsDown::Unseen(doubt)) => Some(doubt),
+        None => None,
+    };
     groups
         .into_iter()
         // What a part of the controls meets too is the line's.
@@ -152,7 +167,10 @@ fn connections(evidence: &Evidence, other: &OtherVantage) -> Vec<Finding> {
             let strangers = everybody.connections(technique.interference, None);
             !strangers.is_everybodys()
         })
-        .filter_map(|(technique, group)| group.finding(technique, other, &places))
+        .filter_map(|(technique, group)| {
+            let unseen = unseen.clone().filter(|_| technique == silent);
+            group.finding(technique, other, &places, unseen)
+        })
         .collect()
 }
 
@@ -162,6 +180,7 @@ impl Group {
         technique: Technique,
         other: &OtherVantage,
         places: &BTreeMap<IpAddr, Place>,
+        unseen: Option<String>,
     ) -> Option<Finding> {
         // Led elsewhere: one server that is down here says nothing of another there.
         if self.same.is_empty() && self.failing.len() < 2 {
@@ -195,7 +214,7 @@ impl Group {
         } else if enough < 2 && self.endpoints.len() < 2 {
             Some("One server may have failed after the other vantage looked".to_owned())
         } else {
-            None
+            unseen
         };
         let mut ids: Vec<String> = Vec::new();
         for address in counted {
