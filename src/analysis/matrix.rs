@@ -261,7 +261,7 @@ fn has_passed(tls: &TlsFacts, failed: Option<&TlsFacts>, manner: Manner) -> bool
             let failed = failed.map_or(0, |failed| failed.received_bytes);
             !tls.chain.is_empty()
                 || tls.alert.is_some()
-                || tls.received_bytes > failed + ENOUGH_BYTES
+                || tls.received_bytes > failed.saturating_add(ENOUGH_BYTES)
                 || (failed == 0 && tls.received_bytes > 0)
         }
     }

@@ -74,6 +74,36 @@ fn strange() -> impl Strategy<Value = Value> {
     ]
 }
 
+/// Every number in turn is the largest and the smallest.
+fn strange_numbers(report: &Value) {
+    let mut all = Vec::new();
+    places(report, "", &mut all);
+    for place in all {
+        if !report.pointer(&place).unwrap().is_number() {
+            continue;
+        }
+        for number in [
+            Value::from(u64::MAX),
+            Value::from(u32::MAX),
+            Value::from(i64::MIN),
+            Value::from(f64::MAX),
+            Value::from(f64::MIN),
+        ] {
+            let mut strange = report.clone();
+            *strange.pointer_mut(&place).unwrap() = number;
+            judge(strange.to_string().as_bytes());
+        }
+    }
+}
+
+#[test]
+fn every_number_may_be_the_largest_or_the_smallest() {
+    strange_numbers(&REPORT);
+    let mut world = World::reachable();
+    world.matrix(Cell::Reset, Cell::Answer, Cell::Reset, Cell::Answer, 3);
+    strange_numbers(&serde_json::to_value(crate::pair::report(&world, "here", 0)).unwrap());
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
