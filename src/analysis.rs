@@ -7,6 +7,7 @@ pub mod chance;
 pub mod connections;
 pub mod control;
 pub mod decoys;
+pub mod denials;
 pub mod endpoint;
 pub mod everybody;
 pub mod everything;

@@ -6,6 +6,8 @@ mod chance;
 mod connections;
 #[path = "judgement/contrasts.rs"]
 mod contrasts;
+#[path = "judgement/denials.rs"]
+mod denials;
 #[path = "judgement/described.rs"]
 mod described;
 #[path = "judgement/everybody.rs"]

@@ -61,6 +61,16 @@ impl Manner {
             Self::Unreachable | Self::Prohibited => Interference::Unreachable,
         }
     }
+
+    /// What addresses of which nothing answers do, as a person says it.
+    pub const fn told(self) -> &'static str {
+        match self {
+            Self::Silence => "stay silent",
+            Self::Refusal => "refuse every connection",
+            Self::Unreachable => "are told to be unreachable",
+            Self::Prohibited => "are prohibited by a router on the way",
+        }
+    }
 }
 
 /// RFC 1812 5.2.7.1: 9, 10 and 13 are prohibitions; RFC 4443: 1, 5 and 6 of type 1.

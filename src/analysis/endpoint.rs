@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use crate::analysis::control::is_of_the_way;
+use crate::analysis::denials::{self, Whose};
 use crate::analysis::evidence::{Evidence, is_interrupted, is_proof};
 use crate::analysis::rules::protocol::{answers_over_tcp, is_silent_relay};
 use crate::analysis::rules::{Finding, address, address_port};
 use crate::model::catalog::Endpoint;
 use crate::model::check::Climb;
 use crate::model::failure::Failure;
-use crate::model::observation::{Observation, Operation, Stage};
+use crate::model::observation::{DnsFacts, Observation, Operation, Stage};
 use crate::model::report::{Confidence, EndpointReport, EndpointStatus, Regime};
 use crate::model::resolution::Ordinary;
 use crate::model::technique::{Interference, Trigger};
@@ -199,6 +200,20 @@ fn unresolved(evidence: &Evidence, host: &str, failure: Failure) -> Met {
             })
     });
     let is_retired = denied_elsewhere && failure == Failure::DnsNxdomain;
+    let everybodys = evidence.resolution(host).and_then(|resolution| {
+        let mut ordinary = resolution.answers.iter().filter(|it| it.is_system());
+        ordinary.find_map(|answer| match denials::whose(evidence, host, answer) {
+            Whose::Anybodys(told) if answer.observation.failure().is_some() => Some(told),
+            _ => None,
+        })
+    });
+    let is_cut = evidence.resolution(host).is_some_and(|resolution| {
+        let mut ordinary = resolution.answers.iter().filter(|it| it.is_system());
+        ordinary.any(|answer| {
+            let accepted = answer.dns().and_then(DnsFacts::accepted);
+            accepted.is_some_and(|reply| reply.truncated)
+        })
+    });
     let reason = if null_answer {
         "The resolver answers with the null address, as household filters (Pi-hole, AdGuard Home) do: ask whoever runs it"
     } else if failure == Failure::Interrupted {
@@ -207,6 +222,10 @@ fn unresolved(evidence: &Evidence, host: &str, failure: Failure) -> Met {
         "The system's resolver does not answer for control names either"
     } else if is_retired {
         "No resolver that was asked knows this name: it may be retired"
+    } else if is_cut {
+        "The resolver's answer was cut, and the whole of it is not to be had over TCP"
+    } else if let Some(told) = &everybodys {
+        told
     } else {
         "The name is not resolved here, and no contrast tells why"
     };

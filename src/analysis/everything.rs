@@ -26,7 +26,7 @@ pub fn infer(
 ) -> Option<TechniqueReport> {
     let doubt = match regime {
         Regime::AllowList => {
-            "A company's or a school's own list of what may pass looks the same, and so may a line that large packets do not pass"
+            "A company's or a school's own list of what may pass looks the same, and so may a line that large packets do not pass, or a censor that leaves everything without an answer for a while after one name"
         }
         Regime::DomesticOnly => "A line abroad that is down for everybody looks the same",
         Regime::Open | Regime::CaptivePortal | Regime::Offline => return None,

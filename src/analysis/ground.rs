@@ -10,6 +10,7 @@ use crate::analysis::chance::{
 };
 use crate::analysis::control::OtherVantage;
 use crate::analysis::decoys;
+use crate::analysis::denials::Denials;
 use crate::analysis::everybody::Everybody;
 use crate::analysis::everything;
 use crate::analysis::evidence::is_silent_quic;
@@ -62,6 +63,8 @@ pub struct Ground {
     /// Ids of resolvers that gave more replies than there were questions about control names.
     doubling: BTreeSet<String>,
     hijacked: BTreeSet<String>,
+    /// What resolvers said of control names.
+    pub denials: Denials,
     /// By its id: how long a decoy was silent for control names at least, seconds, while others answered over UDP.
     decoys: BTreeMap<String, f64>,
     other: Option<Arc<OtherVantage>>,
@@ -103,6 +106,7 @@ impl Ground {
             contradicting: contradicting(observations).map(str::to_owned).collect(),
             doubling: doubling(observations).map(str::to_owned).collect(),
             hijacked: hijacked.keys().cloned().collect(),
+            denials: Denials::of(observations),
             decoys: decoys::silences(catalog, observations),
             other: None,
         };

@@ -213,17 +213,32 @@ impl<'a> Matrix<'a> {
         self.manner != Manner::Silence || cells().any(|it| is_amid(it, silent))
     }
 
+    /// What shows the manner. Where the address itself was never reached, any hit elsewhere stands for it.
+    fn hit(&self) -> Option<&'a Observation> {
+        self.trials.first().copied().or_else(|| {
+            let mut named = self.contrasts.iter().copied();
+            named.find(|it| varies(it, Variation::Address) && Manner::of(it) == Some(self.manner))
+        })
+    }
+
+    /// Whether the stranger that answered the failed handshake answered this one.
+    pub fn is_same_impostor(&self, observation: &Observation) -> bool {
+        let of = |it: &'_ Observation| handshake(it)?.tls.clone();
+        let failed = of(self.hit().unwrap_or(self.failed));
+        failed
+            .zip(of(observation))
+            .is_some_and(|(failed, other)| is_same_impostor(&other, &failed))
+    }
+
     /// Whether a contrast got what the failed handshake did not get.
     fn has_passed(&self, observation: &Observation) -> bool {
         let Some(tls) = handshake(observation).and_then(|step| step.tls.as_deref()) else {
             return false;
         };
-        // Where the address itself was never reached, any hit elsewhere stands for it.
-        let hit = self.trials.first().copied().or_else(|| {
-            let mut named = self.contrasts.iter().copied();
-            named.find(|it| varies(it, Variation::Address) && Manner::of(it) == Some(self.manner))
-        });
-        let failed = hit.and_then(handshake).and_then(|step| step.tls.as_deref());
+        let failed = self
+            .hit()
+            .and_then(handshake)
+            .and_then(|step| step.tls.as_deref());
         has_passed(tls, failed, self.manner)
     }
 }

@@ -104,6 +104,17 @@ pub enum Ailment {
     Limits(u32, ResponseCode),
     /// Of every sixteen queries the last four get this code.
     Bursts(ResponseCode),
+    /// It knows these names alone, and says this code of all others: a walled garden.
+    KnowsOnly(&'static [&'static str], ResponseCode),
+    /// It says this code of every name of which the letters' sum leaves that rest, divided by that number: a shard of it is gone.
+    Forgets {
+        /// What is divided by.
+        of: u32,
+        /// What is left.
+        rest: u32,
+        /// What it says.
+        code: ResponseCode,
+    },
     /// Every name has this address.
     Says(Lie),
     /// It knows no IPv6 address.

@@ -56,12 +56,17 @@ impl Health {
         Duration::from_millis(late.unwrap_or_default())
     }
 
-    /// What it says to this query instead of an answer; the query is counted.
-    pub fn refusal(&self) -> Option<ResponseCode> {
+    /// What it says to a query for this name instead of an answer; the query is counted.
+    pub fn refusal(&self, name: &str) -> Option<ResponseCode> {
         let heard = self.heard.fetch_add(1, Ordering::Relaxed);
         self.ailments.iter().find_map(|ailment| match *ailment {
             Ailment::Limits(most, code) => (self.in_window() > most).then_some(code),
             Ailment::Bursts(code) => (heard % BURST_EVERY >= BURST_FROM).then_some(code),
+            Ailment::KnowsOnly(known, code) => (!known.contains(&name)).then_some(code),
+            Ailment::Forgets { of, rest, code } => {
+                let sum: u32 = name.bytes().map(u32::from).sum();
+                (sum.checked_rem(of) == Some(rest)).then_some(code)
+            }
             _ => None,
         })
     }
@@ -90,15 +95,32 @@ mod tests {
     fn a_limit_is_met_by_those_who_ask_too_often() {
         let limit = Ailment::Limits(3, ResponseCode::Refused);
         let health = Health::new(vec![limit], None);
-        let refused: Vec<bool> = (0..5).map(|_| health.refusal().is_some()).collect();
+        let refused: Vec<bool> = (0..5).map(|_| health.refusal("").is_some()).collect();
         assert_eq!(refused, [false, false, false, true, true]);
     }
 
     #[test]
     fn a_burst_passes() {
         let health = Health::new(vec![Ailment::Bursts(ResponseCode::ServFail)], None);
-        let failed = (0..32).filter(|_| health.refusal().is_some()).count();
+        let failed = (0..32).filter(|_| health.refusal("").is_some()).count();
         assert_eq!(failed, 8);
-        assert!(health.refusal().is_none());
+        assert!(health.refusal("").is_none());
+    }
+
+    #[test]
+    fn names_are_forgotten_by_what_they_are() {
+        let code = ResponseCode::NXDomain;
+        let says = |ailment, name| Health::new(vec![ailment], None).refusal(name);
+        let few = Ailment::KnowsOnly(&["a.example"], code);
+        assert_eq!(says(few, "a.example"), None);
+        assert_eq!(says(few, "b.example"), Some(code));
+        // 'a' is 97, and 'b' 98.
+        let shard = Ailment::Forgets {
+            of: 4,
+            rest: 2,
+            code,
+        };
+        assert_eq!(says(shard, "a"), None);
+        assert_eq!(says(shard, "b"), Some(code));
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
-use hickory_proto::op::ResponseCode;
+use hickory_proto::op::{Message, ResponseCode};
 use http::header::CONTENT_TYPE;
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full, Limited};
@@ -44,7 +44,7 @@ impl Speaker {
         if self.health.is_silent() {
             return Answer::Silence;
         }
-        match self.health.refusal() {
+        match self.health.refusal(&asked(bytes)) {
             Some(code) => Zone::refusal(bytes, code, false).map_or(Answer::Silence, Answer::One),
             None => self.zone.answer(&self.voice, bytes),
         }
@@ -85,6 +85,14 @@ impl Speaker {
             }
         }
     }
+}
+
+/// The name that is asked for, in lower case and without its last dot; nothing where there is none.
+fn asked(bytes: &[u8]) -> String {
+    let query = Message::from_vec(bytes).ok();
+    let name = query.and_then(|it| Some(it.queries.first()?.name().to_lowercase().to_utf8()));
+    name.map(|it| it.trim_end_matches('.').to_owned())
+        .unwrap_or_default()
 }
 
 /// Answers datagrams for as long as the site lives.

@@ -2,10 +2,10 @@
 
 use blockprobe::model::catalog::Protocol;
 use blockprobe::model::check::{Ask, Contrast, Role, Variation};
-use blockprobe::model::observation::{Observation, Operation};
+use blockprobe::model::observation::{Observation, Operation, Step};
 use blockprobe::model::report::{Confidence, Verdict};
 
-use crate::roads::{End, dead, expect, lost};
+use crate::roads::{End, dead, expect, lost, refused, unreachable};
 use crate::world::{Cell, HONEST, World, climb_check, ids, in_turn, proven, step};
 
 // ---- roads ------------------------------------------------------------------------------------------------------------
@@ -79,15 +79,19 @@ fn roads(silent: usize, answering: usize, controls: usize, lie: Lie) -> World {
         world.push(check, steps);
     }
     world.strangers(Protocol::Tcp, 11, controls, &lost());
+    apart(&mut world);
+    world
+}
+
+/// Every stranger stands at an address of its own.
+fn apart(world: &mut World) {
     for (at, observation) in world.ground.iter_mut().enumerate() {
-        // Each at an address of its own.
         if let Ask::Climb(climb) = &mut observation.check.ask
             && climb.address.ip().to_string() == "198.41.7.7"
         {
             climb.address = format!("198.41.{at}.7:443").parse().unwrap();
         }
     }
-    world
 }
 
 /// What is told of the endpoint whose addresses are silent.
@@ -156,11 +160,46 @@ fn a_few_addresses_among_others_may_have_roads_that_are_down_where_no_control_te
 }
 
 #[test]
+fn addresses_that_are_turned_down_as_controls_are_name_nothing_either() {
+    let turned = [
+        (End::Refused(3), "address/refuse"),
+        (End::Told(3, 1), "address/unreachable"),
+    ];
+    for (end, technique) in turned {
+        let failed: fn() -> Step = match end {
+            End::Refused(_) => refused,
+            _ => unreachable,
+        };
+        let scene = |controls| {
+            let mut world = dead(failed, [(end, 2); 3]);
+            world.strangers(Protocol::Tcp, 11, controls, &failed());
+            apart(&mut world);
+            stand_beside(&mut world);
+            world
+        };
+        expect(&scene(0), technique, Confidence::Likely);
+        let verdict = scene(1).judge();
+        assert!(ids(&verdict).is_empty(), "{technique}");
+        let endpoint = &verdict.services[0].endpoints[0];
+        let reason = endpoint.reason.as_deref().unwrap_or_default();
+        assert!(reason.contains("may be chance"), "{technique}: {reason}");
+    }
+}
+
+#[test]
 fn roads_that_end_at_one_hop_are_no_proof_where_a_few_of_many_do() {
     // Packets to four addresses vanish at one hop: a router's dead branch does so, too.
     let mut world = dead(lost, [(End::Never, 2); 3]);
     expect(&world, "address/drop", Confidence::Confirmed);
     world.strangers(Protocol::Tcp, 8, 0, &lost());
+    stand_beside(&mut world);
+    let verdict = expect(&world, "address/drop", Confidence::Likely);
+    let doubt = verdict.techniques[0].doubt.as_deref().unwrap();
+    assert!(doubt.contains("4 of 15 addresses"), "{doubt}");
+}
+
+/// Eleven more addresses of the target's service, which answer.
+fn stand_beside(world: &mut World) {
     let service = &mut world.catalog.targets[0].services[0];
     let mut other = service.endpoints[0].clone();
     "target/other".clone_into(&mut other.id);
@@ -171,9 +210,6 @@ fn roads_that_end_at_one_hop_are_no_proof_where_a_few_of_many_do() {
         let steps = vec![step(Operation::TcpConnect, None), proven().step()];
         world.push(check, steps);
     }
-    let verdict = expect(&world, "address/drop", Confidence::Likely);
-    let doubt = verdict.techniques[0].doubt.as_deref().unwrap();
-    assert!(doubt.contains("4 of 15 addresses"), "{doubt}");
 }
 
 #[test]

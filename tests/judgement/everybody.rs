@@ -122,18 +122,71 @@ fn controls_that_meet_the_same_may_be_filtered_by_name_too() {
 
 #[test]
 fn answers_that_a_controls_server_gives_to_names_it_does_not_know_are_no_chance() {
-    for (cell, technique) in [
-        (Cell::Alert(112), "server_name/alert"),
-        (Cell::Impostor("censor"), "server_name/intercept"),
+    for (cell, beside, technique) in [
+        (Cell::Alert(112), Cell::Alert(112), "server_name/alert"),
+        (
+            Cell::Impostor("censor"),
+            Cell::Impostor("own"),
+            "server_name/intercept",
+        ),
     ] {
         let mut world = World::reachable();
         world.matrix(cell, Cell::Answer, cell, Cell::Answer, 3);
-        for trial in 4..6 {
-            let control = format!("198.41.1.{trial}");
-            world.contrast(&control, Variation::Both, trial, cell.last());
+        beside_others(&mut world, beside);
+        expect(&world, technique, Confidence::Confirmed);
+    }
+}
+
+/// Innocuous names at two more controls.
+fn beside_others(world: &mut World, cell: Cell) {
+    for trial in 4..6 {
+        let control = format!("198.41.1.{trial}");
+        world.contrast(&control, Variation::Both, trial, cell.last());
+    }
+    in_turn(&mut world.observations);
+}
+
+#[test]
+fn a_stranger_who_answers_to_innocuous_names_too_is_everybodys_proxy() {
+    let stranger = Cell::Impostor("proxy");
+    let scene = || {
+        let mut world = World::reachable();
+        world.matrix(stranger, Cell::Answer, stranger, Cell::Answer, 3);
+        world
+    };
+    expect(&scene(), "server_name/intercept", Confidence::Confirmed);
+    // At a control.
+    let mut world = scene();
+    beside_others(&mut world, stranger);
+    silent(&world.judge(), Status::Inconclusive);
+    // At the target's own address, at times.
+    let mut world = scene();
+    world.contrast(HONEST, Variation::ServerName, 4, stranger.last());
+    in_turn(&mut world.observations);
+    silent(&world.judge(), Status::Inconclusive);
+    // In pieces, at times.
+    let mut world = scene();
+    for (trial, cell) in [(1, stranger), (2, Cell::Answer)] {
+        world.contrast(HONEST, Variation::Split, trial, cell.last());
+    }
+    in_turn(&mut world.observations);
+    silent(&world.judge(), Status::Inconclusive);
+}
+
+#[test]
+fn where_its_own_address_failed_one_control_alone_names_nothing() {
+    for (hits, named) in [(1, &[][..]), (2, &["server_name/reset"][..])] {
+        let mut world = World::reachable();
+        for trial in 1..=3 {
+            world.climb_again(HONEST, trial, refused().into());
+        }
+        for trial in 1..=hits {
+            let control = format!("198.41.0.{trial}");
+            world.contrast(&control, Variation::Both, trial, Cell::Answer.last());
+            world.contrast(&control, Variation::Address, trial, Cell::Reset.last());
         }
         in_turn(&mut world.observations);
-        expect(&world, technique, Confidence::Confirmed);
+        assert_eq!(ids(&world.judge()), named);
     }
 }
 

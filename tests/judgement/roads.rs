@@ -149,7 +149,7 @@ pub fn refused() -> Step {
     step(Operation::TcpConnect, Some(Failure::ConnectionRefused))
 }
 
-fn unreachable() -> Step {
+pub fn unreachable() -> Step {
     told(HOST_UNREACHABLE, Some("62.115.0.9"))
 }
 

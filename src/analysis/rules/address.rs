@@ -69,17 +69,21 @@ fn strangers(evidence: &Evidence, manner: Manner) -> Share {
     everybody.connections(manner.interference(), None)
 }
 
-/// Whether roads that are down may have done it, where a target's addresses are silent.
+/// Whether roads that are down may have done it, where connections to a target's addresses never stand.
 pub enum RoadsDown {
     /// It is chance which are, as far as the controls tell: nobody is to be blamed.
     Likely,
-    /// No control tells of them, and the silent addresses are as few as chance may pick: a doubt.
+    /// No control tells of them, and the addresses are as few as chance may pick: a doubt.
     Unseen(String),
 }
 
-/// The same for any rule that blames silence on somebody.
-pub fn roads_down(evidence: &Evidence) -> Option<RoadsDown> {
-    let dead = Dead::of(&evidence.connections, Manner::Silence);
+/// The same for any rule that blames connections that never stand on somebody.
+pub fn roads_down(evidence: &Evidence, how: Interference) -> Option<RoadsDown> {
+    let mut manners = MANNERS.into_iter().filter(|it| it.interference() == how);
+    let dead = manners.find_map(|manner| {
+        let dead = Dead::of(&evidence.connections, manner);
+        (!dead.addresses.is_empty()).then_some(dead)
+    })?;
     if dead.chance(evidence).is_some() {
         return Some(RoadsDown::Likely);
     }
@@ -198,11 +202,8 @@ impl<'a, 'b> Dead<'a, 'b> {
             .is_some_and(|limits| limits.limited.contains(&address))
     }
 
-    /// Why it may be chance that it is these that are silent, if it may: roads are down, whoever is at their ends.
+    /// Why it may be chance that it is these that fail, if it may: roads are down, whoever is at their ends.
     fn chance(&self, evidence: &Evidence) -> Option<String> {
-        if self.manner != Manner::Silence {
-            return None;
-        }
         let (own, roads) = self.shares(evidence);
         if roads.met == 0 {
             return None;
@@ -216,8 +217,12 @@ impl<'a, 'b> Dead<'a, 'b> {
         };
         (roads.chance_of(own) >= chance).then(|| {
             format!(
-                "{} of {} addresses of the target are silent, and {} of {} of the controls': which roads are down may be chance",
-                own.met, own.of, roads.met, roads.of
+                "{} of {} addresses of the target {}, and {} of {} of the controls': which roads are down may be chance",
+                own.met,
+                own.of,
+                self.manner.told(),
+                roads.met,
+                roads.of
             )
         })
     }
@@ -226,8 +231,7 @@ impl<'a, 'b> Dead<'a, 'b> {
     /// services and networks.
     fn chance_unseen(&self, evidence: &Evidence) -> Option<String> {
         let (own, roads) = self.shares(evidence);
-        let is_some = self.manner == Manner::Silence && own.met < own.of;
-        let is_chance = is_some
+        let is_chance = own.met < own.of
             && roads.met == 0
             && roads.chance_of(own) >= CHANCE_OF_SOME
             && !self.is_grouped(evidence);
@@ -252,7 +256,8 @@ impl<'a, 'b> Dead<'a, 'b> {
             met: self.addresses.len(),
             of: self.beside().count(),
         };
-        (own, ground.everybody.roads(Interference::Drop, is_asked))
+        let how = self.manner.interference();
+        (own, ground.everybody.roads(how, is_asked))
     }
 
     /// Addresses of the target that were tried, of the families in which some are dead.
@@ -407,12 +412,7 @@ impl<'a, 'b> Dead<'a, 'b> {
     }
 
     fn seen(&self, reach: Reach) -> String {
-        let what = match self.manner {
-            Manner::Silence => "stay silent",
-            Manner::Refusal => "refuse every connection",
-            Manner::Unreachable => "are told to be unreachable",
-            Manner::Prohibited => "are prohibited by a router on the way",
-        };
+        let what = self.manner.told();
         let alive = self.places.len() - self.addresses.len();
         let offender = all_of(self.places, &self.addresses)
             .find_map(icmp)

@@ -6,13 +6,15 @@
 //! answered honestly by the same resolver.
 //! What else could explain it: a household filter that answers the null address (no finding); fake-IP mode of a local
 //! bypass program (then controls are bogons too: no finding); a server with a bad certificate for everybody (then
-//! the honest addresses fail the proof as well: no finding); big services answering differently everywhere (then the
+//! the honest addresses fail the proof as well: no finding); a resolver that sends names of controls there too (no finding, or
+//! doubt, as `lying_resolver` counts them); big services answering differently everywhere (then the
 //! proof is passed: no finding).
 //! References: facts 2.1 `dns.bogon`, `dns.blockpage_ip`.
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 
+use crate::analysis::denials::{self, Whose};
 use crate::analysis::evidence::{Evidence, Honesty};
 use crate::analysis::rules::injected_answer::Forgeries;
 use crate::analysis::rules::lying_resolver::whose;
@@ -78,6 +80,11 @@ fn sent_elsewhere(
     {
         return None;
     }
+    let everybodys = match denials::whose(evidence, host, answer) {
+        Whose::Targets => None,
+        Whose::Doubtful(doubt) => Some(doubt),
+        Whose::Anybodys(_) => return None,
+    };
     let falsehood = falsehood(evidence, host, answer, impostors)?;
     let honest = evidence.honest(host)?;
     let told = addresses(answer);
@@ -93,7 +100,7 @@ fn sent_elsewhere(
         return None;
     }
     let enough = trials.len() >= TRIALS || fingerprint;
-    let whose = whose(answer);
+    let whose = whose(answer).or(everybodys);
     let certain = enough && honest.honesty >= Honesty::Agreed;
     let confirmed = certain && whose.is_none();
     let mut ids: Vec<String> = trials.iter().map(|trial| trial.id.clone()).collect();

@@ -10,12 +10,14 @@
 //! that loses much (then chance would do it too: no finding, or doubt); a filter in the user's own router (doubt); a resolver that
 //! cannot reach the servers of this name, which says that it failed, or nothing (doubt); one that is slow, or fails the first copy of a
 //! question (then this system's own lookups resolve the name: no finding by silence or failure); a resolver that nothing here
-//! asks but we (then they do too: doubt).
+//! asks but we (then they do too: doubt); one that denies names of controls as well, being broken or knowing few names (no finding
+//! where a quarter of them are denied, all under the same top level, or as many as chance would have it; one of them: doubt).
 //! References: facts 2.1 `dns.nxdomain`, `dns.nodata`, `dns.refused`, `dns.timeout`, `dns.nsdi_delisting`.
 
 use std::collections::BTreeSet;
 
 use crate::analysis::chance::Silence;
+use crate::analysis::denials::{self, Whose};
 use crate::analysis::evidence::{Evidence, Honest, Honesty};
 use crate::analysis::replies::is_plain;
 use crate::analysis::rules::injected_answer::Forgeries;
@@ -79,6 +81,11 @@ fn denied(
     {
         return None;
     }
+    let everybodys = match denials::whose(evidence, host, answer) {
+        Whose::Targets => None,
+        Whose::Doubtful(doubt) => Some(doubt),
+        Whose::Anybodys(_) => return None,
+    };
     // Who waits longer or asks again is answered: that is how applications here ask.
     let resolves_here = evidence.resolves_here(host);
     if resolves_here && is_in_vain(interference) {
@@ -110,6 +117,7 @@ fn denied(
         .then(|| RESOLVES_HERE.to_owned())
         .or_else(|| doubt(answer, &honest, enough))
         .or(silence.doubt())
+        .or(everybodys)
         .or_else(|| beyond_the_resolver(evidence, host, answer, interference));
     let confidence = if doubt.is_none() {
         Confidence::Confirmed
@@ -218,13 +226,13 @@ fn others_alike<'a>(evidence: &Evidence<'a>, host: &str, answer: &Answer<'a>) ->
         .collect()
 }
 
-/// An alias that leads nowhere is a broken answer, not an empty one.
-fn is_broken(answer: &Answer) -> bool {
+/// An alias that leads nowhere is a broken answer, not an empty one. One that was cut is none at all: the rest is to be had over TCP.
+pub fn is_broken(answer: &Answer) -> bool {
     answer.observation.failure() == Some(&Failure::DnsNoAnswer)
         && answer
             .dns()
             .and_then(DnsFacts::accepted)
-            .is_some_and(|reply| !reply.answers.is_empty())
+            .is_some_and(|reply| !reply.answers.is_empty() || reply.truncated)
 }
 
 fn seen(

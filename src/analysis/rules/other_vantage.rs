@@ -15,10 +15,11 @@ use std::net::{IpAddr, SocketAddr};
 use crate::analysis::chance::Silence;
 use crate::analysis::connections::is_not_served;
 use crate::analysis::control::{OtherVantage, may_be_the_servers_own};
+use crate::analysis::denials::{self, Whose};
 use crate::analysis::evidence::{Evidence, endpoints, is_interrupted};
 use crate::analysis::replies::valid_replies;
 use crate::analysis::rules::address::{self, RoadsDown};
-use crate::analysis::rules::lying_resolver::{RESOLVES_HERE, is_in_vain, whose};
+use crate::analysis::rules::lying_resolver::{RESOLVES_HERE, is_broken, is_in_vain, whose};
 use crate::analysis::rules::{Finding, endpoints_of, server_name};
 use crate::model::catalog::Endpoint;
 use crate::model::check::{Ask, Climb, RecordType, Variation};
@@ -145,20 +146,6 @@ fn connections(evidence: &Evidence, other: &OtherVantage) -> Vec<Finding> {
         group.same.extend(failing.iter().filter(worked));
         group.failing.extend(failing);
     }
-    let silent = Technique::new(Trigger::Address, Interference::Drop);
-    let mut roads_down = None;
-    if groups.contains_key(&silent) {
-        roads_down = address::roads_down(evidence);
-    }
-    let unseen = match roads_down {
-        // Servers that stand there do not tell which roads are down here.
-        Some(RoadsDown::Likely) => {
-            groups.remove(&silent);
-            None
-        }
-        Some(RoadsDown::Unseen(doubt)) => Some(doubt),
-        None => None,
-    };
     groups
         .into_iter()
         // What a part of the controls meets too is the line's.
@@ -168,10 +155,22 @@ fn connections(evidence: &Evidence, other: &OtherVantage) -> Vec<Finding> {
             !strangers.is_everybodys()
         })
         .filter_map(|(technique, group)| {
-            let unseen = unseen.clone().filter(|_| technique == silent);
+            // Servers that stand there do not tell which roads are down here.
+            let unseen = match roads_down(evidence, technique) {
+                Some(RoadsDown::Likely) => return None,
+                Some(RoadsDown::Unseen(doubt)) => Some(doubt),
+                None => None,
+            };
             group.finding(technique, other, &places, unseen)
         })
         .collect()
+}
+
+fn roads_down(evidence: &Evidence, technique: Technique) -> Option<RoadsDown> {
+    let is_address = technique.trigger == Trigger::Address;
+    is_address
+        .then(|| address::roads_down(evidence, technique.interference))
+        .flatten()
 }
 
 impl Group {
@@ -371,6 +370,8 @@ fn denied(
         || !evidence.answers_controls(answer.resolver)
         || evidence.fails_controls(answer.resolver)
         || is_denied_in_protection(evidence, host)
+        || is_broken(answer)
+        || matches!(denials::whose(evidence, host, answer), Whose::Anybodys(_))
     {
         return None;
     }

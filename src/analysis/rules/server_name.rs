@@ -8,6 +8,7 @@
 //! ClientHello in two writes, cut inside the name, passes a box that does not put them together and no server.
 //! Where the target's addresses cannot be reached at all, its name at the controls speaks alone: layers are stacked.
 //! What else could explain it: a server that is down or slow for every name (then the innocuous name fails too: no
+//! finding); a proxy of everybody's that takes some connections (an innocuous name met the same stranger, or comes and goes: no
 //! finding); a certificate that is wrong for everybody, or a genuine alert of the real server (at the target's address
 //! alone they name nothing); loss (equal trials, all failing); a box or a balancer that fails at some handshakes of everybody
 //! (a tenth of the innocuous names met it at controls: no finding; one: doubt, or no finding where little else was seen, or
@@ -25,6 +26,7 @@ use crate::analysis::matrix::{Manner, Matrix, Passed, TRIALS, handshake};
 use crate::analysis::rules::Finding;
 use crate::model::catalog::{Endpoint, Protocol};
 use crate::model::check::{Climb, Variation, parent_of};
+use crate::model::failure::Failure;
 use crate::model::observation::{Observation, Operation};
 use crate::model::report::Confidence;
 use crate::model::technique::{Interference, Technique, Trigger};
@@ -134,6 +136,9 @@ impl Strays {
     fn everywhere(&self, evidence: &Evidence, matrix: &Matrix) -> Chance {
         let manner = matrix.manner;
         let hits = matrix.hits().count();
+        if manner == Manner::Impostor && is_everybodys_impostor(evidence, matrix) {
+            return Chance::Enough;
+        }
         if hits >= TRIALS || manner.may_be_genuine() {
             let others = self.at_home.get(&manner.interference());
             return match self.at_controls(evidence, manner) {
@@ -184,6 +189,21 @@ pub fn is_mixed(matrix: &Matrix) -> bool {
     rows.any(|row| is_mixed(matrix.row(row)))
 }
 
+/// Whether the stranger answers to whoever comes by: to an innocuous name at a control as well, or to this one's pieces, or to another
+/// name at the target's address, at times.
+fn is_everybodys_impostor(evidence: &Evidence, matrix: &Matrix) -> bool {
+    let here = matrix.row(Variation::ServerName);
+    let comes_and_goes = is_mixed(matrix) || here.passed > 0 && !here.all();
+    comes_and_goes
+        || evidence.observations.iter().any(|it| {
+            let contrast = it.check.contrast.as_ref();
+            // A control's own certificate is vouched for, whatever name it was asked for.
+            contrast.is_some_and(|it| it.varies == Variation::Both)
+                && it.failure() == Some(&Failure::SslUnknownAuthority)
+                && matrix.is_same_impostor(it)
+        })
+}
+
 /// How a handshake with the target's servers fails, where it passes at other times, or innocuous ones there do both.
 fn fails_at_times(evidence: &Evidence, first: &Observation) -> Option<Interference> {
     let how = |it: &Observation| Manner::of(it).map(Manner::interference);
@@ -227,6 +247,10 @@ pub fn read(matrix: &Matrix) -> Option<Reading> {
     };
     if matrix.is_everywhere() {
         let hits = matrix.hits().count();
+        // Its own address may have failed by chance, and one control as well.
+        if matrix.trials.is_empty() && hits < HITS {
+            return None;
+        }
         let has_own = matrix.trials.is_empty() || matrix.trials.len() >= TRIALS;
         return if !has_own || hits < TRIALS {
             let doubt = "Fewer than three trials or controls: chance is not excluded";

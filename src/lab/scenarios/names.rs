@@ -104,6 +104,30 @@ pub(super) const NAMES: &[Scenario] = &[
         super::SOME_NAMES_UNTOLD,
     ),
     innocent(
+        "resolver_knows_few_names",
+        "The system's resolver knows the names of connectivity checks, and denies all others",
+        &[ailing(Ailment::KnowsOnly(
+            &[
+                "connectivitycheck.gstatic.com",
+                "captive.apple.com",
+                "www.msftconnecttest.com",
+                "detectportal.firefox.com",
+            ],
+            ResponseCode::NXDomain,
+        ))],
+        super::SOME_NAMES_UNTOLD,
+    ),
+    innocent(
+        "resolver_lost_a_shard",
+        "The system's resolver refuses a quarter of all names, whoever's they are",
+        &[ailing(Ailment::Forgets {
+            of: 4,
+            rest: 2,
+            code: ResponseCode::Refused,
+        })],
+        super::SOME_NAMES_UNTOLD,
+    ),
+    innocent(
         "all_resolvers_limit_rate",
         "Every resolver fails after forty queries in a second",
         &[Fault::Resolvers(

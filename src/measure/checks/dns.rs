@@ -182,7 +182,11 @@ impl Inquiry {
     pub fn outcome(&self, line: &Line, otherwise: Option<Failure>) -> Result<(), Failure> {
         let heard = lock(&self.heard);
         let facts = &heard.facts;
-        if let Some(reply) = facts.accepted() {
+        // One that was cut and holds nothing says nothing, whatever became of the question over TCP.
+        let is_cut = |reply: &DnsReply| {
+            reply.truncated && reply.answers.is_empty() && rcode_failure(reply.rcode).is_none()
+        };
+        if let Some(reply) = facts.accepted().filter(|reply| !is_cut(reply)) {
             return judged(line, reply, self.question.record).map_or(Ok(()), Err);
         }
         Err(match otherwise {

@@ -10,7 +10,6 @@ use crate::measure::places::Place;
 use crate::measure::socket;
 use crate::measure::trace::Stopped;
 use crate::model::catalog::{Resolver, ResolverRole};
-use crate::model::failure::Failure;
 use crate::model::observation::{IcmpError, Operation};
 
 /// Asks, listens to the end of the window, and asks again over TCP if the answer was cut.
@@ -100,11 +99,10 @@ async fn repeat_over_tcp(context: &Context, resolver: &Resolver, inquiry: &Inqui
         let stream = socket.connect(resolver.address).await?;
         stream::exchange(stream, inquiry, || context.trace.elapsed()).await
     };
-    // That TCP failed too changes nothing: the cut answer is what there is.
-    if let Ok(Worth::Answer) = asking
-        .await
-        .map_err(|error: std::io::Error| Failure::from(error))
-    {
+    // That TCP failed too changes nothing: the cut answer is what there is. Whoever asks three times is not to wait longer than
+    // for three answers over TCP.
+    let asked = tokio::time::timeout(context.room.limits.dns_stream, asking).await;
+    if let Ok(Ok::<_, std::io::Error>(Worth::Answer)) = asked {
         answered(context, inquiry);
     }
 }
