@@ -4,7 +4,7 @@ use blockprobe::model::catalog::{Endpoint, Protocol, Service};
 use blockprobe::model::check::{Ask, Role, Variation};
 use blockprobe::model::failure::Failure;
 use blockprobe::model::observation::{ExchangeFacts, Operation, Stage, Step, TcpFacts};
-use blockprobe::model::report::{Confidence, EndpointStatus, Status};
+use blockprobe::model::report::{Confidence, EndpointStatus, Status, Verdict};
 
 use crate::world::{Cell, HONEST, Last, World, climb_check, endpoint, ids, proven, silent, step};
 
@@ -111,6 +111,78 @@ fn servers_that_say_nothing_to_anybody_hide_nothing() {
             &first_bytes([own, random, true, true]).judge(),
             Status::Inconclusive,
         );
+    }
+}
+
+/// A first message that was torn down.
+fn torn_down(how: &Failure) -> Last {
+    let mut step = step(Operation::Exchange, Some(how.clone()));
+    step.exchange = Some(Box::default());
+    step.into()
+}
+
+/// A first message that is torn down at home and at every control, and random bytes that meet the same so many times at one control and
+/// so many at the others.
+fn torn_down_there(how: &Failure, moody: u32, others: u32) -> Verdict {
+    let mut world = in_noise();
+    for trial in 1..=3 {
+        world.climb_again(HONEST, trial, torn_down(how));
+        world.contrast(HONEST, Variation::Payload, trial, unanswered(true));
+        for (at, control) in CONTROLS.into_iter().enumerate() {
+            let met = if at == 0 { moody } else { others };
+            let random = if trial > met {
+                unanswered(true)
+            } else {
+                torn_down(how)
+            };
+            world.contrast(control, Variation::Both, trial, random);
+            world.contrast(control, Variation::Address, trial, torn_down(how));
+        }
+    }
+    world.judge()
+}
+
+#[test]
+fn a_box_that_tears_down_whom_it_pleases_looks_for_no_message() {
+    for (how, technique) in [
+        (Failure::ConnectionReset, "protocol/reset"),
+        (Failure::Eof, "protocol/close"),
+    ] {
+        // A control that likes no random bytes at all, or one of nine times, says nothing of the line.
+        for (moody, others) in [(0, 0), (3, 0), (1, 0)] {
+            let verdict = torn_down_there(&how, moody, others);
+            assert_eq!(ids(&verdict), [technique], "{moody} {others}");
+            assert_eq!(verdict.techniques[0].confidence, Confidence::Confirmed);
+            assert_eq!(verdict.techniques[0].doubt, None);
+        }
+        for (moody, others) in [(1, 2), (2, 2), (3, 2)] {
+            silent(&torn_down_there(&how, moody, others), Status::Inconclusive);
+        }
+    }
+}
+
+#[test]
+fn a_first_message_that_passes_to_one_control_is_not_looked_for_whatever_random_bytes_meet_there() {
+    for (passes, is_named) in [(false, true), (true, false)] {
+        let mut world = in_noise();
+        for (trial, control) in (1..=3).zip(CONTROLS) {
+            let is_spared = passes && trial == 3;
+            world.climb_again(HONEST, trial, torn_down(&Failure::Eof));
+            world.contrast(HONEST, Variation::Payload, trial, unanswered(true));
+            let [own, random] = if is_spared {
+                [unanswered(true), torn_down(&Failure::Eof)]
+            } else {
+                [torn_down(&Failure::Eof), unanswered(true)]
+            };
+            world.contrast(control, Variation::Both, trial, random);
+            world.contrast(control, Variation::Address, trial, own);
+        }
+        let verdict = world.judge();
+        if is_named {
+            assert_eq!(ids(&verdict), ["protocol/close"]);
+        } else {
+            silent(&verdict, Status::Inconclusive);
+        }
     }
 }
 

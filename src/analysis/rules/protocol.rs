@@ -8,7 +8,8 @@
 //! What else could explain it: a server that is dead behind its front (then random bytes meet nothing either: no finding, or doubt
 //! where controls hear no such message); a server that stays silent to this message of its own will (doubt, where it was seen at its own addresses only); a relay that does
 //! not answer strangers (its silence is no evidence: only a contrast that is answered names anything); a line that is cut for
-//! a moment (silence counts only where something else passed while it lasted); a line that loses much (over UDP silence counts
+//! a moment (silence counts only where something else passed while it lasted); a box that tears down whom it pleases (then
+//! controls tear down random bytes as often, at times: no finding); a line that loses much (over UDP silence counts
 //! only beyond what chance would do on it). A relay that answers over TCP and not over UDP
 //! may serve TCP alone: that is told, and names nothing.
 //! References: facts 2.6 `stun.block`, `proto.mtproto`, `proto.noise`.
@@ -17,6 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 
 use crate::analysis::chance::Silence;
+use crate::analysis::everybody::Share;
 use crate::analysis::evidence::{Evidence, endpoints, is_amid, is_interrupted};
 use crate::analysis::matrix::TRIALS;
 use crate::analysis::rules::Finding;
@@ -33,6 +35,9 @@ const ADDRESSES: usize = 2;
 
 /// Controls at which the first message must have met the same: one alone may be an accident.
 const HITS: usize = 2;
+
+/// Likelihood from which on a control that tears down the first message more often than other bytes may do so by chance.
+const CHANCE: f64 = 0.01;
 
 /// One finding for each protocol and manner.
 pub fn infer(evidence: &Evidence) -> Vec<Finding> {
@@ -141,7 +146,7 @@ struct Cells<'a> {
     trials: Vec<&'a Observation>,
     /// Other bytes at the same address: whether they got a reaction.
     here: Vec<(bool, &'a Observation)>,
-    /// Controls that reacted to other bytes: whether the first message met there what it met at home.
+    /// Controls that reacted to the first message, or to other bytes alone: whether the first message met there what it met at home.
     columns: Vec<(bool, [&'a Observation; 2])>,
     /// The same question over TCP.
     over_tcp: Vec<&'a Observation>,
@@ -176,8 +181,9 @@ impl<'a> Cells<'a> {
                 let is_hit = !reacted(own, manner, never_heard)?;
                 let mut beside = both.iter().filter(|(_, it)| has_reacted(it));
                 let is_telling =
-                    !is_hit || manner != Manner::Silence || beside.any(|(_, it)| is_amid(it, own));
-                (has_reacted(other) && is_telling).then_some((is_hit, [own, *other]))
+                    manner != Manner::Silence || beside.any(|(_, it)| is_amid(it, own));
+                let is_told = !is_hit || has_reacted(other) && is_telling;
+                is_told.then_some((is_hit, [own, *other]))
             })
             .collect();
         Some(Self {
@@ -236,6 +242,37 @@ impl<'a> Cells<'a> {
     }
 }
 
+/// Whether a control tears down other bytes too, at times and at others not, about as often as the first message: a box that
+/// tears down whom it pleases. Whom a control always treats alike is no such sign, it may not like what it does not know.
+fn is_whims(evidence: &Evidence, spoken: Spoken, manner: Manner) -> bool {
+    let met = |varies: Variation| -> Vec<(SocketAddr, bool)> {
+        let of = |id: &str| evidence.contrasts(id, varies);
+        evidence
+            .all_climbs()
+            .filter(|(climb, _)| Spoken::by(climb) == spoken)
+            .flat_map(|(_, failed)| of(&failed.check.id))
+            .filter_map(|(there, it)| Some((there.address, !reacted(it, manner, false)?)))
+            .collect()
+    };
+    let others = met(Variation::Both);
+    let reacting: BTreeSet<SocketAddr> = others
+        .iter()
+        .filter(|(_, is_met)| !is_met)
+        .map(|(control, _)| *control)
+        .collect();
+    let share = |all: &[(SocketAddr, bool)]| {
+        let there = all.iter().filter(|(control, _)| reacting.contains(control));
+        there.fold(Share::default(), |share, (_, is_met)| Share {
+            met: share.met + usize::from(*is_met),
+            of: share.of + 1,
+        })
+    };
+    let others = share(&others);
+    manner != Manner::Silence
+        && others.met > 0
+        && others.chance_of(share(&met(Variation::Address))) >= CHANCE
+}
+
 fn finding(
     evidence: &Evidence,
     spoken: Spoken,
@@ -266,7 +303,10 @@ fn finding(
     // A relay that answers the same question in its older form answers strangers: what it does not hear is taken away.
     let is_stun = spoken.has_older_form();
     let at_controls = silence(&hit_controls);
-    let (confidence, doubt) = if hits >= HITS && free == 0 && at_controls != Silence::Chance {
+    let is_looked_for = hits >= HITS && free == 0;
+    let (confidence, doubt) = if is_looked_for && is_whims(evidence, spoken, manner) {
+        return None;
+    } else if is_looked_for && at_controls != Silence::Chance {
         if let Some(doubt) = at_controls.doubt() {
             (Confidence::Likely, Some(doubt))
         } else if cells.iter().all(Cells::is_dead_at_home) {
@@ -367,6 +407,14 @@ fn seen(
     let addresses: BTreeSet<IpAddr> = cells.iter().map(|it| it.address.ip()).collect();
     let here = cells.iter().flat_map(|it| &it.here);
     let reacted = here.clone().filter(|(reacted, _)| *reacted).count();
+    let others = cells.iter().flat_map(|it| &it.columns);
+    let too = match others
+        .filter(|(_, [_, other])| Manner::of(other) == Some(manner))
+        .count()
+    {
+        0 => "never".to_owned(),
+        trials => format!("in {trials}"),
+    };
     let over_tcp = cells.iter().flat_map(|it| &it.over_tcp);
     let answered = over_tcp.clone().filter(|it| it.is_success()).count();
     let over_tcp = match over_tcp.count() {
@@ -375,7 +423,7 @@ fn seen(
     };
     format!(
         "The first message of {} {what}, in {trials} of {trials} trials at {} addresses, where {other} got a reaction in {reacted} of \
-         {}. At controls' addresses the message met the same in {hits} of {columns} trials, {other} never{over_tcp}",
+         {}. At controls' addresses the message met the same in {hits} of {columns} trials, {other} {too}{over_tcp}",
         spoken.protocol.word(),
         addresses.len(),
         here.count()
