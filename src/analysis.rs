@@ -83,7 +83,7 @@ pub fn judge(
         status,
         unheard: &unheard,
         places: &places,
-        is_resolved: ground.answers_system(catalog),
+        is_unresolved: ground.answers_nobody(catalog),
     };
     let told = summary::tell(target, ground, &basis, &services, &techniques);
     Verdict {
@@ -130,7 +130,23 @@ fn confidence(
                 Confidence::Confirmed
             }
         }
-        Status::Blocked | Status::Degraded => techniques
+        // No surer than what stops the service that matters of which it is least sure.
+        Status::Blocked => {
+            let any_essential = services.iter().any(|it| it.essential);
+            let stopped = services
+                .iter()
+                .filter(|it| it.status == Status::Blocked && (it.essential || !any_essential));
+            let surest = |service: &ServiceReport| {
+                let is_hit = |technique: &&TechniqueReport| {
+                    let mut own = service.endpoints.iter();
+                    own.any(|it| technique.endpoints.contains(&it.endpoint))
+                };
+                let hitting = techniques.iter().filter(is_hit).map(|it| it.confidence);
+                hitting.max().unwrap_or(Confidence::Likely)
+            };
+            stopped.map(surest).min().unwrap_or(Confidence::Suspected)
+        }
+        Status::Degraded => techniques
             .iter()
             .map(|technique| technique.confidence)
             .max()

@@ -170,10 +170,12 @@ pub fn judge_report(report: &mut Report, control: Option<Report>) -> Result<(), 
     Ok(())
 }
 
-/// Observations by whom they were made for, each in the order in which the checks began, as a run judges them.
+/// Observations by whom they were made for, each in the order in which the checks began, as a run judges them. What a report holds
+/// twice, as those who carry logs may write it, was seen once: it must not pass for another trial.
 pub fn by_subject(observations: &[Observation]) -> BTreeMap<String, Vec<Observation>> {
     let mut subjects: BTreeMap<String, Vec<Observation>> = BTreeMap::new();
-    for observation in observations {
+    let mut seen = BTreeSet::new();
+    for observation in observations.iter().filter(|it| seen.insert(&it.id)) {
         subjects
             .entry(observation.check.subject.clone())
             .or_default()

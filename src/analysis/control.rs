@@ -21,8 +21,8 @@ use crate::model::report::{
 use crate::model::resolution::Answer;
 use crate::model::technique::{Interference, Trigger};
 
-/// Within a day services move little; a contrast may then be confirmed.
-const FRESH_S: u64 = 86_400;
+/// Outages last for hours: what worked longer ago than this may fail for everybody by now, and a contrast is not confirmed.
+const FRESH_S: u64 = 3_600;
 /// After a week addresses and servers have been given up and replaced.
 const OLDEST_S: u64 = 7 * 86_400;
 
@@ -82,11 +82,12 @@ impl OtherVantage {
     /// Whether it says anything of this run.
     pub fn speaks(&self) -> bool {
         self.ground.regime == Regime::Open
+            && !self.ground.families.is_empty()
             && self.before_s.unsigned_abs() <= OLDEST_S
             && !self.is_itself
     }
 
-    /// Whether it looked within a day of this run: what is left of a doubt is then not its age.
+    /// Whether it looked within an hour of this run: what is left of a doubt is then not its age.
     pub fn is_fresh(&self) -> bool {
         self.before_s.unsigned_abs() <= FRESH_S
     }
@@ -117,6 +118,8 @@ impl OtherVantage {
         } else if self.ground.regime != Regime::Open {
             let regime = self.ground.regime.word();
             format!("The control report says nothing: its own line was not open ({regime})")
+        } else if self.ground.families.is_empty() {
+            "The control report says nothing: not one of its controls was reached".to_owned()
         } else if self.before_s.unsigned_abs() > OLDEST_S {
             let side = self.side();
             format!(

@@ -99,7 +99,7 @@ pub fn whose(evidence: &Evidence, host: &str, answer: &Answer) -> Whose {
         .filter(|(name, _)| !domains.contains(&ending(name, 2)))
         .map(|(name, all)| (name.as_str(), all.iter().all(|it| it.is_like(&said))))
         .collect();
-    let controls = share(strangers.iter().map(|(_, met)| *met));
+    let controls = Share::of(strangers.iter().map(|(_, met)| *met));
     if controls.met == 0 {
         return Whose::Targets;
     }
@@ -109,12 +109,12 @@ pub fn whose(evidence: &Evidence, host: &str, answer: &Answer) -> Whose {
     );
     let top = ending(host, 1);
     let beside = strangers.iter().filter(|(name, _)| ending(name, 1) == top);
-    let beside = share(beside.map(|(_, met)| *met));
+    let beside = Share::of(beside.map(|(_, met)| *met));
     let is_of_the_top = beside.of > 0 && beside.met == beside.of;
     if controls.is_everybodys() || is_of_the_top && beside.met >= NAMES {
         return Whose::Anybodys(told);
     }
-    let own = share(own(evidence, answer).iter().map(|it| it.is_like(&said)));
+    let own = Share::of(own(evidence, answer).iter().map(|it| it.is_like(&said)));
     let may_be_chance = controls.chance_of(own) >= CHANCE;
     match controls.met {
         NAMES.. if may_be_chance => Whose::Anybodys(told),
@@ -142,14 +142,7 @@ fn own(evidence: &Evidence, answer: &Answer) -> Vec<Said> {
         .collect()
 }
 
-fn share(met: impl Iterator<Item = bool>) -> Share {
-    met.fold(Share::default(), |share, met| Share {
-        met: share.met + usize::from(met),
-        of: share.of + 1,
-    })
-}
-
 /// So many labels from the end of a name, the last first.
-fn ending(name: &str, labels: usize) -> Vec<&str> {
+pub fn ending(name: &str, labels: usize) -> Vec<&str> {
     name.rsplit('.').take(labels).collect()
 }

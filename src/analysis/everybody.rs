@@ -29,6 +29,14 @@ pub struct Share {
 }
 
 impl Share {
+    /// Counts those that did.
+    pub fn of(met: impl Iterator<Item = bool>) -> Self {
+        met.fold(Self::default(), |share, met| Self {
+            met: share.met + usize::from(met),
+            of: share.of + 1,
+        })
+    }
+
     /// Whether it is what everybody may meet here.
     pub const fn is_everybodys(self) -> bool {
         self.met >= CONTROLS && self.met * PART >= self.of

@@ -18,7 +18,7 @@ use crate::analysis::regime;
 use crate::analysis::replies::{self, contradicting, doubling};
 use crate::analysis::resolvers;
 use crate::analysis::states::{State, answers_stay_out, most_work, shuts_odd_ports, state};
-use crate::model::catalog::{Catalog, Control, Protocol, ResolverRole};
+use crate::model::catalog::{Catalog, Control, Protocol, Resolver, ResolverRole};
 use crate::model::check::Ask;
 use crate::model::failure::Failure;
 use crate::model::observation::{Observation, Operation};
@@ -63,6 +63,8 @@ pub struct Ground {
     /// Ids of resolvers that gave more replies than there were questions about control names.
     doubling: BTreeSet<String>,
     hijacked: BTreeSet<String>,
+    /// Ids of resolvers that were asked for control names and waited for; `None` for the system's own view.
+    asked: BTreeSet<Option<String>>,
     /// What resolvers said of control names.
     pub denials: Denials,
     /// By its id: how long a decoy was silent for control names at least, seconds, while others answered over UDP.
@@ -106,6 +108,7 @@ impl Ground {
             contradicting: contradicting(observations).map(str::to_owned).collect(),
             doubling: doubling(observations).map(str::to_owned).collect(),
             hijacked: hijacked.keys().cloned().collect(),
+            asked: asked(observations),
             denials: Denials::of(observations),
             decoys: decoys::silences(catalog, observations),
             other: None,
@@ -255,10 +258,19 @@ impl Ground {
                     .to_owned(),
             );
         }
-        if !self.answers_system(catalog) && self.regime == Regime::Open {
+        if self.answers_nobody(catalog) && self.regime == Regime::Open {
             self.notes
                 .push("The system's resolver does not answer for control names either".to_owned());
         }
+    }
+
+    /// Whether the ordinary path was asked for control names and resolves none; a run that was cut short may not have heard it yet.
+    pub fn answers_nobody(&self, catalog: &Catalog) -> bool {
+        let mut resolvers = catalog.resolvers.iter();
+        let is_asked = |it: &Option<String>| self.asked.contains(it);
+        let is_system =
+            |it: &Resolver| it.role == ResolverRole::System && is_asked(&Some(it.id.clone()));
+        (is_asked(&None) || resolvers.any(is_system)) && !self.answers_system(catalog)
     }
 
     /// Whether the ordinary path resolves control names.
@@ -277,6 +289,19 @@ fn questions(catalog: &Catalog, observations: &[Observation]) -> BTreeMap<String
     let resolvers = catalog.resolvers.iter();
     resolvers
         .map(|resolver| (resolver.id.clone(), of(&resolver.id)))
+        .collect()
+}
+
+fn asked(observations: &[Observation]) -> BTreeSet<Option<String>> {
+    let heard = observations
+        .iter()
+        .filter(|it| !it.is_not_run() && it.failure() != Some(&Failure::Interrupted));
+    heard
+        .filter_map(|it| match &it.check.ask {
+            Ask::Lookup { .. } => Some(None),
+            Ask::Query { resolver, .. } => Some(Some(resolver.clone())),
+            Ask::Climb(_) => None,
+        })
         .collect()
 }
 

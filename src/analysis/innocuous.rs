@@ -77,6 +77,11 @@ impl Innocuous {
         }
     }
 
+    /// Whether any met it, be it after a name was shown that a censor may know.
+    pub fn has_met(&self, how: Interference) -> bool {
+        self.later.contains(&how) || self.met.contains_key(&how)
+    }
+
     /// What is met at random by everybody is met by a target too. Where many controls met it with their own names, these may be
     /// filtered as well: then the innocuous names must have passed, all of them.
     pub fn chance(&self, everybody: Share, manner: Manner) -> Chance {

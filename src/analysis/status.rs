@@ -11,6 +11,8 @@ struct Part {
     status: EndpointStatus,
     /// It counts among what does not work, wholly or in part.
     fails_here: bool,
+    /// It is blocked over QUIC, and in no way that would stop anything else.
+    by_quic: bool,
 }
 
 impl Part {
@@ -18,6 +20,12 @@ impl Part {
         Self {
             status: judged.report.status,
             fails_here: judged.fails_here,
+            by_quic: judged.report.status == EndpointStatus::Blocked
+                && judged
+                    .report
+                    .techniques
+                    .iter()
+                    .all(|id| id.starts_with("quic")),
         }
     }
 
@@ -30,6 +38,7 @@ impl Part {
             return Self {
                 status: EndpointStatus::Accessible,
                 fails_here: ways.first().is_some_and(|first| first.fails_here),
+                by_quic: false,
             };
         }
         let status = if any(EndpointStatus::Blocked) {
@@ -41,7 +50,14 @@ impl Part {
         } else {
             EndpointStatus::NotRun
         };
-        Self { status, fails_here }
+        let mut blocked = ways
+            .iter()
+            .filter(|way| way.status == EndpointStatus::Blocked);
+        Self {
+            status,
+            fails_here,
+            by_quic: status == EndpointStatus::Blocked && blocked.all(|way| way.by_quic),
+        }
     }
 }
 
@@ -60,10 +76,13 @@ pub fn service(service: &Service, judged: Vec<Judged>) -> ServiceReport {
     let blocked = count(EndpointStatus::Blocked);
     let down = count(EndpointStatus::Down);
     let failing = parts.iter().filter(|part| part.fails_here).count();
+    // Apps do without QUIC: where the rest fails for reasons of its own, QUIC is not what stops them.
+    let by_quic = blocked == parts.iter().filter(|part| part.by_quic).count();
     let status = match (accessible, blocked, failing) {
         (1.., _, _) if service.pool => Status::Accessible,
         (1.., _, 1..) => Status::Degraded,
         (1.., _, 0) => Status::Accessible,
+        (0, 1.., _) if by_quic && failing > blocked => Status::Inconclusive,
         (0, 1.., _) => Status::Blocked,
         (0, 0, _) if down > 0 && down == failing => Status::Down,
         _ => Status::Inconclusive,

@@ -24,8 +24,8 @@ pub struct Basis<'a> {
     pub unheard: &'a [String],
     /// The places of its services that work, wholly or in part.
     pub places: &'a [(&'a str, Places)],
-    /// The system's resolver answers for control names.
-    pub is_resolved: bool,
+    /// The system's resolver answers for no control name.
+    pub is_unresolved: bool,
 }
 
 /// Tells a verdict.
@@ -42,6 +42,8 @@ pub fn tell(
     let unclear = with(services, |service| {
         service.status == Status::Inconclusive && is_tried(service)
     });
+    let untried = with(services, |service| !is_tried(service));
+    let down = with(services, |service| service.status == Status::Down);
     match basis.status {
         Status::Accessible => Told {
             summary: format!(
@@ -54,8 +56,15 @@ pub fn tell(
             ),
             reason: both(
                 both(
-                    (!unclear.is_empty()).then(|| not_told(&unclear)),
-                    partial(services),
+                    both(
+                        (!down.is_empty()).then(|| format!("Down: {}", down.join(", "))),
+                        (!unclear.is_empty()).then(|| not_told(&unclear)),
+                    ),
+                    both(
+                        (!untried.is_empty())
+                            .then(|| format!("Not measured: {}", untried.join(", "))),
+                        partial(services),
+                    ),
                 ),
                 both(
                     both(
@@ -93,7 +102,7 @@ pub fn tell(
                     other.name()
                 )),
         },
-        Status::Inconclusive => inconclusive(name, ground, services, basis.is_resolved),
+        Status::Inconclusive => inconclusive(name, ground, services, basis.is_unresolved),
     }
 }
 
@@ -101,7 +110,7 @@ fn inconclusive(
     name: &str,
     ground: &Ground,
     services: &[ServiceReport],
-    is_resolved: bool,
+    is_unresolved: bool,
 ) -> Told {
     let regime = match ground.regime {
         Regime::Open => None,
@@ -118,7 +127,7 @@ fn inconclusive(
             reason: Some(format!("The line is not open ({})", ground.regime.word())),
         };
     }
-    if !is_resolved {
+    if is_unresolved {
         return Told {
             summary: format!(
                 "Nothing can be said of {name}: this machine's resolver answers for nobody"

@@ -8,6 +8,7 @@ use crate::catalog::endpoints::{self, ENDPOINT};
 use crate::catalog::fields::{Fields, Kind};
 use crate::catalog::words;
 use crate::model::catalog::{Service, Target};
+use crate::model::check::GROUND;
 
 pub(super) const TARGET: Kind = Kind {
     name: "a target",
@@ -77,6 +78,11 @@ pub(super) fn targets(file: &Fields<'_>, known: &[Target], scope: &Scope<'_>) ->
 fn target(fields: &Fields<'_>, taken: &mut BTreeSet<String>, scope: &Scope<'_>) -> Target {
     let problems = fields.problems();
     let id = unique_id(fields, "target", taken);
+    if id.as_deref() == Some(GROUND) {
+        let message = format!("`{GROUND}` is what a report calls the controls and resolvers");
+        let hint = "take another id".to_owned();
+        problems.add(fields.span(), message, Some(hint));
+    }
     let name = fields
         .required_text("name")
         .and_then(|text| words::phrase(&text, "`name`", MAX_NAME, problems));

@@ -1,6 +1,7 @@
 //! `blockprobe analyze`: judge saved reports again, without a network.
 
 use std::io::{self, IsTerminal};
+use std::path::Path;
 
 use crate::analysis::again;
 use crate::cli::arguments::{AnalyzeArguments, Format};
@@ -27,15 +28,15 @@ pub fn run(arguments: &AnalyzeArguments) -> Result<u8, Trouble> {
     }
     let control = arguments.control.as_deref().map(control).transpose()?;
     let output = arguments.output.as_deref();
-    let format = tell::format(arguments.format, output, io::stdout().is_terminal());
     let mut teller = Teller {
-        format,
+        format: tell::format(arguments.format, output, io::stdout().is_terminal()),
         manner: tell::manner_of(
             (arguments.quiet, arguments.verbose),
             arguments.color,
             output.is_some(),
         ),
-        destination: tell::destination(output, format)?,
+        output,
+        destination: None,
         many: arguments.reports.len() > 1,
         told: 0,
     };
@@ -100,15 +101,17 @@ fn judge(
 }
 
 /// Tells one report after the other.
-struct Teller {
+struct Teller<'a> {
     format: Format,
     manner: Manner,
-    destination: Destination,
+    output: Option<&'a Path>,
+    /// Opened for the first report: what is in the file already is not lost to one that cannot be read.
+    destination: Option<Destination>,
     many: bool,
     told: usize,
 }
 
-impl Teller {
+impl Teller<'_> {
     fn tell(&mut self, source: &str, mut report: Report) -> Result<(), Trouble> {
         let bytes = match self.format {
             Format::Ndjson => ndjson::whole(report)?,
@@ -138,17 +141,29 @@ impl Teller {
             }
         };
         self.told += 1;
-        self.destination.write(bytes)?;
-        Ok(())
+        let destination = match &mut self.destination {
+            Some(destination) => destination,
+            closed => closed.insert(tell::whole(self.output)?),
+        };
+        unless_left(destination.write(bytes))
     }
 
-    fn finish(mut self) -> Result<(), Trouble> {
+    fn finish(self) -> Result<(), Trouble> {
+        let Some(mut destination) = self.destination else {
+            return Ok(());
+        };
         if self.format == Format::Json && self.many {
-            let end: &[u8] = if self.told == 0 { b"[]\n" } else { b"\n]\n" };
-            self.destination.write(end.to_vec())?;
+            unless_left(destination.write(b"\n]\n".to_vec()))?;
         }
-        self.destination.finish()?;
-        Ok(())
+        unless_left(destination.finish())
+    }
+}
+
+/// The reader of standard output may leave: what was found is in the exit status still.
+fn unless_left(written: io::Result<()>) -> Result<(), Trouble> {
+    match written {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => Ok(written?),
     }
 }
 

@@ -22,7 +22,7 @@ Examples:
   blockprobe whatsapp telegram                 these two only
   blockprobe -f ndjson -o run.ndjson           every observation, as it comes
   blockprobe -q --fail-on blocked,degraded     for cron: exit 1 if one is in trouble
-  blockprobe --control https://example.org/free.json   another vantage's report tells down from blocked
+  blockprobe --control free.json               another vantage's report tells down from blocked
   blockprobe --lab nxdomain_by_isp_resolver    see a censor at work, without a network
 
 Exit status:
@@ -123,10 +123,10 @@ pub struct RunArguments {
     /// What to call this vantage point in the report
     #[arg(long, value_name = "TEXT")]
     pub label: Option<String>,
-    /// Exit with 1 if a target has one of these statuses
+    /// Exit with 1 if a target is one of these: accessible, degraded, blocked, down, inconclusive
     #[arg(long, value_name = "STATUS", value_delimiter = ',', value_parser = status)]
     pub fail_on: Vec<Status>,
-    /// Measure a scenario of the lab on this machine instead of the network
+    /// Measure a scenario of the lab on this machine instead of the network; `selftest --list` tells their names
     #[arg(long, value_name = "SCENARIO", conflicts_with_all = ["definitions", "resolver", "ca_file"])]
     pub lab: Option<String>,
     /// No progress; for people, one line a target
@@ -180,7 +180,7 @@ pub struct AnalyzeArguments {
     /// Write to this file; its name may tell the format (.json, .ndjson, .txt)
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub output: Option<PathBuf>,
-    /// Exit with 1 if a target has one of these statuses
+    /// Exit with 1 if a target is one of these: accessible, degraded, blocked, down, inconclusive
     #[arg(long, value_name = "STATUS", value_delimiter = ',', value_parser = status)]
     pub fail_on: Vec<Status>,
     /// For people, one line a target

@@ -17,8 +17,8 @@ use crate::model::report::{
 
 /// A run of four messengers writes some two megabytes; far beyond that it is no report of ours, or a bomb.
 const MOST_BYTES: u64 = 256 << 20;
-/// Over the network a report comes from somebody else.
-const MOST_FETCHED: usize = 64 << 20;
+/// Over the network a report comes from somebody else, who may wish us ill: in memory it is some times as large as its text.
+const MOST_FETCHED: usize = 16 << 20;
 /// For the whole fetch: who waits for a measurement waits no longer than that for a control.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -43,7 +43,7 @@ pub fn read(source: &str) -> Result<Vec<Report>, Trouble> {
         Trouble::new(format!("cannot read {}: {error}", called(source)))
             .hint("give the file of a report, written with `-f json` or `-f ndjson`, or `-` for standard input")
     })?;
-    parse(&called(source), &bytes)
+    parse(&called(source), &bytes, MOST_BYTES)
 }
 
 /// The one report of a file, of standard input or of an address, to settle others with.
@@ -52,7 +52,7 @@ pub fn read(source: &str) -> Result<Vec<Report>, Trouble> {
 /// Where it cannot be read or fetched, is no report, is more than one, or does not tell when its run began.
 pub async fn control(source: &str) -> Result<Report, Trouble> {
     let mut reports = if source.starts_with("http://") || source.starts_with("https://") {
-        parse(source, &fetch(source).await?)?
+        parse(source, &fetch(source).await?, MOST_FETCHED as u64)?
     } else {
         read(source)?
     };
@@ -148,15 +148,15 @@ fn called(source: &str) -> String {
     }
 }
 
-/// Every report in these bytes, unpacked first where they are packed. `name` is what errors call them.
+/// Every report in these bytes, unpacked first where they are packed. `name` is what errors call them; unpacked they are `most` bytes.
 ///
 /// # Errors
-/// Where the bytes are no report of this format, with line and column.
-pub fn parse(name: &str, bytes: &[u8]) -> Result<Vec<Report>, Trouble> {
-    let unpacked = unpacked(name, bytes)?;
+/// Where the bytes hold no report of this format, with line and column.
+pub fn parse(name: &str, bytes: &[u8], most: u64) -> Result<Vec<Report>, Trouble> {
+    let unpacked = unpacked(name, bytes, most)?;
     let bytes = unpacked.as_deref().unwrap_or(bytes);
-    if bytes.len() as u64 > MOST_BYTES {
-        return Err(too_large(name));
+    if bytes.len() as u64 > most {
+        return Err(too_large(name, most));
     }
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let bytes = bytes.trim_ascii_start();
@@ -170,6 +170,9 @@ pub fn parse(name: &str, bytes: &[u8]) -> Result<Vec<Report>, Trouble> {
     if bytes[0] == b'[' {
         let reports: Vec<Report> =
             serde_json::from_slice(bytes).map_err(|error| unreadable(name, &error))?;
+        if reports.is_empty() {
+            return Err(Trouble::new(format!("{name} holds no report")).hint(WHAT_TO_GIVE));
+        }
         return reports
             .into_iter()
             .map(|report| known(name, report))
@@ -194,44 +197,42 @@ struct Head {
 }
 
 /// gzip (RFC 1952) or zstd (RFC 8878), told by their magic numbers; `None` where the bytes are neither.
-fn unpacked(name: &str, bytes: &[u8]) -> Result<Option<Vec<u8>>, Trouble> {
-    let broken = |kind: &str, error: io::Error| {
-        Trouble::new(format!("{name}: broken {kind}: {error}"))
+fn unpacked(name: &str, bytes: &[u8], most: u64) -> Result<Option<Vec<u8>>, Trouble> {
+    let broken = |kind: &str| {
+        Trouble::new(format!("{name}: broken {kind}"))
             .hint("the file was cut or damaged on its way: copy it again")
     };
     let mut unpacked = Vec::new();
     if bytes.starts_with(b"\x1f\x8b") {
-        let mut decoder = flate2::read::MultiGzDecoder::new(bytes).take(MOST_BYTES + 1);
+        let mut decoder = flate2::read::MultiGzDecoder::new(bytes).take(most + 1);
         match decoder.read_to_end(&mut unpacked) {
             // A run that was killed leaves whole lines in what came before.
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof && !unpacked.is_empty() => {}
-            read => drop(read.map_err(|error| broken("gzip", error))?),
+            read => drop(read.map_err(|_| broken("gzip"))?),
         }
     } else if bytes.starts_with(b"\x28\xb5\x2f\xfd") {
         let mut rest = bytes;
         while !rest.is_empty() {
-            let decoder = ruzstd::decoding::StreamingDecoder::new(&mut rest)
-                .map_err(|error| broken("zstd", io::Error::other(error)))?;
-            let room = (MOST_BYTES + 1).saturating_sub(unpacked.len() as u64);
-            decoder
-                .take(room)
-                .read_to_end(&mut unpacked)
-                .map_err(|error| broken("zstd", error))?;
-            if unpacked.len() as u64 > MOST_BYTES {
+            let room = (most + 1).saturating_sub(unpacked.len() as u64);
+            let read = ruzstd::decoding::StreamingDecoder::new(&mut rest)
+                .map_err(io::Error::other)
+                .and_then(|decoder| decoder.take(room).read_to_end(&mut unpacked));
+            read.map_err(|_| broken("zstd"))?;
+            if unpacked.len() as u64 > most {
                 break;
             }
         }
     } else {
         return Ok(None);
     }
-    if unpacked.len() as u64 > MOST_BYTES {
-        return Err(too_large(name));
+    if unpacked.len() as u64 > most {
+        return Err(too_large(name, most));
     }
     Ok(Some(unpacked))
 }
 
-fn too_large(name: &str) -> Trouble {
-    Trouble::new(format!("{name} is larger than {} MiB", MOST_BYTES >> 20))
+fn too_large(name: &str, most: u64) -> Trouble {
+    Trouble::new(format!("{name} is larger than {} MiB", most >> 20))
         .hint("a report has a few: is this one?")
 }
 
@@ -352,8 +353,7 @@ fn check_format(name: &str, format: Option<&str>) -> Result<(), Trouble> {
     match format {
         Some(FORMAT) => Ok(()),
         Some(other) => Err(Trouble::new(format!(
-            "{name} is written as {}, and this version reads {FORMAT}",
-            other.escape_debug()
+            "{name} is written as {other}, and this version reads {FORMAT}"
         ))
         .hint("judge it with the version that wrote it, or measure again")),
         None => Err(Trouble::new(format!("{name} is no report of blockprobe")).hint(WHAT_TO_GIVE)),
@@ -379,11 +379,7 @@ fn unreadable_line(name: &str, number: usize, text: &[u8], error: &serde_json::E
 
 fn told(name: &str, line: usize, column: usize, error: &serde_json::Error) -> Trouble {
     let words = error.to_string();
-    let words = words
-        .split(" at line ")
-        .next()
-        .unwrap_or(&words)
-        .escape_debug();
+    let words = words.split(" at line ").next().unwrap_or(&words);
     let (what, hint) = if error.is_data() {
         (
             "not a report of this version",

@@ -104,14 +104,25 @@ pub fn format(said: Option<Format>, output: Option<&Path>, on_terminal: bool) ->
 ///
 /// # Errors
 /// Where the file cannot be written, now rather than later.
-pub fn destination(output: Option<&Path>, format: Format) -> Result<Destination, Trouble> {
-    let Some(path) = output else {
-        return Ok(Destination::stdout());
-    };
-    let opened = match format {
-        Format::Ndjson => Destination::lines(path),
-        Format::Human | Format::Json => Destination::whole(path),
-    };
+fn destination(output: Option<&Path>, format: Format) -> Result<Destination, Trouble> {
+    match (format, output) {
+        (Format::Ndjson, Some(path)) => opened(path, Destination::lines(path)),
+        (_, output) => whole(output),
+    }
+}
+
+/// Standard output or that file, which appears whole whatever its format.
+///
+/// # Errors
+/// Where the file cannot be written.
+pub fn whole(output: Option<&Path>) -> Result<Destination, Trouble> {
+    output.map_or_else(
+        || Ok(Destination::stdout()),
+        |path| opened(path, Destination::whole(path)),
+    )
+}
+
+fn opened(path: &Path, opened: io::Result<Destination>) -> Result<Destination, Trouble> {
     opened.map_err(|error| {
         Trouble::new(format!("cannot write {}: {error}", path.display()))
             .hint("nothing was done yet; give -o a file in a directory that exists and is yours")

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::io;
 
+use crate::output::terminal::escape;
+
 /// An error of usage, definitions or output; always exit status 2.
 #[derive(Debug)]
 pub struct Trouble {
@@ -55,7 +57,12 @@ impl From<io::Error> for Trouble {
 
 impl fmt::Display for Trouble {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}{}", self.prefix, self.message.trim_end())?;
+        formatter.write_str(self.prefix)?;
+        // It may quote a file, or its name: only lines and tabs are ours.
+        for piece in self.message.trim_end().split_inclusive(['\n', '\t']) {
+            let text = piece.trim_end_matches(['\n', '\t']);
+            write!(formatter, "{}{}", escape(text), &piece[text.len()..])?;
+        }
         if let Some(hint) = &self.hint {
             write!(formatter, "\nhint: {hint}")?;
         }
@@ -71,6 +78,13 @@ mod tests {
     fn a_hint_stands_on_a_line_of_its_own() {
         let trouble = Trouble::new("cannot write x").hint("write y");
         assert_eq!(trouble.to_string(), "error: cannot write x\nhint: write y");
+    }
+
+    #[test]
+    fn a_files_name_does_not_steer_the_terminal() {
+        let trouble = Trouble::new("cannot read ev\u{1b}[31mil\u{202e}.json: gone\n\tbelow\n");
+        let told = "error: cannot read ev\\x1b[31mil\\u{202e}.json: gone\n\tbelow";
+        assert_eq!(trouble.to_string(), told);
     }
 
     #[test]

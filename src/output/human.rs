@@ -229,7 +229,12 @@ fn head(page: &mut Page, told: &Told<'_>) {
     }
     let open = told.vantage.regime == Regime::Open;
     let regime = words::regime(told.vantage.regime);
-    let line = format!("{regime} · {}", families(&told.vantage.address_families));
+    let families = &told.vantage.address_families;
+    let line = if open && families.is_empty() {
+        "not known: no control was reached before the end".to_owned()
+    } else {
+        format!("{regime} · {}", works(families))
+    };
     let line = if open { line } else { page.warning(&line) };
     page.entry("Line", &line);
     if told.run.interrupted {
@@ -239,7 +244,7 @@ fn head(page: &mut Page, told: &Told<'_>) {
     page.blank();
 }
 
-fn families(working: &[String]) -> String {
+fn works(working: &[String]) -> String {
     let has = |family: &str| working.iter().any(|working| working == family);
     match (has("ipv4"), has("ipv6")) {
         (true, true) => "IPv4 and IPv6 work",

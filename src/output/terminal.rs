@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
 /// The text with everything that does not simply print written out: `\n`, `\x1b`, `\u{202e}`.
 ///
 /// Every string of network origin passes here on its way to a person; so do all others, because a verdict's sentence
@@ -29,15 +31,21 @@ pub fn escape(text: &str) -> Cow<'_, str> {
     Cow::Owned(escaped)
 }
 
-/// The same, and no longer than so many characters; an ellipsis tells that there was more.
+/// The same, and no wider than so many columns; an ellipsis tells that there was more.
 pub fn escape_short(text: &str, most: usize) -> String {
     let escaped = escape(text);
-    let mut rest = escaped.chars();
-    let mut short: String = rest.by_ref().take(most).collect();
-    if rest.next().is_some() {
-        short.pop();
-        short.push('…');
+    if escaped.width() <= most {
+        return escaped.into_owned();
     }
+    let mut columns = 1;
+    let mut short: String = escaped
+        .chars()
+        .take_while(|character| {
+            columns += character.width().unwrap_or(0);
+            columns <= most
+        })
+        .collect();
+    short.push('…');
     short
 }
 
@@ -87,6 +95,8 @@ mod tests {
     fn a_long_text_ends_in_an_ellipsis() {
         assert_eq!(escape_short("abcdef", 6), "abcdef");
         assert_eq!(escape_short("abcdefg", 6), "abcde…");
+        assert_eq!(escape_short("测试名", 6), "测试名");
+        assert_eq!(escape_short("测试名称", 6), "测试…");
     }
 
     proptest! {

@@ -344,6 +344,13 @@ fn a_single_bracket_is_explained() {
 }
 
 #[test]
+fn a_target_is_not_called_like_the_ground() {
+    let complaint = complaint(&TARGET.replacen("id = \"t\"", "id = \"ground\"", 1));
+    let words = "`ground` is what a report calls the controls and resolvers";
+    assert!(complaint.contains(words), "{complaint}");
+}
+
+#[test]
 fn controls_and_resolvers_are_checked() {
     let text = r#"include = "default"
 [[control]]

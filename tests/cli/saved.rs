@@ -159,6 +159,7 @@ fn what_is_no_report_is_refused_with_its_place_and_what_to_do() {
         (b"".to_vec(), "x is empty"),
         (b"hello".to_vec(), "x:1:1: not JSON"),
         (b"{}".to_vec(), "is no report of blockprobe"),
+        (b" []\n".to_vec(), "x holds no report"),
         (b"{\"a\":\n oops}".to_vec(), "x:2:2: not JSON"),
         (
             b"{\"format\": \"blockprobe-report/9\"}".to_vec(),
@@ -253,6 +254,40 @@ fn one_broken_report_does_not_hide_the_others() {
     let judged = output(&["analyze", "/nonexistent", told(&path), "-f", "json"]);
     assert_eq!(code(&judged), 2);
     assert_eq!(document(&stdout(&judged)).as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn what_cannot_be_read_empties_no_file_and_a_stream_may_be_judged_in_its_place() {
+    let directory = tempfile::tempdir().unwrap();
+    let before = fs::read(saved("open.ndjson")).unwrap();
+    for name in ["kept.ndjson", "kept.json", "kept.txt"] {
+        let path = directory.path().join(name);
+        fs::write(&path, &before).unwrap();
+        let refused = output(&["analyze", "/nonexistent", "-o", told(&path)]);
+        assert_eq!(code(&refused), 2);
+        assert!(fs::read(&path).unwrap() == before, "{name}");
+    }
+    let path = directory.path().join("kept.ndjson");
+    let judged = output(&["analyze", told(&path), "-o", told(&path)]);
+    assert_eq!(code(&judged), 0, "{}", stderr(&judged));
+    let after = fs::read_to_string(&path).unwrap();
+    assert_eq!(
+        lines(&after).len(),
+        lines(&String::from_utf8(before).unwrap()).len()
+    );
+    assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 3);
+}
+
+#[test]
+fn a_reader_that_leaves_does_not_change_what_was_found() {
+    let path = saved("blocked.json");
+    let arguments = ["analyze", told(&path), "--fail-on", "blocked", "-f", "json"];
+    let mut child = blockprobe(&arguments)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    assert_eq!(child.wait().unwrap().code(), Some(1));
 }
 
 #[test]

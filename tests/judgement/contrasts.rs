@@ -156,14 +156,14 @@ fn a_client_hello_that_fails_for_every_name_and_passes_in_another_shape_is_known
 }
 
 #[test]
-fn a_shape_that_fails_at_one_address_only_may_be_the_servers_own_choice() {
+fn a_shape_that_fails_at_its_own_servers_may_be_their_choice() {
     let mut world = World::reachable();
     world.matrix(Cell::Reset, Cell::Reset, Cell::Answer, Cell::Answer, 3);
     world.row(Variation::Shape, Cell::Answer);
     let verdict = world.judge();
     assert_eq!(verdict.techniques[0].confidence, Confidence::Likely);
     let doubt = verdict.techniques[0].doubt.as_deref().unwrap();
-    assert!(doubt.contains("one address"), "{doubt}");
+    assert!(doubt.contains("may refuse such clients"), "{doubt}");
 }
 
 #[test]
@@ -359,6 +359,10 @@ fn too_few_controls_are_told_as_doubt() {
     }
     world.contrast(CONTROLS[0], Variation::Both, 1, Answer::NotFound.last());
     world.contrast(CONTROLS[0], Variation::Address, 1, Answer::Reset.last());
+    // One may be an accident.
+    silent(&world.judge(), Status::Inconclusive);
+    world.contrast(CONTROLS[1], Variation::Both, 2, Answer::NotFound.last());
+    world.contrast(CONTROLS[1], Variation::Address, 2, Answer::Reset.last());
     let verdict = world.judge();
     is_blocked_by(&verdict, "http_host/reset", Confidence::Likely);
     assert!(
@@ -368,6 +372,36 @@ fn too_few_controls_are_told_as_doubt() {
             .unwrap()
             .contains("chance")
     );
+}
+
+#[test]
+fn a_box_that_breaks_off_whomever_it_pleases_looks_at_no_host() {
+    for (innocuous, is_named) in [(0, true), (1, true), (4, false)] {
+        let mut world = requests(
+            Answer::Reset,
+            Answer::NotFound,
+            Answer::Reset,
+            Answer::NotFound,
+        );
+        // As often as the Host was met, the innocuous one was, too, beside controls of which nothing else is told.
+        for (trial, control) in
+            (4..).zip(["198.41.0.8", "198.41.0.9", "198.41.0.10", "198.41.0.11"])
+        {
+            let met = if trial < 4 + innocuous {
+                Answer::Reset
+            } else {
+                Answer::NotFound
+            };
+            world.contrast(control, Variation::Both, trial, met.last());
+            world.contrast(control, Variation::Address, trial, Answer::Reset.last());
+        }
+        let verdict = world.judge();
+        if is_named {
+            assert_eq!(ids(&verdict), ["http_host/reset"]);
+        } else {
+            silent(&verdict, Status::Inconclusive);
+        }
+    }
 }
 
 #[test]

@@ -6,7 +6,10 @@ use blockprobe::model::observation::Step;
 use blockprobe::model::report::{Confidence, Status};
 
 use crate::contrasts::{Answer, requests};
-use crate::roads::{End, PROHIBITED, dead, dead_port_of, expect, forbidden, lost, reason, refused};
+use crate::roads::{
+    End, PROHIBITED, dead, dead_port_of, expect, expect_routes_may_be_withdrawn, forbidden, lost,
+    reason, refused,
+};
 use crate::world::{Cell, HONEST, World, ids, in_turn, silent};
 
 const PORT: u16 = 5222;
@@ -48,7 +51,7 @@ fn where_a_quarter_of_the_controls_fail_so_a_road_is_down_for_everybody() {
 fn controls_that_fail_in_another_way_say_nothing_of_these() {
     let mut world = dead(lost, [(End::Never, 2); 3]);
     world.strangers(Protocol::Tcp, 8, 2, &refused());
-    expect(&world, "address/drop", Confidence::Confirmed);
+    expect_routes_may_be_withdrawn(&world, "address/drop");
 }
 
 #[test]
@@ -274,6 +277,28 @@ fn other_names_that_pass_when_tried_again_make_one_that_does_not_chance() {
     expect(&scene(1), technique, Confidence::Likely);
     assert!(doubt(&scene(1)).contains("chance"));
     assert!(ids(&scene(2).judge()).is_empty());
+}
+
+#[test]
+fn names_that_pass_when_tried_again_make_one_chance_that_an_innocuous_one_met_later() {
+    let scene = |others: usize, later: Cell| {
+        let mut world = World::reachable();
+        world.matrix(Cell::Reset, Cell::Answer, Cell::Reset, Cell::Answer, 3);
+        world.more_names(others);
+        for at in 0..others {
+            world.recovers(at + 1, Cell::Reset.last());
+        }
+        // At a control at which the name was shown.
+        world.contrast("198.41.0.5", Variation::Both, 9, later.last());
+        in_turn(&mut world.observations);
+        world
+    };
+    let technique = "server_name/reset";
+    // What a censor remembers, and servers that fail at times, are each no chance alone.
+    for (others, later) in [(0, Cell::Reset), (1, Cell::Reset), (2, Cell::Answer)] {
+        expect(&scene(others, later), technique, Confidence::Confirmed);
+    }
+    assert!(ids(&scene(2, Cell::Reset).judge()).is_empty());
 }
 
 #[test]

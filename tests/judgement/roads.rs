@@ -2,13 +2,14 @@
 
 use std::net::SocketAddr;
 
+use blockprobe::analysis::again::judge_report;
 use blockprobe::model::catalog::{Endpoint, Protocol};
 use blockprobe::model::check::{Ask, Check, Climb, Contrast, Role, Round, Variation};
 use blockprobe::model::failure::Failure;
 use blockprobe::model::observation::{IcmpError, Operation, Step, TcpFacts};
 use blockprobe::model::report::{Confidence, Status, Verdict};
 
-use crate::world::{World, climb_check, endpoint, ids, observation, silent, step};
+use crate::world::{World, climb_check, endpoint, ids, observation, proven, report, silent, step};
 
 /// Four racks in two neighbourhoods.
 const RANGE: [&str; 4] = ["93.184.1.1", "93.184.2.1", "93.184.3.1", "151.101.1.1"];
@@ -184,6 +185,15 @@ pub fn expect(world: &World, technique: &str, confidence: Confidence) -> Verdict
     verdict
 }
 
+/// The same where packets end at one hop as they would if routes were withdrawn, and nothing else is left to doubt.
+pub fn expect_routes_may_be_withdrawn(world: &World, technique: &str) -> Verdict {
+    let verdict = expect(world, technique, Confidence::Likely);
+    let doubt = verdict.techniques[0].doubt.as_deref().unwrap();
+    assert!(doubt.contains("withdrawn their routes"), "{doubt}");
+    assert!(!doubt.contains(". "), "{doubt}");
+    verdict
+}
+
 pub fn reason(verdict: &Verdict) -> &str {
     verdict.services[0].endpoints[0].reason.as_deref().unwrap()
 }
@@ -299,14 +309,81 @@ fn where_a_control_in_between_does_not_stand_nobody_is_named() {
 // ---- addresses that are silent --------------------------------------------------------------------------------------
 
 #[test]
-fn a_range_of_which_packets_vanish_at_one_hop_is_confirmed() {
-    let verdict = expect(
-        &dead(lost, [(End::Never, 2); 3]),
-        "address/drop",
-        Confidence::Confirmed,
-    );
+fn a_range_of_which_packets_vanish_at_one_hop_is_likely_for_its_routes_may_be_withdrawn() {
+    let verdict = expect_routes_may_be_withdrawn(&dead(lost, [(End::Never, 2); 3]), "address/drop");
     let seen = &verdict.techniques[0].seen;
     assert!(seen.contains("With more than 2 hops"), "{seen}");
+}
+
+/// What is said of it beside a report from where every address works, an hour earlier.
+fn settled(here: &World) -> Verdict {
+    let mut there = World::reachable();
+    there.fixed(&RANGE);
+    for address in RANGE {
+        there.climb(address, proven());
+    }
+    let mut judged = report(here, "here", 3600);
+    judge_report(&mut judged, Some(report(&there, "there", 0))).unwrap();
+    judged.verdicts.remove(0)
+}
+
+#[test]
+fn where_packets_end_on_the_way_and_another_vantage_is_answered_it_is_confirmed() {
+    for (failed, end, technique) in [
+        (lost as fn() -> Step, End::Never, "address/drop"),
+        (refused, End::Refused(3), "address/refuse"),
+        (
+            unreachable,
+            End::Told(3, HOST_UNREACHABLE),
+            "address/unreachable",
+        ),
+    ] {
+        let verdict = settled(&dead(failed, [(end, 2); 3]));
+        assert_eq!(ids(&verdict), [technique]);
+        assert_eq!(verdict.confidence, Confidence::Confirmed, "{technique}");
+        assert_eq!(verdict.techniques[0].doubt, None);
+    }
+}
+
+#[test]
+fn another_vantage_does_not_take_away_the_doubts_that_it_cannot_settle() {
+    for (failed, roads, doubt) in [
+        (
+            lost as fn() -> Step,
+            [(End::Never, 5); 3],
+            "where a server would stand",
+        ),
+        (
+            refused,
+            [(End::Refused(6), 5); 3],
+            "where a server would stand",
+        ),
+        (lost, [(End::Never, 0); 3], "before the first router"),
+        (
+            refused,
+            [(End::Refused(1), 0); 3],
+            "before the first router",
+        ),
+        (forbidden, [(End::Never, 2); 3], "Whose router"),
+    ] {
+        let verdict = settled(&dead(failed, roads));
+        assert_eq!(verdict.confidence, Confidence::Likely, "{doubt}");
+        let told = verdict.techniques[0].doubt.as_deref().unwrap();
+        assert!(told.contains(doubt), "{doubt}: {told}");
+    }
+}
+
+#[test]
+fn another_vantage_blames_nobody_where_the_line_fails_or_a_limit_swallows() {
+    let mut limited = dead(lost, [(End::Never, 2); 3]);
+    let during = lost().t0;
+    beside(&mut limited, &RANGE, &[(false, during); 2]);
+    silent(&settled(&limited), Status::Inconclusive);
+    let mut failing = dead(lost, [(End::Never, 2); 3]);
+    let to = SocketAddr::new(CONTROLS[0].parse().unwrap(), 443);
+    let check = contrast(&failing, RANGE[0], to, Variation::Address, 1, None);
+    failing.push(check, vec![lost()]);
+    silent(&settled(&failing), Status::Inconclusive);
 }
 
 #[test]
@@ -394,9 +471,9 @@ fn an_address_whose_neighbours_stand_may_meet_a_limit_by_rate() {
             let verdict = expect(&world, "address/drop", Confidence::Likely);
             let doubt = verdict.techniques[0].doubt.as_deref().unwrap();
             assert!(doubt.contains("limit of connections"), "{doubt}");
-            assert!(doubt.contains("down everywhere"), "{doubt}");
+            assert!(doubt.contains("withdrawn"), "{doubt}");
         } else {
-            expect(&world, "address/drop", Confidence::Confirmed);
+            expect_routes_may_be_withdrawn(&world, "address/drop");
         }
     }
 }
@@ -423,26 +500,26 @@ fn beside(world: &mut World, addresses: &[&str], stood: &[(bool, f64)]) {
 #[test]
 fn an_address_beside_which_a_neighbour_stands_meets_no_limit_by_rate() {
     let during = lost().t0;
-    for (addresses, stood, confidence) in [
-        (&RANGE[..], &[(true, during); 2][..], Confidence::Confirmed),
+    for (addresses, stood, is_free) in [
+        (&RANGE[..], &[(true, during); 2][..], true),
         // One may have been lucky, one stood long afterwards, and three are too few.
-        (&RANGE[..], &[(true, during)][..], Confidence::Likely),
+        (&RANGE[..], &[(true, during)][..], false),
         (
             &RANGE[..],
             &[(true, during), (true, during + 100.0)][..],
-            Confidence::Likely,
+            false,
         ),
-        (&RANGE[..3], &[(true, during); 2][..], Confidence::Likely),
+        (&RANGE[..3], &[(true, during); 2][..], false),
     ] {
         let mut world = dead(lost, [(End::Never, 2); 3]);
         beside(&mut world, addresses, stood);
         if addresses.len() < RANGE.len() {
             stands(&mut world, &["151.101.1.9"], 443);
         }
-        let verdict = expect(&world, "address/drop", confidence);
+        let verdict = expect(&world, "address/drop", Confidence::Likely);
         let doubt = verdict.techniques[0].doubt.as_deref().unwrap_or_default();
         let is_told = doubt.contains("limit of connections");
-        assert_eq!(is_told, confidence == Confidence::Likely, "{doubt}");
+        assert_eq!(is_told, !is_free, "{doubt}");
     }
 }
 
@@ -507,7 +584,7 @@ fn a_range_is_sure_where_four_of_it_have_no_neighbour_that_stands() {
         world.climb_again("93.190.9.1", trial, lost().into());
     }
     stands(&mut world, &["93.190.9.2"], 443);
-    expect(&world, "address/drop", Confidence::Confirmed);
+    expect_routes_may_be_withdrawn(&world, "address/drop");
     // A limit by rate refuses nothing nearer than servers stand.
     let mut refusing = dead(refused, [(End::Refused(3), 2); 3]);
     stands(&mut refusing, &["93.184.2.9", "93.184.3.9"], 443);
@@ -519,7 +596,7 @@ fn a_range_is_sure_where_four_of_it_have_no_neighbour_that_stands() {
 #[test]
 fn hosts_said_to_be_unreachable_far_from_servers_are_named() {
     let world = dead(unreachable, [(End::Told(3, HOST_UNREACHABLE), 2); 3]);
-    expect(&world, "address/unreachable", Confidence::Confirmed);
+    expect_routes_may_be_withdrawn(&world, "address/unreachable");
 }
 
 #[test]

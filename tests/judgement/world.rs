@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use blockprobe::analysis;
 use blockprobe::analysis::ground::Ground;
 use blockprobe::model::catalog::{
-    BlockPage, Catalog, Control, Endpoint, Expect, Protocol, Region, Resolver, ResolverRole,
-    Service, Target, Transport,
+    BlockPage, Catalog, Control, Definitions, Endpoint, Expect, Protocol, Region, Resolver,
+    ResolverRole, Service, Target, Transport,
 };
 use blockprobe::model::check::{
     Ask, Check, Climb, Contrast, Hello, Payload, RecordType, Role, Round, Variation,
@@ -16,7 +16,10 @@ use blockprobe::model::observation::{
     CertificateFacts, DnsAnswer, DnsFacts, DnsReply, HttpFacts, IcmpError, Observation, Operation,
     Step, TcpFacts, TlsFacts,
 };
-use blockprobe::model::report::{Status, Verdict};
+use blockprobe::model::report::{
+    FORMAT, Measured, Regime, Report, Run, Software, Status, Vantage, Verdict,
+};
+use jiff::{SignedDuration, Timestamp};
 
 pub const HOST: &str = "web.example";
 pub const HONEST: &str = "93.184.216.34";
@@ -730,6 +733,39 @@ pub fn resolver(id: &str, role: ResolverRole, transport: Transport) -> Resolver 
         server_name: None,
         path: "/dns-query".to_owned(),
         is_local: false,
+    }
+}
+
+/// The report of a run that began so many seconds after the first day of 2026.
+pub fn report(world: &World, id: &str, began: i64) -> Report {
+    let start: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
+    let began = start + SignedDuration::from_secs(began);
+    Report {
+        format: FORMAT.to_owned(),
+        software: Software {
+            name: "blockprobe".to_owned(),
+            version: "0".to_owned(),
+        },
+        run: Run {
+            id: id.to_owned(),
+            started_at: began.to_string(),
+            duration_s: 1.0,
+            interrupted: false,
+            definitions: Definitions::default(),
+        },
+        vantage: Vantage {
+            label: Some(id.to_owned()),
+            regime: Regime::Open,
+            address_families: Vec::new(),
+            asn: None,
+            country: None,
+            resolvers: Vec::new(),
+            techniques: Vec::new(),
+            notes: Vec::new(),
+        },
+        verdicts: Vec::new(),
+        measured: Measured::of(&world.catalog, &[]),
+        observations: [&world.ground[..], &world.observations].concat(),
     }
 }
 

@@ -15,12 +15,12 @@ static REPORT: LazyLock<Value> = LazyLock::new(|| {
     world.matrix(Cell::Alert(112), Cell::Answer, Cell::Reset, Cell::Answer, 3);
     world.two_answers("isp", 2, "10.10.34.35", HONEST);
     world.climb(HONEST, proven());
-    let report = crate::pair::report(&world, "here", 0);
+    let report = crate::world::report(&world, "here", 0);
     serde_json::to_value(report).unwrap()
 });
 
 fn judge(bytes: &[u8]) {
-    for mut report in saved::parse("any", bytes).into_iter().flatten() {
+    for mut report in saved::parse("any", bytes, 64 << 20).into_iter().flatten() {
         let control = report.clone();
         let _ = judge_report(&mut report, Some(control));
         report.run.id.push('x');
@@ -101,7 +101,7 @@ fn every_number_may_be_the_largest_or_the_smallest() {
     strange_numbers(&REPORT);
     let mut world = World::reachable();
     world.matrix(Cell::Reset, Cell::Answer, Cell::Reset, Cell::Answer, 3);
-    strange_numbers(&serde_json::to_value(crate::pair::report(&world, "here", 0)).unwrap());
+    strange_numbers(&serde_json::to_value(crate::world::report(&world, "here", 0)).unwrap());
 }
 
 proptest! {

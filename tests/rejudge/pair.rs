@@ -1,56 +1,19 @@
 //! A report and another vantage's: what is down, what is blocked, what is geography.
 
 use blockprobe::analysis::again::judge_report;
-use blockprobe::model::catalog::{Definitions, Protocol};
+use blockprobe::model::catalog::Protocol;
 use blockprobe::model::check::{Contrast, Role, Variation};
 use blockprobe::model::failure::Failure;
 use blockprobe::model::observation::Operation;
-use blockprobe::model::report::{
-    Confidence, EndpointStatus, FORMAT, Measured, Regime, Report, Run, Software, Status, Vantage,
-    Verdict,
-};
-use jiff::{SignedDuration, Timestamp};
+use blockprobe::model::report::{Confidence, EndpointStatus, Status, Verdict};
 
 use crate::world::{
     Cell, HONEST, Last, OTHER, World, climb_check, dns, endpoint, ids, impostor, proven, reply,
-    silent, step,
+    report, silent, step,
 };
 
 const HOUR: i64 = 3600;
 const DAY: i64 = 24 * HOUR;
-
-/// The report of a run that began so many seconds after the first day of 2026.
-pub fn report(world: &World, id: &str, began: i64) -> Report {
-    let start: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
-    let began = start + SignedDuration::from_secs(began);
-    Report {
-        format: FORMAT.to_owned(),
-        software: Software {
-            name: "blockprobe".to_owned(),
-            version: "0".to_owned(),
-        },
-        run: Run {
-            id: id.to_owned(),
-            started_at: began.to_string(),
-            duration_s: 1.0,
-            interrupted: false,
-            definitions: Definitions::default(),
-        },
-        vantage: Vantage {
-            label: Some(id.to_owned()),
-            regime: Regime::Open,
-            address_families: Vec::new(),
-            asn: None,
-            country: None,
-            resolvers: Vec::new(),
-            techniques: Vec::new(),
-            notes: Vec::new(),
-        },
-        verdicts: Vec::new(),
-        measured: Measured::of(&world.catalog, &[]),
-        observations: [&world.ground[..], &world.observations].concat(),
-    }
-}
 
 /// What is said here with a control that looked so many seconds earlier, and the notes of the line.
 fn settled(here: &World, there: &World, earlier: i64) -> (Verdict, Vec<String>) {
@@ -62,6 +25,9 @@ fn settled(here: &World, there: &World, earlier: i64) -> (Verdict, Vec<String>) 
     .unwrap();
     (judged.verdicts.remove(0), judged.vantage.notes)
 }
+
+/// An address in a network of its own.
+const FAR: &str = "151.101.1.69";
 
 fn not_standing(failure: &Failure) -> Last {
     step(Operation::TcpConnect, Some(failure.clone())).into()
@@ -148,13 +114,17 @@ fn what_works_there_at_the_same_addresses_is_blocked_here() {
         (Failure::ConnectionRefused, "address/refuse"),
         (Failure::HostUnreachable, "address/unreachable"),
     ] {
-        let here = failing(&[OTHER], &failure);
+        let here = failing(&[FAR], &failure);
         silent(&here.judge(), Status::Inconclusive);
-        let (verdict, _) = settled(&here, &working(&[OTHER]), HOUR);
+        let (verdict, _) = settled(&here, &working(&[FAR]), HOUR);
         assert_eq!(ids(&verdict), [technique]);
         assert_eq!(verdict.status, Status::Blocked);
-        assert_eq!(verdict.confidence, Confidence::Confirmed, "{technique}");
-        assert_eq!(verdict.techniques[0].doubt, None);
+        assert_eq!(verdict.confidence, Confidence::Likely, "{technique}");
+        let doubt = verdict.techniques[0].doubt.as_deref().unwrap();
+        assert!(
+            doubt.starts_with("It is not seen where it happens"),
+            "{doubt}"
+        );
         assert_eq!(verdict.techniques[0].evidence.len(), 6);
     }
 }
@@ -164,7 +134,7 @@ fn roads_that_are_down_here_do_not_show_there() {
     let others: Vec<String> = (1..=12).map(|at| format!("93.184.{at}.200")).collect();
     let others: Vec<&str> = others.iter().map(String::as_str).collect();
     for (lost, is_named) in [(0, true), (1, false)] {
-        let mut here = failing(&[OTHER], &Failure::GenericTimeout);
+        let mut here = failing(&[FAR], &Failure::GenericTimeout);
         for address in &others {
             let mut check = climb_check(
                 "target",
@@ -177,7 +147,7 @@ fn roads_that_are_down_here_do_not_show_there() {
         }
         let silent = not_standing(&Failure::GenericTimeout).step();
         here.strangers(Protocol::Tcp, 11, lost, &silent);
-        let (verdict, _) = settled(&here, &working(&[OTHER]), HOUR);
+        let (verdict, _) = settled(&here, &working(&[FAR]), HOUR);
         if is_named {
             assert_eq!(ids(&verdict), ["address/drop"]);
             assert_eq!(verdict.confidence, Confidence::Likely);
@@ -200,7 +170,7 @@ fn one_address_alone_is_likely_for_it_may_have_failed_since() {
             .doubt
             .as_deref()
             .unwrap()
-            .contains("One server")
+            .contains("One place of servers")
     );
 }
 
@@ -254,6 +224,39 @@ fn a_control_whose_own_line_is_not_open_says_nothing() {
         notes.iter().any(|note| note.contains("captive_portal")),
         "{notes:?}"
     );
+}
+
+#[test]
+fn a_control_of_which_nothing_was_measured_says_nothing() {
+    let here = failing(&[], &Failure::GenericTimeout);
+    let mut there = working(&[OTHER]);
+    there.ground.clear();
+    let (verdict, notes) = settled(&here, &there, HOUR);
+    silent(&verdict, Status::Inconclusive);
+    let words = "not one of its controls was reached";
+    assert!(notes.iter().any(|note| note.contains(words)), "{notes:?}");
+}
+
+#[test]
+fn what_a_report_holds_twice_was_seen_once() {
+    let mut here = World::new();
+    here.denial("isp", 1, &Failure::DnsNxdomain, 3);
+    here.answer("google", 1, &[HONEST]);
+    let judged = |here: &World, times: usize| {
+        let mut report = report(here, "here", 0);
+        let all = report.observations.clone();
+        report.observations = all
+            .into_iter()
+            .flat_map(|it| std::iter::repeat_n(it, times))
+            .collect();
+        judge_report(&mut report, None).unwrap();
+        report.verdicts
+    };
+    let once = judged(&here, 1);
+    assert_eq!(once, judged(&here, 3));
+    here.denial("isp", 2, &Failure::DnsNxdomain, 3);
+    here.denial("isp", 3, &Failure::DnsNxdomain, 3);
+    assert_ne!(once, judged(&here, 1), "more trials would say more");
 }
 
 #[test]
@@ -365,19 +368,34 @@ fn an_answer_that_honest_resolvers_give_elsewhere_is_geography() {
 
 #[test]
 fn a_name_that_fails_at_its_own_address_alone_is_confirmed_where_it_is_proved_elsewhere() {
-    for (cell, technique) in [
-        (Cell::Reset, "server_name_at_address/reset"),
-        (Cell::Silence, "server_name_at_address/drop"),
-        (Cell::Alert(112), "server_name_at_address/alert"),
-        (Cell::Impostor("censor"), "server_name_at_address/intercept"),
+    // At one address an operator may have lost a name by mistake since: then an alert comes, or another name's certificate.
+    let doubt = Some("One place of servers");
+    for (cell, technique, doubt) in [
+        (Cell::Reset, "server_name_at_address/reset", None),
+        (Cell::Silence, "server_name_at_address/drop", None),
+        (Cell::Alert(112), "server_name_at_address/alert", doubt),
+        (
+            Cell::Impostor("censor"),
+            "server_name_at_address/intercept",
+            doubt,
+        ),
     ] {
         let mut here = World::reachable();
         here.matrix(cell, Cell::Answer, Cell::Answer, Cell::Answer, 3);
         let (verdict, _) = settled(&here, &working(&[]), HOUR);
         assert_eq!(ids(&verdict), [technique]);
         assert_eq!(verdict.status, Status::Blocked, "{technique}");
-        assert_eq!(verdict.confidence, Confidence::Confirmed, "{technique}");
-        assert_eq!(verdict.techniques[0].doubt, None);
+        let expected = match doubt {
+            None => Confidence::Confirmed,
+            Some(_) => Confidence::Likely,
+        };
+        assert_eq!(verdict.confidence, expected, "{technique}");
+        let told = verdict.techniques[0].doubt.as_deref();
+        assert_eq!(told.is_some(), doubt.is_some(), "{technique}");
+        assert!(
+            told.unwrap_or_default()
+                .starts_with(doubt.unwrap_or_default())
+        );
     }
 }
 

@@ -12,7 +12,8 @@
 //! out); a line that fails for a while (controls in between fail too: no finding); a part of all roads that is down, whoever is at
 //! their ends (a quarter of the controls fail so too, or chance may have hit just these: no finding; one control, or none and a few scattered addresses:
 //! doubt); the
-//! whole service down everywhere at once, or servers nearer than all controls (doubt).
+//! whole service down everywhere at once, networks whose routes were withdrawn (silent, or said to be unreachable, at a border like any
+//! other: doubt), or servers nearer than all controls (doubt).
 //! References: facts 2.2; IMC 2022 on the TSPU's address blocking; OONI ts-038; RFC 792 and 4443 on time exceeded.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -88,6 +89,29 @@ pub fn roads_down(evidence: &Evidence, how: Interference) -> Option<RoadsDown> {
         return Some(RoadsDown::Likely);
     }
     dead.chance_unseen(evidence).map(RoadsDown::Unseen)
+}
+
+/// What else than somebody on the way may do what these addresses meet, although they answer another vantage: what they meet is met
+/// where servers stand, or at home, or by whom a router obeys is not known.
+pub fn doubt_of_place(
+    evidence: &Evidence,
+    how: Interference,
+    of: &BTreeSet<IpAddr>,
+) -> Option<String> {
+    let connections = &evidence.connections;
+    MANNERS
+        .into_iter()
+        .filter(|manner| manner.interference() == how)
+        .map(|manner| (manner, Dead::of(connections, manner)))
+        .filter(|(_, dead)| !dead.addresses.is_disjoint(of))
+        .find_map(|(manner, dead)| match dead.reach(&connections.roads) {
+            Reach::Whole { .. } => Some(AT_THE_SERVERS),
+            reach if is_at_home(manner, reach) => Some(AT_HOME),
+            _ if manner == Manner::Prohibited => Some(WHOSE_ROUTER),
+            Reach::Unknown => Some(NOT_SEEN_WHERE),
+            Reach::Short { .. } => None,
+        })
+        .map(str::to_owned)
 }
 
 /// Why connections that failed so are not blamed on anybody, where their roads tell.
@@ -361,8 +385,9 @@ impl<'a, 'b> Dead<'a, 'b> {
             && !self.may_be_limited
             && strangers.met == 0
             && !is_at_home(self.manner, reach)
-            && self.manner != Manner::Prohibited
-            && (self.manner == Manner::Silence || self.is_traced(roads));
+            // Where nobody has a road for, or is told none, packets end at a border, whoever sends them; no router refuses for want of one.
+            && self.manner == Manner::Refusal
+            && self.is_traced(roads);
         let confidence = if is_sure {
             Confidence::Confirmed
         } else {
@@ -393,9 +418,12 @@ impl<'a, 'b> Dead<'a, 'b> {
 
     fn doubt(&self, reach: Reach, strangers: Share, unseen: Option<String>) -> String {
         let doubt = match (self.manner, reach) {
-            (Manner::Prohibited, _) => "Whose router it is cannot be seen from here",
+            (Manner::Prohibited, _) => WHOSE_ROUTER,
             _ if is_at_home(self.manner, reach) => AT_HOME,
-            (Manner::Refusal | Manner::Unreachable, Reach::Short { .. }) => {
+            (Manner::Silence | Manner::Unreachable, Reach::Short { .. }) => {
+                "Packets to networks whose operator has withdrawn their routes end at a border in the same way; only another vantage can tell"
+            }
+            (Manner::Refusal, Reach::Short { .. }) => {
                 "Servers that are down would have to stand nearer than all controls; only another vantage can tell"
             }
             _ => {
@@ -446,6 +474,13 @@ pub const fn is_at_home(manner: Manner, reach: Reach) -> bool {
 
 /// The doubt that is then left.
 pub const AT_HOME: &str = "It happens before the first router is passed: a firewall of this machine or of its own network does the same";
+
+/// The doubt that is left where packets come as far as servers stand, or connections are turned down there.
+pub const AT_THE_SERVERS: &str = "It happens where a server would stand: the servers, or a firewall beside them, may turn this vantage away";
+/// The doubt that is left where nothing shows how far packets come.
+pub const NOT_SEEN_WHERE: &str = "It is not seen where it happens: the servers, or a firewall beside them, may turn this vantage away";
+/// The doubt that is left where a router says that it prohibits them.
+pub const WHOSE_ROUTER: &str = "Whose router it is cannot be seen from here";
 
 /// What is left to doubt where a control fails so too.
 pub fn doubt_of(strangers: Share) -> Option<String> {

@@ -13,19 +13,21 @@
 //! References: facts 2.2; RFC 792 and 4443 on time exceeded.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use crate::analysis::connections::{Connections, Manner, TRIALS, Tried, all, hit};
 use crate::analysis::everybody::Share;
 use crate::analysis::evidence::Evidence;
 use crate::analysis::hops::{Reach, Road, Roads, swallowed_beside, turned_beside};
 use crate::analysis::rules::Finding;
-use crate::analysis::rules::address::{AT_HOME, doubt_of, is_at_home, told};
+use crate::analysis::rules::address::{
+    AT_HOME, AT_THE_SERVERS, NOT_SEEN_WHERE, WHOSE_ROUTER, doubt_of, is_at_home, told,
+};
 use crate::model::check::{Ask, Climb};
 use crate::model::line::{RACK, is_of_the_web, network};
 use crate::model::observation::Observation;
 use crate::model::report::Confidence;
-use crate::model::technique::{Technique, Trigger};
+use crate::model::technique::{Interference, Technique, Trigger};
 
 /// The doubt that is left where it is not seen what becomes of the port at others' addresses.
 const SHUT: &str = "A firewall that lets only some ports pass for everybody would look the same";
@@ -146,6 +148,65 @@ fn dead_port(evidence: &Evidence, manner: Manner) -> Option<Finding> {
     })
 }
 
+/// What is to be said of a port that fails so at this address, and answers another vantage.
+pub enum Blamed {
+    /// It is shut for others too: nobody is to be blamed.
+    Nobody,
+    /// It may be somebody on the way; what else it may be, if anything.
+    Perhaps(Option<String>),
+}
+
+/// The same for any rule that blames a failing port on somebody.
+pub fn blamed(evidence: &Evidence, how: Interference, to: SocketAddr) -> Blamed {
+    let (ground, port) = (evidence.ground, to.port());
+    let Connections { roads, limits, .. } = &evidence.connections;
+    let is_limited = how == Interference::Drop && limits.limited.contains(&to.ip());
+    let is_everybodys = ground
+        .everybody
+        .connections(how, Some(port))
+        .is_everybodys();
+    if is_limited || is_everybodys || ground.shuts_odd_ports && !is_of_the_web(port) {
+        return Blamed::Nobody;
+    }
+    let manners = [Manner::Silence, Manner::Refusal, Manner::Unreachable];
+    let Some(manner) = manners.into_iter().find(|it| it.interference() == how) else {
+        return Blamed::Nobody;
+    };
+    let failing = roads.failing.iter().filter(|it| it.address == to);
+    let dead = DeadPort {
+        manner,
+        port,
+        addresses: BTreeSet::from([to.ip()]),
+        roads: failing
+            .filter_map(|road| Some((road, roads.beside(road)?)))
+            .collect(),
+    };
+    let reach: Vec<(&Road, Reach)> = dead.reach_of_all();
+    let short: Vec<&(&Road, Reach)> = reach.iter().filter(|(_, it)| is_short(*it)).collect();
+    match dead.elsewhere(roads, &short) {
+        Elsewhere::Shut => return Blamed::Nobody,
+        Elsewhere::Untold => return Blamed::Perhaps(Some(SHUT.to_owned())),
+        Elsewhere::Open => {}
+    }
+    let doubt = if reach.iter().all(|(_, it)| *it == Reach::Unknown) {
+        Some(NOT_SEEN_WHERE)
+    } else if reach
+        .iter()
+        .any(|(_, it)| matches!(it, Reach::Whole { .. }))
+    {
+        Some(AT_THE_SERVERS)
+    } else if reach.iter().any(|(_, it)| is_at_home(manner, *it)) {
+        Some(AT_HOME)
+    } else {
+        None
+    };
+    Blamed::Perhaps(doubt.map(str::to_owned))
+}
+
+const fn is_short(reach: Reach) -> bool {
+    matches!(reach, Reach::Short { .. })
+}
+
 /// How many of the controls met the same on that port.
 fn strangers(evidence: &Evidence, manner: Manner, port: u16) -> Share {
     let everybody = &evidence.ground.everybody;
@@ -160,14 +221,9 @@ impl DeadPort<'_> {
         roads: &Roads,
         strangers: Share,
     ) -> Option<Finding> {
-        let reach: Vec<(&Road, Reach)> = self
-            .roads
-            .iter()
-            .map(|(road, other)| (*road, self.reach(road, other)))
-            .collect();
-        let is_short = |(_, it): &&(&Road, Reach)| matches!(it, Reach::Short { .. });
+        let reach = self.reach_of_all();
         let is_whole = |(_, it): &(&Road, Reach)| matches!(it, Reach::Whole { .. });
-        let short: Vec<&(&Road, Reach)> = reach.iter().filter(is_short).collect();
+        let short: Vec<&(&Road, Reach)> = reach.iter().filter(|(_, it)| is_short(*it)).collect();
         let is_at_the_server = !reach.is_empty() && reach.iter().all(is_whole);
         let is_named = match self.manner {
             Manner::Silence | Manner::Prohibited => !is_at_the_server,
@@ -244,6 +300,14 @@ impl DeadPort<'_> {
         }
     }
 
+    /// How far packets to it come on each road.
+    fn reach_of_all(&self) -> Vec<(&Road<'_>, Reach)> {
+        let roads = self.roads.iter();
+        roads
+            .map(|(road, other)| (*road, self.reach(road, other)))
+            .collect()
+    }
+
     fn reach(&self, road: &Road, other: &Road) -> Reach {
         match self.manner {
             Manner::Silence => swallowed_beside(road, other),
@@ -266,9 +330,7 @@ impl DeadPort<'_> {
             Manner::Refusal => {
                 "A gateway in front of the servers may answer for closed ports itself; only another vantage can tell"
             }
-            Manner::Unreachable | Manner::Prohibited => {
-                "Whose router it is cannot be seen from here"
-            }
+            Manner::Unreachable | Manner::Prohibited => WHOSE_ROUTER,
         }
     }
 

@@ -6,7 +6,8 @@
 //! answered honestly by the same resolver.
 //! What else could explain it: a household filter that answers the null address (no finding); fake-IP mode of a local
 //! bypass program (then controls are bogons too: no finding); a server with a bad certificate for everybody (then
-//! the honest addresses fail the proof as well: no finding); a resolver that sends names of controls there too (no finding, or
+//! the honest addresses fail the proof as well: no finding); one server of the operator's with a bad certificate, or an address that it has
+//! given up (only names of one domain are sent to it: doubt); a resolver that sends names of controls there too (no finding, or
 //! doubt, as `lying_resolver` counts them); big services answering differently everywhere (then the
 //! proof is passed: no finding).
 //! References: facts 2.1 `dns.bogon`, `dns.blockpage_ip`.
@@ -96,11 +97,17 @@ fn sent_elsewhere(
         addresses(&again) == told
     });
     let fingerprint = matches!(falsehood, Falsehood::BlockPage(_));
+    let lone = match &falsehood {
+        Falsehood::Impostor(impostor, _) if !is_for_several(evidence, *impostor) => {
+            Some(LONE.to_owned())
+        }
+        _ => None,
+    };
     if !same || is_mostly_lost && !fingerprint {
         return None;
     }
     let enough = trials.len() >= TRIALS || fingerprint;
-    let whose = whose(answer).or(everybodys);
+    let whose = whose(answer).or(everybodys).or(lone);
     let certain = enough && honest.honesty >= Honesty::Agreed;
     let confirmed = certain && whose.is_none();
     let mut ids: Vec<String> = trials.iter().map(|trial| trial.id.clone()).collect();
@@ -139,6 +146,24 @@ fn sent_elsewhere(
             honest.tellers.join(", ")
         ),
     })
+}
+
+/// The doubt that is left where one domain alone is sent there.
+const LONE: &str = "Only names of one domain are sent there: that server may be its operator's own with a bad certificate, or an address that it has given up";
+
+/// Whether names under several domains of the target are sent there: no operator's own server stands for them all by mistake.
+fn is_for_several(evidence: &Evidence, impostor: IpAddr) -> bool {
+    let is_sent = |host: &&str| {
+        let answers = evidence.resolution(host).map(|it| it.answers.iter());
+        let mut told = answers.into_iter().flatten().filter(|it| it.is_system());
+        told.any(|it| it.addresses().contains(&impostor))
+    };
+    let domains: BTreeSet<Vec<&str>> = evidence
+        .hosts()
+        .filter(is_sent)
+        .map(|host| denials::ending(host, 2))
+        .collect();
+    domains.len() > 1
 }
 
 fn falsehood(

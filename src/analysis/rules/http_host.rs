@@ -6,7 +6,7 @@
 //! two writes, cut inside the name, is answered otherwise; or the answer is a block page that is known.
 //! What else could explain it: the real server's own 403, 451 or redirect, or definitions that are out of date (then it is
 //! seen at its own address only, and in two writes too: no finding); a server that is down (then the innocuous Host fails
-//! too); a box that does it to everybody's requests (then controls met it before: no finding); a portal (then controls are met by
+//! too); a box that does it to everybody's requests, or to whomever it pleases (then controls met it before, or the innocuous Host does there: no finding); a portal (then controls are met by
 //! it: the regime). A page that answers for every Host at one address and port
 //! is `address_port/blockpage`, and only if it is known.
 //! References: facts 2.4; OONI ts-017; ooni/blocking-fingerprints.
@@ -14,6 +14,7 @@
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
+use crate::analysis::everybody::Share;
 use crate::analysis::evidence::{Evidence, endpoints, is_amid, is_interrupted};
 use crate::analysis::matrix::TRIALS;
 use crate::analysis::rules::Finding;
@@ -23,6 +24,11 @@ use crate::model::failure::Failure;
 use crate::model::observation::{HttpFacts, Observation, Operation};
 use crate::model::report::Confidence;
 use crate::model::technique::{Interference, Technique, Trigger};
+
+/// Controls at which the Host must have met the same: one alone may be an accident.
+const HITS: usize = 2;
+/// Likelihood from which on a Host that fails more often than an innocuous one at controls may do so by chance.
+const CHANCE: f64 = 0.01;
 
 /// One finding for each Host that was contrasted.
 pub fn infer(evidence: &Evidence) -> Vec<Finding> {
@@ -35,7 +41,7 @@ pub fn infer(evidence: &Evidence) -> Vec<Finding> {
             let cells = Cells::of(evidence, climb, failed)?;
             let everybody = &evidence.ground.everybody;
             let strangers = everybody.requests(cells.manner.interference());
-            if strangers.is_everybodys() {
+            if strangers.is_everybodys() || cells.are_whims() {
                 return None;
             }
             let is_contrasted = cells.columns.iter().any(|(is_hit, _)| *is_hit);
@@ -122,6 +128,8 @@ struct Cells<'a> {
     split: Vec<(bool, &'a Observation)>,
     /// Controls at which the innocuous Host met something else: whether the target's Host met the same as at home.
     columns: Vec<(bool, [String; 2])>,
+    /// Whether the target's Host, and the innocuous one, met at controls what was met at home, each time by itself.
+    there: [Share; 2],
 }
 
 impl<'a> Cells<'a> {
@@ -154,8 +162,13 @@ impl<'a> Cells<'a> {
             let mut passed = both.iter().filter(|(_, it)| has_passed(it));
             !matches!(manner, Manner::Silence) || passed.any(|(_, it)| is_amid(it, named))
         };
-        let columns = evidence
-            .contrasts(&failed.check.id, Variation::Address)
+        let alone = evidence.contrasts(&failed.check.id, Variation::Address);
+        let met = |all: &[(&Climb, &Observation)]| {
+            let met = all.iter().filter_map(|(_, it)| Manner::of(it));
+            Share::of(met.map(|it| it.is_same(manner)))
+        };
+        let there = [met(&alone), met(&both)];
+        let columns = alone
             .into_iter()
             .filter_map(|(climb, named)| {
                 let innocuous = beside(climb.address, named.check.trial)?;
@@ -170,7 +183,15 @@ impl<'a> Cells<'a> {
             here: row(Variation::Host),
             split: row(Variation::Split),
             columns,
+            there,
         })
+    }
+
+    /// Whether the innocuous Host meets the same at controls, about as often: a box that breaks off whomever it pleases.
+    fn are_whims(&self) -> bool {
+        let [named, innocuous] = self.there;
+        let is_page = matches!(self.manner, Manner::Page(_));
+        !is_page && innocuous.met > 0 && innocuous.chance_of(named) >= CHANCE
     }
 }
 
@@ -211,7 +232,7 @@ fn read(cells: &Cells, is_known: bool) -> Option<(Trigger, Confidence, Option<&'
     if is_known && none(&cells.here) && free > 0 && hits == 0 {
         return Some((Trigger::AddressPort, Confidence::Confirmed, None));
     }
-    if hits > 0 && free == 0 {
+    if (hits >= HITS || is_known && hits > 0) && free == 0 {
         let certain = is_known || (enough && hits >= TRIALS);
         return Some(if certain {
             (Trigger::HttpHost, Confidence::Confirmed, None)

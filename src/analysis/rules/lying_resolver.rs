@@ -8,7 +8,8 @@
 //! What else could explain it: a retired name (then nobody knows it: no finding); a dead resolver (then controls fail
 //! too: no finding); a flapping line (then a trial succeeds: no finding); a line
 //! that loses much (then chance would do it too: no finding, or doubt); a filter in the user's own router (doubt); a resolver that
-//! cannot reach the servers of this name, which says that it failed, or nothing (doubt); one that is slow, or fails the first copy of a
+//! cannot reach the servers of this name, which says that it failed, or nothing (doubt); name servers that fail for everybody but for
+//! those that have the name in a cache (a protected resolver fails too: no finding; some in clear do and others do not: doubt); one that is slow, or fails the first copy of a
 //! question (then this system's own lookups resolve the name: no finding by silence or failure); a resolver that nothing here
 //! asks but we (then they do too: doubt); one that denies names of controls as well, being broken or knowing few names (no finding
 //! where a quarter of them are denied, all under the same top level, or as many as chance would have it; one of them: doubt).
@@ -88,7 +89,9 @@ fn denied(
     };
     // Who waits longer or asks again is answered: that is how applications here ask.
     let resolves_here = evidence.resolves_here(host);
-    if resolves_here && is_in_vain(interference) {
+    if is_in_vain(interference)
+        && (resolves_here || fails_in_protection(evidence, host, answer.observation.failure()))
+    {
         return None;
     }
     // A denial that was made on the way is told by `injected_answer`.
@@ -202,11 +205,39 @@ fn beyond_the_resolver(
     answer: &Answer,
     interference: Interference,
 ) -> Option<String> {
-    let is_possible = is_in_vain(interference);
-    let operators = others_alike(evidence, host, answer);
-    (is_possible && operators.len() < OPERATORS).then(|| {
-        "The resolver may be unable to reach the servers of this name: a fault between them would look the same".to_owned()
+    if !is_in_vain(interference) {
+        return None;
+    }
+    if others_alike(evidence, host, answer).len() < OPERATORS {
+        return Some("The resolver may be unable to reach the servers of this name: a fault between them would look the same".to_owned());
+    }
+    // Who forges them on the way, or swallows the questions, does so to all that are asked in clear.
+    answers_in_clear(evidence, host).then(|| {
+        "Resolvers of several operators fail for it and others do not: its own name servers may fail, and who answers may do so from a cache"
+            .to_owned()
     })
+}
+
+/// Whether a resolver abroad that was asked in clear knows the name.
+fn answers_in_clear(evidence: &Evidence, host: &str) -> bool {
+    let answers = evidence.resolution(host).map(|it| it.answers.iter());
+    answers.into_iter().flatten().any(|answer| {
+        answer.is_public()
+            && answer.resolver.is_some_and(is_plain)
+            && !evidence.is_hijacked(answer)
+            && !answer.addresses().is_empty()
+    })
+}
+
+/// Whether a resolver that nobody on the way can speak for fails for it too: then its name servers do, and others answer from a cache.
+fn fails_in_protection(evidence: &Evidence, host: &str, failure: Option<&Failure>) -> bool {
+    let answers = evidence.resolution(host).map(|it| it.answers.iter());
+    failure == Some(&Failure::DnsServfail)
+        && answers.into_iter().flatten().any(|answer| {
+            answer.is_public()
+                && answer.is_authenticated()
+                && answer.observation.failure() == failure
+        })
 }
 
 /// Operators of other resolvers that answer control names, and ended alike for this name.

@@ -4,8 +4,10 @@
 //! What it infers: what is done on the way from here, since the very same thing works from elsewhere.
 //! Evidence: the contrast is the vantage. Connections never stand here and do there, at the same address; a name is denied
 //! here and known there; a handshake ends here in an alert or in somebody else's certificate and is proved there.
-//! What else could explain it: a server that failed after the other vantage looked (one address alone, or an old report:
-//! doubt); a service that answers differently by region (other addresses there: doubt); a name that was given up since (a
+//! What else could explain it: servers that failed after the other vantage looked (all in one network, or a report that is more than an
+//! hour older: doubt); servers that turn this vantage away, or a firewall at home (connections end where servers stand, or before the
+//! first router: doubt); a firewall that shuts the port for everybody, a limit by rate, or a line that fails (no finding, as
+//! `address` and `address_port` reckon); a service that answers differently by region (other addresses there: doubt); a name that was given up since (a
 //! protected resolver denies it here too: no finding); roads that are down here (as `address` reckons: no finding, or doubt).
 //! References: design, section 5; facts 2.1 to 2.3.
 
@@ -19,11 +21,13 @@ use crate::analysis::denials::{self, Whose};
 use crate::analysis::evidence::{Evidence, endpoints, is_interrupted};
 use crate::analysis::replies::valid_replies;
 use crate::analysis::rules::address::{self, RoadsDown};
+use crate::analysis::rules::address_port::{self, Blamed};
 use crate::analysis::rules::lying_resolver::{RESOLVES_HERE, is_broken, is_in_vain, whose};
 use crate::analysis::rules::{Finding, endpoints_of, server_name};
 use crate::model::catalog::Endpoint;
 use crate::model::check::{Ask, Climb, RecordType, Variation};
 use crate::model::failure::Failure;
+use crate::model::line::{RACK, is_of_the_web, network};
 use crate::model::observation::{DnsReply, Observation, Operation, TlsFacts};
 use crate::model::report::Confidence;
 use crate::model::resolution::Answer;
@@ -121,9 +125,14 @@ struct Group {
     same: BTreeSet<SocketAddr>,
     /// All that fail here.
     failing: BTreeSet<SocketAddr>,
+    /// What else it may be, by where it happens.
+    doubts: BTreeSet<String>,
 }
 
 fn connections(evidence: &Evidence, other: &OtherVantage) -> Vec<Finding> {
+    if evidence.connections.controls_failed {
+        return Vec::new();
+    }
     let places = places(evidence);
     let mut groups: BTreeMap<Technique, Group> = BTreeMap::new();
     for endpoint in endpoints(evidence.target) {
@@ -133,7 +142,11 @@ fn connections(evidence: &Evidence, other: &OtherVantage) -> Vec<Finding> {
         let Some((technique, failing)) = dead(evidence, endpoint, &places) else {
             continue;
         };
+        let Blamed::Perhaps(doubt) = blamed(evidence, technique, &failing) else {
+            continue;
+        };
         let group = groups.entry(technique).or_default();
+        group.doubts.extend(doubt);
         group.endpoints.insert(endpoint.id.clone());
         let worked = |address: &&SocketAddr| {
             other.reached(
@@ -164,6 +177,30 @@ fn connections(evidence: &Evidence, other: &OtherVantage) -> Vec<Finding> {
             group.finding(technique, other, &places, unseen)
         })
         .collect()
+}
+
+/// Whether anybody is to be blamed for what these addresses meet, by where it happens and whom else it meets.
+fn blamed(evidence: &Evidence, technique: Technique, failing: &BTreeSet<SocketAddr>) -> Blamed {
+    let how = technique.interference;
+    let mut doubts = Vec::new();
+    // A firewall that lets only some ports pass makes an address dead of which no other was tried.
+    let is_by_port = technique.trigger == Trigger::AddressPort
+        || failing.iter().all(|to| !is_of_the_web(to.port()));
+    for to in failing.iter().filter(|_| is_by_port) {
+        match address_port::blamed(evidence, how, *to) {
+            Blamed::Nobody => return Blamed::Nobody,
+            Blamed::Perhaps(doubt) => doubts.extend(doubt),
+        }
+    }
+    let addresses: BTreeSet<IpAddr> = failing.iter().map(SocketAddr::ip).collect();
+    let limited = &evidence.connections.limits.limited;
+    if how == Interference::Drop && !addresses.is_disjoint(limited) {
+        return Blamed::Nobody;
+    }
+    if technique.trigger == Trigger::Address {
+        doubts.extend(address::doubt_of_place(evidence, how, &addresses));
+    }
+    Blamed::Perhaps(doubts.into_iter().next())
 }
 
 fn roads_down(evidence: &Evidence, technique: Technique) -> Option<RoadsDown> {
@@ -200,21 +237,26 @@ impl Group {
                     .collect()
             })
         };
-        let enough = counted
-            .iter()
-            .filter(|address| trials(address).len() >= TRIALS)
-            .count();
-        let doubt = if self.same.is_empty() {
+        // One server speaks on several ports, and one machine room fails as a whole.
+        let enough = counted.iter().filter(|to| trials(to).len() >= TRIALS);
+        let enough = networks(enough.map(SocketAddr::ip));
+        let seen_there = if self.same.is_empty() {
             Some("The other vantage was led to other addresses of the same hosts: those tried here may be down".to_owned())
         } else if enough == 0 {
             Some("The connections were not repeated often enough to exclude chance".to_owned())
         } else if !other.is_fresh() {
             Some(aged(other))
-        } else if enough < 2 && self.endpoints.len() < 2 {
-            Some("One server may have failed after the other vantage looked".to_owned())
+        } else if enough < 2 {
+            Some(SINCE.to_owned())
         } else {
-            unseen
+            None
         };
+        let doubts: Vec<String> = seen_there
+            .into_iter()
+            .chain(self.doubts.iter().cloned())
+            .chain(unseen)
+            .collect();
+        let doubt = (!doubts.is_empty()).then(|| doubts.join(". "));
         let mut ids: Vec<String> = Vec::new();
         for address in counted {
             ids.extend(trials(address).iter().take(TRIALS).map(|it| it.id.clone()));
@@ -230,9 +272,9 @@ impl Group {
             seen: format!(
                 "Connections to {} {what} here, at {}; from {} ({}) the same endpoints work{}",
                 if counted.len() == 1 {
-                    "one address are".to_owned()
+                    "one address and port are".to_owned()
                 } else {
-                    format!("{} addresses are", counted.len())
+                    format!("{} addresses and ports are", counted.len())
                 },
                 listed(counted),
                 other.name(),
@@ -248,6 +290,15 @@ impl Group {
             doubt,
         })
     }
+}
+
+/// The doubt that is left where what fails stands in one place.
+const SINCE: &str = "One place of servers may have failed after the other vantage looked, or be another machine to that one (anycast)";
+
+/// In how many networks these addresses are that fail together only by an outage of the whole.
+fn networks(addresses: impl Iterator<Item = IpAddr>) -> usize {
+    let networks: BTreeSet<_> = addresses.map(|it| network(it, RACK)).collect();
+    networks.len()
 }
 
 /// How an endpoint fails, if no connection to it stands and all fail in the same way.
@@ -485,7 +536,7 @@ impl<'a> Stranger<'a> {
 
 /// An alert or somebody else's answer for this name at this address alone, which the same server does not give there.
 fn answered_by_somebody(evidence: &Evidence, other: &OtherVantage) -> Vec<Finding> {
-    evidence
+    let findings: Vec<(IpAddr, Finding)> = evidence
         .all_climbs()
         .filter(|(_, observation)| observation.check.contrast.is_none())
         .filter_map(|(climb, failed)| {
@@ -524,7 +575,7 @@ fn answered_by_somebody(evidence: &Evidence, other: &OtherVantage) -> Vec<Findin
                 Some(aged(other))
             };
             let contrasts = here.iter().chain(&controls);
-            Some(Finding {
+            let finding = Finding {
                 technique: Technique::new(
                     Trigger::ServerNameAtAddress,
                     stranger.interference(),
@@ -545,9 +596,23 @@ fn answered_by_somebody(evidence: &Evidence, other: &OtherVantage) -> Vec<Findin
                     trials.len(),
                     proved(other),
                 ),
-            })
+            };
+            Some((climb.address.ip(), finding))
         })
-        .collect()
+        .collect();
+    // One server may have lost its name to a mistake of its operator's since.
+    let places = networks(findings.iter().map(|(address, _)| *address));
+    let told = findings
+        .into_iter()
+        .map(|(_, finding)| match finding.doubt {
+            None if places < 2 => Finding {
+                confidence: Confidence::Likely,
+                doubt: Some(SINCE.to_owned()),
+                ..finding
+            },
+            _ => finding,
+        });
+    told.collect()
 }
 
 fn has_answer(observation: &Observation) -> bool {

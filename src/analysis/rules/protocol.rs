@@ -262,10 +262,7 @@ fn is_whims(evidence: &Evidence, spoken: Spoken, manner: Manner) -> bool {
         .collect();
     let share = |all: &[(SocketAddr, bool)]| {
         let there = all.iter().filter(|(control, _)| reacting.contains(control));
-        there.fold(Share::default(), |share, (_, is_met)| Share {
-            met: share.met + usize::from(*is_met),
-            of: share.of + 1,
-        })
+        Share::of(there.map(|(_, is_met)| *is_met))
     };
     let others = share(&others);
     manner != Manner::Silence

@@ -103,6 +103,8 @@ pub struct Strays {
     innocuous: Innocuous,
     /// By how they failed: handshakes of the target's that failed and then passed, or whose innocuous twins did both.
     at_home: BTreeMap<Interference, usize>,
+    /// Those among them that failed and passed with the very same name when they were tried again.
+    recovered: BTreeMap<Interference, usize>,
 }
 
 impl Strays {
@@ -110,7 +112,7 @@ impl Strays {
     pub fn of(evidence: &Evidence) -> Self {
         let mut strays = Self {
             innocuous: Innocuous::of(evidence.observations),
-            at_home: BTreeMap::new(),
+            ..Self::default()
         };
         let firsts = evidence.all_climbs().filter(|(climb, observation)| {
             climb.protocol != Protocol::Quic && observation.check.contrast.is_none()
@@ -118,6 +120,8 @@ impl Strays {
         for (_, first) in firsts {
             if let Some(how) = fails_at_times(evidence, first) {
                 *strays.at_home.entry(how).or_default() += 1;
+                let recovers = usize::from(recovers(evidence, first));
+                *strays.recovered.entry(how).or_default() += recovers;
             }
         }
         strays
@@ -131,23 +135,27 @@ impl Strays {
     }
 
     /// The same of a name that fails everywhere. One innocuous name that was lost is chance where other handshakes of the target's
-    /// come and go. Where few controls were asked it is chance where pieces or shapes of this name do, and what one control alone shows
+    /// come and go, and so is one that was lost later where others passed when they were tried again: what a censor remembers does not
+    /// explain that. Where few controls were asked it is chance where pieces or shapes of this name do, and what one control alone shows
     /// is chance where the innocuous name was met so at another.
     fn everywhere(&self, evidence: &Evidence, matrix: &Matrix) -> Chance {
         let manner = matrix.manner;
         let hits = matrix.hits().count();
+        let everybody = &evidence.ground.everybody;
+        let share = everybody.handshakes(manner.interference());
         if manner == Manner::Impostor && is_everybodys_impostor(evidence, matrix) {
             return Chance::Enough;
         }
         if hits >= TRIALS || manner.may_be_genuine() {
             let others = self.at_home.get(&manner.interference());
-            return match self.at_controls(evidence, manner) {
+            let how = manner.interference();
+            let recovered = self.recovered.get(&how).copied().unwrap_or(0);
+            return match self.innocuous.chance(share, manner) {
                 Chance::Left(_) if others.is_some_and(|it| *it > 1) => Chance::Enough,
+                Chance::Certain if recovered > 1 && self.innocuous.has_met(how) => Chance::Enough,
                 chance => chance,
             };
         }
-        let everybody = &evidence.ground.everybody;
-        let share = everybody.handshakes(manner.interference());
         let mut beside = matrix.cells(Variation::Both).into_iter();
         let is_met_beside = beside.any(|it| Manner::of(it) == Some(manner));
         match self.innocuous.chance_of_little(share, manner) {
@@ -204,12 +212,19 @@ fn is_everybodys_impostor(evidence: &Evidence, matrix: &Matrix) -> bool {
         })
 }
 
+/// Whether it passed when it was tried again.
+fn recovers(evidence: &Evidence, first: &Observation) -> bool {
+    let mut again = evidence
+        .contrasts(&first.check.id, Variation::Nothing)
+        .into_iter();
+    again.any(|(_, it)| it.reached(Operation::TlsHandshake))
+}
+
 /// How a handshake with the target's servers fails, where it passes at other times, or innocuous ones there do both.
 fn fails_at_times(evidence: &Evidence, first: &Observation) -> Option<Interference> {
     let how = |it: &Observation| Manner::of(it).map(Manner::interference);
     let of = |varies| evidence.contrasts(&first.check.id, varies).into_iter();
-    let recovers = of(Variation::Nothing).any(|(_, it)| it.reached(Operation::TlsHandshake));
-    if let Some(met) = how(first).filter(|_| recovers) {
+    if let Some(met) = how(first).filter(|_| recovers(evidence, first)) {
         return Some(met);
     }
     // Another name's certificate is an answer.

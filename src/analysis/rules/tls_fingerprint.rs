@@ -5,7 +5,7 @@
 //! the same length; the same name in a ClientHello of another shape (a post-quantum key share, as browsers send it) passed in
 //! every trial, at the same address; controls answer the plain one.
 //! What else could explain it: a server that takes only certain clients (its own protection against robots answers, as a
-//! rule, with an HTTP 403 and not with silence), hence `likely` where it was seen at one address only; a censor of the name
+//! rule, with an HTTP 403 and not with silence), hence never more than `likely`; a censor of the name
 //! that cannot read the large ClientHello (then the name fails at the controls too, and `server_name` says so: no finding);
 //! loss (equal trials); a box that does it to everybody now and then (innocuous names meet it at controls: no finding).
 //! References: facts 2.3 `tls.fingerprint`, `tls.long_ch`.
@@ -86,14 +86,9 @@ impl Told {
     }
 
     fn finding(self, evidence: &Evidence, manner: Manner) -> Finding {
-        let several = self.addresses.len() > 1;
         Finding {
             technique: Technique::new(Trigger::TlsFingerprint, manner.interference()),
-            confidence: if several {
-                Confidence::Confirmed
-            } else {
-                Confidence::Likely
-            },
+            confidence: Confidence::Likely,
             endpoints: endpoints(evidence.target)
                 .filter(|endpoint| {
                     let own = endpoint.server_name.as_deref().or(endpoint.host.as_deref());
@@ -102,10 +97,10 @@ impl Told {
                 .map(|endpoint| endpoint.id.clone())
                 .collect(),
             evidence: self.evidence,
-            doubt: (!several).then(|| {
-                "It was seen at one address only, whose server itself may refuse such clients"
-                    .to_owned()
-            }),
+            doubt: Some(
+                "All its servers may refuse such clients themselves, as one operator sets them up: neutral servers take them"
+                    .to_owned(),
+            ),
             seen: format!(
                 "The plain ClientHello failed in {0} of {0} trials at {1} addresses, whatever name was in it; one of another shape, \
                  with the same name, was answered there in every trial, and the controls answer the plain one",
