@@ -103,7 +103,7 @@ fn a_range_swallowed_on_the_way_is_told_by_its_road() {
             .expect_line(Regime::Open, 0)
             .expect("telegram", Status::Blocked, &["address/drop"])
             .expect_accessible(OTHERS);
-        expect_road(&played, "telegram", "address/drop", Confidence::Confirmed);
+        expect_road(&played, "telegram", "address/drop", Confidence::Likely);
         expect_no_router_named(&played);
     });
 }

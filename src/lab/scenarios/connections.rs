@@ -229,7 +229,7 @@ pub(super) const CONNECTIONS: &[Scenario] = &[
             Interference::Reset,
             Aim::Target(FACETIME),
         )],
-        alone!(facetime, confirmed(FACETIME, &["tls_fingerprint/reset"])),
+        alone!(facetime, likely(FACETIME, &["tls_fingerprint/reset"])),
     ),
     censored(
         "tls_fingerprint_drop",
@@ -239,6 +239,6 @@ pub(super) const CONNECTIONS: &[Scenario] = &[
             Interference::Drop,
             Aim::Target(FACETIME),
         )],
-        alone!(facetime, confirmed(FACETIME, &["tls_fingerprint/drop"])),
+        alone!(facetime, likely(FACETIME, &["tls_fingerprint/drop"])),
     ),
 ];
