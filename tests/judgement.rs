@@ -31,6 +31,7 @@ mod transports;
 #[path = "judgement/world.rs"]
 mod world;
 
+use blockprobe::model::check::Role;
 use blockprobe::model::failure::Failure;
 use blockprobe::model::observation::Operation;
 use blockprobe::model::report::{Confidence, EndpointStatus, Regime, Status, Verdict};
@@ -167,6 +168,43 @@ fn resolvers_of_several_operators_do_not_share_a_cut() {
 }
 
 #[test]
+fn where_some_that_are_asked_in_clear_know_the_name_a_cache_may_speak() {
+    for silent in [false, true] {
+        let verdict = asked_in_vain(silent, |world, fails| {
+            for (at, operator) in (1_u8..).zip(["one", "two"]) {
+                world.witness(operator, operator, at);
+                world.control(operator, 1);
+                fails(world, operator, 1);
+            }
+            world.answer("quad9", 1, &[HONEST]);
+        });
+        assert_eq!(verdict.confidence, Confidence::Likely);
+        let doubt = verdict.techniques[0].doubt.as_deref().unwrap_or_default();
+        assert!(doubt.contains("from a cache"), "{doubt}");
+    }
+}
+
+#[test]
+fn where_a_protected_resolver_fails_too_the_names_own_servers_do() {
+    for fails_too in [false, true] {
+        let mut world = World::new();
+        world.answer("quad9", 1, &[HONEST]);
+        world.witness("one", "one", 1);
+        world.control("one", 1);
+        world.answer("one", 1, &[HONEST]);
+        for trial in 1..=3 {
+            world.denial("isp", trial, &Failure::DnsServfail, 2);
+        }
+        if fails_too {
+            world.denial("google", 1, &Failure::DnsServfail, 2);
+            silent(&world.judge(), Status::Inconclusive);
+        } else {
+            assert_eq!(ids(&world.judge()), ["domain_name/servfail"]);
+        }
+    }
+}
+
+#[test]
 fn the_providers_resolver_in_the_place_of_others_is_no_other_operator() {
     for silent in [false, true] {
         let verdict = asked_in_vain(silent, |world, fails| {
@@ -259,6 +297,27 @@ fn an_address_where_somebody_else_answers_is_false_once_the_honest_one_proves_it
     let verdict = world.judge();
     assert_eq!(ids(&verdict), ["domain_name/false_answer"]);
     assert_eq!(verdict.status, Status::Blocked);
+    assert_eq!(verdict.confidence, Confidence::Likely);
+    let doubt = verdict.techniques[0].doubt.as_deref().unwrap_or_default();
+    assert!(doubt.contains("one domain"), "{doubt}");
+
+    // No mistake of an operator's sends another domain there as well.
+    for (host, confidence) in [
+        ("static.web.example", Confidence::Likely),
+        ("elsewhere.test", Confidence::Confirmed),
+    ] {
+        let mut world = world.clone();
+        let endpoints = &mut world.catalog.targets[0].services[0].endpoints;
+        let mut second = endpoints[0].clone();
+        second.id = format!("https://{host}/");
+        second.host = Some(host.to_owned());
+        endpoints.push(second);
+        let told = world::dns(&[world::reply(0, &[OTHER])], &[]);
+        let check = world::query("target", "isp", host, Role::Target, 1);
+        world.push(check, vec![world::resolve(told, None)]);
+        let verdict = world.judge();
+        assert_eq!(verdict.techniques[0].confidence, confidence, "{host}");
+    }
 }
 
 #[test]

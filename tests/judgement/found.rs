@@ -1,7 +1,7 @@
 //! What was found to be judged wrongly, on real packets, kept right by hand-made worlds.
 
 use blockprobe::model::catalog::{Endpoint, Protocol, Service};
-use blockprobe::model::check::{Ask, Role, Variation};
+use blockprobe::model::check::{Ask, Contrast, Role, Variation};
 use blockprobe::model::failure::Failure;
 use blockprobe::model::observation::{ExchangeFacts, Operation, Stage, Step, TcpFacts};
 use blockprobe::model::report::{Confidence, EndpointStatus, Status, Verdict};
@@ -183,6 +183,49 @@ fn a_first_message_that_passes_to_one_control_is_not_looked_for_whatever_random_
         } else {
             silent(&verdict, Status::Inconclusive);
         }
+    }
+}
+
+#[test]
+fn what_is_surely_done_to_other_services_makes_the_one_that_matters_no_surer() {
+    for (is_essential, confidence) in [(true, Confidence::Likely), (false, Confidence::Confirmed)] {
+        let mut world = World::reachable();
+        world.matrix(Cell::Reset, Cell::Answer, Cell::Reset, Cell::Answer, 3);
+        // Four addresses that never answer: they may all be down.
+        let addresses = ["93.184.1.1", "93.184.2.1", "93.184.3.1", "151.101.1.1"];
+        let chat = Endpoint {
+            id: "tcp://chat".to_owned(),
+            host: None,
+            addresses: addresses.map(|it| it.parse().unwrap()).to_vec(),
+            ..endpoint(Protocol::Tcp, 5222)
+        };
+        for (address, trial) in addresses
+            .iter()
+            .flat_map(|it| (1..=3).map(move |at| (it, at)))
+        {
+            let mut check = climb_check("target", &chat, address, Role::Target);
+            if trial > 1 {
+                check.contrast = Some(Contrast {
+                    of: check.id.clone(),
+                    varies: Variation::Nothing,
+                });
+                check.id = format!("{}/again#{trial}", check.id);
+                check.trial = trial;
+            }
+            let lost = step(Operation::TcpConnect, Some(Failure::GenericTimeout));
+            world.push(check, vec![lost]);
+        }
+        let services = &mut world.catalog.targets[0].services;
+        services[0].essential = !is_essential;
+        let mut service = services[0].clone();
+        service.id = "chat".to_owned();
+        service.essential = is_essential;
+        service.endpoints = vec![chat];
+        services.push(service);
+        let verdict = world.judge();
+        assert_eq!(ids(&verdict), ["address/drop", "server_name/reset"]);
+        assert_eq!(verdict.status, Status::Blocked);
+        assert_eq!(verdict.confidence, confidence);
     }
 }
 

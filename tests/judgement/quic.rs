@@ -187,6 +187,33 @@ fn a_name_that_fails_at_quic_controls_too_is_looked_at_everywhere() {
 }
 
 #[test]
+fn a_service_whose_rest_fails_for_reasons_of_its_own_is_not_stopped_by_quic() {
+    for (rest, status) in [
+        (None, Status::Blocked),
+        (Some(Failure::SslInvalidCertificate), Status::Inconclusive),
+    ] {
+        let mut world = named(Cell::Answer, Cell::Silence, Cell::Answer, Cell::Silence);
+        if let Some(failure) = rest {
+            let over_tcp = Endpoint {
+                id: "https://beside.test/".to_owned(),
+                ..endpoint(Protocol::Https, 443)
+            };
+            let check = climb_check("target", &over_tcp, HONEST, Role::Target);
+            let service = &mut world.catalog.targets[0].services[1];
+            service.endpoints.push(over_tcp);
+            let steps = vec![
+                step(Operation::TcpConnect, None),
+                step(Operation::TlsHandshake, Some(failure)),
+            ];
+            world.push(check, steps);
+        }
+        let verdict = world.judge();
+        assert_eq!(ids(&verdict), ["quic_server_name/drop"]);
+        assert_eq!(verdict.services[1].status, status);
+    }
+}
+
+#[test]
 fn a_name_that_fails_over_quic_at_its_own_address_only_is_likely_and_tells_the_doubt() {
     let verdict = named(Cell::Answer, Cell::Silence, Cell::Answer, Cell::Answer).judge();
     assert_eq!(ids(&verdict), ["quic_server_name/drop"]);

@@ -27,6 +27,7 @@ pub const OTHER: &str = "93.184.216.99";
 pub const CONTROL: &str = "control.example";
 
 /// One target with one HTTPS endpoint, a control, and resolvers `isp`, `google` (DoH), `quad9` (UDP) and `decoy`.
+#[derive(Clone)]
 pub struct World {
     pub catalog: Catalog,
     pub ground: Vec<Observation>,
