@@ -364,7 +364,11 @@ fn another_vantage_does_not_take_away_the_doubts_that_it_cannot_settle() {
             [(End::Refused(1), 0); 3],
             "before the first router",
         ),
-        (forbidden, [(End::Never, 2); 3], "Whose router"),
+        (
+            forbidden,
+            [(End::Told(3, PROHIBITED), 2); 3],
+            "Whose router",
+        ),
     ] {
         let verdict = settled(&dead(failed, roads));
         assert_eq!(verdict.confidence, Confidence::Likely, "{doubt}");
