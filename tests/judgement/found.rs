@@ -188,7 +188,11 @@ fn a_first_message_that_passes_to_one_control_is_not_looked_for_whatever_random_
 
 #[test]
 fn what_is_surely_done_to_other_services_makes_the_one_that_matters_no_surer() {
-    for (is_essential, confidence) in [(true, Confidence::Likely), (false, Confidence::Confirmed)] {
+    for (essential, confidence) in [
+        ([false, true], Confidence::Likely),
+        ([true, true], Confidence::Likely),
+        ([true, false], Confidence::Confirmed),
+    ] {
         let mut world = World::reachable();
         world.matrix(Cell::Reset, Cell::Answer, Cell::Reset, Cell::Answer, 3);
         // Four addresses that never answer: they may all be down.
@@ -216,10 +220,10 @@ fn what_is_surely_done_to_other_services_makes_the_one_that_matters_no_surer() {
             world.push(check, vec![lost]);
         }
         let services = &mut world.catalog.targets[0].services;
-        services[0].essential = !is_essential;
+        services[0].essential = essential[0];
         let mut service = services[0].clone();
         service.id = "chat".to_owned();
-        service.essential = is_essential;
+        service.essential = essential[1];
         service.endpoints = vec![chat];
         services.push(service);
         let verdict = world.judge();
