@@ -1,8 +1,8 @@
 //! What is met by everybody, or by anybody at times, is nobody's doing: what names it, what leaves it silent, what doubt is told.
 
 use blockprobe::model::catalog::Protocol;
-use blockprobe::model::check::Variation;
-use blockprobe::model::observation::Step;
+use blockprobe::model::check::{Contrast, Role, Variation};
+use blockprobe::model::observation::{Operation, Step};
 use blockprobe::model::report::{Confidence, Status};
 
 use crate::contrasts::{Answer, requests};
@@ -10,7 +10,9 @@ use crate::roads::{
     End, PROHIBITED, dead, dead_port_of, expect, expect_routes_may_be_withdrawn, forbidden, lost,
     reason, refused,
 };
-use crate::world::{Cell, HONEST, World, ids, in_turn, silent};
+use crate::world::{
+    Cell, HONEST, World, climb_check, endpoint, ids, in_turn, observation, silent, step,
+};
 
 const PORT: u16 = 5222;
 
@@ -277,6 +279,33 @@ fn other_names_that_pass_when_tried_again_make_one_that_does_not_chance() {
     expect(&scene(1), technique, Confidence::Likely);
     assert!(doubt(&scene(1)).contains("chance"));
     assert!(ids(&scene(2).judge()).is_empty());
+}
+
+#[test]
+fn innocuous_names_that_were_met_beside_resolvers_make_a_targets_chance_too() {
+    let scene = |met: u32| {
+        let mut world = World::reachable();
+        world.matrix(Cell::Reset, Cell::Answer, Cell::Reset, Cell::Answer, 3);
+        for trial in 1..=met {
+            let asked = endpoint(Protocol::Https, 443);
+            let mut check = climb_check("ground", &asked, "198.41.0.5", Role::Control);
+            check.id = format!("ground/google/name#{trial}");
+            check.endpoints.clear();
+            check.trial = trial;
+            check.contrast = Some(Contrast {
+                of: "ground/google".to_owned(),
+                varies: Variation::Both,
+            });
+            let steps = vec![step(Operation::TcpConnect, None), Cell::Reset.last().step()];
+            let id = format!("o{}", 3000 + trial);
+            world.ground.push(observation(id, check, steps));
+        }
+        world
+    };
+    for met in [0, 1] {
+        expect(&scene(met), "server_name/reset", Confidence::Confirmed);
+    }
+    silent(&scene(2).judge(), Status::Inconclusive);
 }
 
 #[test]

@@ -20,6 +20,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
+use crate::analysis::everybody::Share;
 use crate::analysis::evidence::{Evidence, endpoints, is_interrupted};
 use crate::analysis::innocuous::{Chance, Innocuous};
 use crate::analysis::matrix::{Manner, Matrix, Passed, TRIALS, handshake};
@@ -130,8 +131,14 @@ impl Strays {
     /// What chance may have done to handshakes of which the name, or the shape, is looked at wherever they lead.
     pub fn at_controls(&self, evidence: &Evidence, manner: Manner) -> Chance {
         let everybody = &evidence.ground.everybody;
-        let share = everybody.handshakes(manner.interference());
-        self.innocuous.chance(share, manner)
+        // What the resolvers' contrasts showed before is of everybody, too. Few of them say nothing here.
+        match everybody.innocuous.chance(Share::default(), manner) {
+            Chance::Enough => Chance::Enough,
+            _ => {
+                let share = everybody.handshakes(manner.interference());
+                self.innocuous.chance(share, manner)
+            }
+        }
     }
 
     /// The same of a name that fails everywhere. One innocuous name that was lost is chance where other handshakes of the target's
@@ -150,7 +157,7 @@ impl Strays {
             let others = self.at_home.get(&manner.interference());
             let how = manner.interference();
             let recovered = self.recovered.get(&how).copied().unwrap_or(0);
-            return match self.innocuous.chance(share, manner) {
+            return match self.at_controls(evidence, manner) {
                 Chance::Left(_) if others.is_some_and(|it| *it > 1) => Chance::Enough,
                 Chance::Certain if recovered > 1 && self.innocuous.has_met(how) => Chance::Enough,
                 chance => chance,
@@ -160,6 +167,7 @@ impl Strays {
         let is_met_beside = beside.any(|it| Manner::of(it) == Some(manner));
         match self.innocuous.chance_of_little(share, manner) {
             _ if hits < HITS && is_met_beside => Chance::Enough,
+            _ if self.at_controls(evidence, manner) == Chance::Enough => Chance::Enough,
             Chance::Left(_) if is_mixed(matrix) => Chance::Enough,
             chance => chance,
         }
