@@ -282,6 +282,24 @@ fn other_names_that_pass_when_tried_again_make_one_that_does_not_chance() {
 }
 
 #[test]
+fn names_that_pass_when_tried_again_make_a_shape_chance_that_fails_each_time() {
+    let scene = |others: usize| {
+        let mut world = World::reachable();
+        world.matrix(Cell::Reset, Cell::Reset, Cell::Answer, Cell::Answer, 3);
+        world.row(Variation::Shape, Cell::Answer);
+        world.more_names(others);
+        for at in 0..others {
+            world.recovers(at + 1, Cell::Reset.last());
+        }
+        world
+    };
+    for others in [0, 1] {
+        expect(&scene(others), "tls_fingerprint/reset", Confidence::Likely);
+    }
+    assert!(ids(&scene(2).judge()).is_empty());
+}
+
+#[test]
 fn innocuous_names_that_were_met_beside_resolvers_make_a_targets_chance_too() {
     let scene = |met: u32| {
         let mut world = World::reachable();

@@ -141,6 +141,14 @@ impl Strays {
         }
     }
 
+    /// The same of a shape, which fails each time: where other handshakes of the target's come and go, this one's may.
+    pub fn of_shapes(&self, evidence: &Evidence, manner: Manner) -> Chance {
+        match self.at_home.get(&manner.interference()) {
+            Some(2..) => Chance::Enough,
+            _ => self.at_controls(evidence, manner),
+        }
+    }
+
     /// The same of a name that fails everywhere. One innocuous name that was lost is chance where other handshakes of the target's
     /// come and go, and so is one that was lost later where others passed when they were tried again: what a censor remembers does not
     /// explain that. Where few controls were asked it is chance where pieces or shapes of this name do, and what one control alone shows

@@ -7,7 +7,8 @@
 //! What else could explain it: a server that takes only certain clients (its own protection against robots answers, as a
 //! rule, with an HTTP 403 and not with silence), hence never more than `likely`; a censor of the name
 //! that cannot read the large ClientHello (then the name fails at the controls too, and `server_name` says so: no finding);
-//! loss (equal trials); a box that does it to everybody now and then (innocuous names meet it at controls: no finding).
+//! loss (equal trials); a box that does it to everybody now and then (innocuous names meet it at controls, or other names of the
+//! target's pass when they are tried again: no finding).
 //! References: facts 2.3 `tls.fingerprint`, `tls.long_ch`.
 
 use std::collections::BTreeSet;
@@ -33,7 +34,7 @@ pub fn infer(evidence: &Evidence) -> Vec<Finding> {
         let Some(matrix) = matrix_of(evidence, observation) else {
             continue;
         };
-        let chance = strays.at_controls(evidence, matrix.manner);
+        let chance = strays.of_shapes(evidence, matrix.manner);
         if !is_by_shape(&matrix) || chance == Chance::Enough {
             continue;
         }
