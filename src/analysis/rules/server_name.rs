@@ -132,13 +132,11 @@ impl Strays {
     pub fn at_controls(&self, evidence: &Evidence, manner: Manner) -> Chance {
         let everybody = &evidence.ground.everybody;
         // What the resolvers' contrasts showed before is of everybody, too. Few of them say nothing here.
-        match everybody.innocuous.chance(Share::default(), manner) {
-            Chance::Enough => Chance::Enough,
-            _ => {
-                let share = everybody.handshakes(manner.interference());
-                self.innocuous.chance(share, manner)
-            }
+        if everybody.innocuous.chance(Share::default(), manner) == Chance::Enough {
+            return Chance::Enough;
         }
+        let share = everybody.handshakes(manner.interference());
+        self.innocuous.chance(share, manner)
     }
 
     /// The same of a shape, which fails each time: where other handshakes of the target's come and go, this one's may.
