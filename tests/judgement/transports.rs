@@ -275,6 +275,30 @@ fn innocuous_names_beside_other_resolvers_tell_of_chance_too() {
 }
 
 #[test]
+fn pieces_that_come_and_go_beside_an_innocuous_name_that_was_met_make_it_chance() {
+    for (pieces, is_named) in [
+        ([Cell::Reset; 3], true),
+        ([Cell::Answer; 3], true),
+        ([Cell::Reset, Cell::Answer, Cell::Reset], false),
+    ] {
+        let mut world = reset_by_name(Cell::Answer, 3);
+        let other = query("ground", "other/dot", CONTROL, Role::Control, 1);
+        let met = vec![step(Operation::TcpConnect, None), Cell::Reset.last().step()];
+        push(&mut world, contrast(&other, Variation::Both, 10), met);
+        let of = query("ground", "one/dot", CONTROL, Role::Control, 1);
+        world.ground.retain(|it| {
+            let contrast = it.check.contrast.as_ref();
+            contrast.is_none_or(|it| it.varies != Variation::Split)
+        });
+        for (trial, piece) in (1..).zip(pieces) {
+            let steps = vec![step(Operation::TcpConnect, None), piece.last().step()];
+            push(&mut world, contrast(&of, Variation::Split, trial), steps);
+        }
+        assert_eq!(!reported(&world).techniques.is_empty(), is_named);
+    }
+}
+
+#[test]
 fn a_resolver_that_is_cut_off_whatever_is_said_to_it_is_cut_off_each_time() {
     for (pieces, is_named) in [
         ([Cell::Reset, Cell::Reset, Cell::Reset], true),

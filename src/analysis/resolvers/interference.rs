@@ -199,8 +199,9 @@ fn read_handshake<'a>(
     }
     let share = everybody.handshakes(matrix.manner.interference());
     let chance = everybody.innocuous.chance_of_little(share, matrix.manner);
-    // Who is cut off whatever is said to him is cut off each time.
-    if chance == Chance::Enough || (reading.is_none() && server_name::is_mixed(&matrix)) {
+    // Who is cut off whatever is said to him is cut off each time; and where chance is left, pieces that come and go show it.
+    let is_doubted = reading.is_none() || matches!(chance, Chance::Left(_));
+    if chance == Chance::Enough || is_doubted && server_name::is_mixed(&matrix) {
         return None;
     }
     let here = matrix.cells(Variation::ServerName);
