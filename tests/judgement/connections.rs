@@ -28,8 +28,13 @@ fn a_name_that_fails_at_controls_too_is_looked_at_everywhere() {
         let verdict = world.judge();
         assert_eq!(ids(&verdict), [technique]);
         assert_eq!(verdict.status, Status::Blocked, "{technique}");
-        assert_eq!(verdict.techniques[0].confidence, Confidence::Confirmed);
-        assert!(verdict.techniques[0].doubt.is_none());
+        let told = &verdict.techniques[0];
+        assert_eq!(told.confidence, Confidence::Confirmed);
+        // That somebody stands between is certain there; who he is, is not.
+        let is_somebody = matches!(cell, Cell::Impostor(_));
+        let doubt = told.doubt.as_deref().unwrap_or_default();
+        assert_eq!(told.doubt.is_some(), is_somebody, "{told:#?}");
+        assert_eq!(doubt.contains("parental control"), is_somebody);
     }
 }
 

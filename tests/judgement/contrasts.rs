@@ -23,7 +23,11 @@ fn a_name_that_passes_in_two_pieces_leaves_no_doubt_of_a_box() {
         let verdict = world.judge();
         assert_eq!(ids(&verdict), [technique]);
         assert_eq!(verdict.techniques[0].confidence, Confidence::Confirmed);
-        assert_eq!(verdict.techniques[0].doubt, None);
+        let doubt = verdict.techniques[0].doubt.as_deref();
+        match cell {
+            Cell::Impostor(_) => assert!(doubt.unwrap().starts_with("Whoever runs this machine")),
+            _ => assert_eq!(doubt, None),
+        }
     }
 }
 

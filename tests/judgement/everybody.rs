@@ -223,6 +223,11 @@ fn an_innocuous_name_that_meets_the_same_at_controls_leaves_a_doubt_and_two_all(
         silent(&scene(other, there, 2).judge(), Status::Inconclusive);
     }
     assert!(doubt(&scene(Cell::Answer, Cell::Reset, 1)).contains("chance"));
+    // One doubt does not hide another.
+    let remembered = scene(Cell::Silence, Cell::Reset, 1);
+    expect(&remembered, "server_name/reset", Confidence::Likely);
+    assert!(doubt(&remembered).contains("chance"));
+    assert!(doubt(&remembered).contains("remembers"));
 }
 
 #[test]

@@ -160,6 +160,29 @@ fn roads_that_are_down_here_do_not_show_there() {
 }
 
 #[test]
+fn every_doubt_that_is_left_is_told() {
+    let on_an_odd_port = |mut world: World| {
+        world.catalog.targets[0].services[0].endpoints[0].port = 5222;
+        world.fixed(&[FAR]);
+        world
+    };
+    let mut here = on_an_odd_port(World::reachable());
+    let mut there = on_an_odd_port(World::reachable());
+    let silent = Failure::GenericTimeout;
+    for address in [HONEST, FAR] {
+        there.climb(address, proven());
+        for trial in 1..=3 {
+            here.climb_again(address, trial, not_standing(&silent));
+        }
+    }
+    let (verdict, _) = settled(&here, &there, HOUR);
+    assert_eq!(ids(&verdict), ["address/drop"]);
+    let doubt = verdict.techniques[0].doubt.as_deref().unwrap();
+    assert!(doubt.contains("lets only some ports pass"), "{doubt}");
+    assert!(doubt.contains("not seen where it happens"), "{doubt}");
+}
+
+#[test]
 fn one_address_alone_is_likely_for_it_may_have_failed_since() {
     let here = failing(&[], &Failure::GenericTimeout);
     let (verdict, _) = settled(&here, &working(&[]), HOUR);
@@ -397,6 +420,18 @@ fn a_name_that_fails_at_its_own_address_alone_is_confirmed_where_it_is_proved_el
                 .starts_with(doubt.unwrap_or_default())
         );
     }
+}
+
+#[test]
+fn what_no_vantage_elsewhere_can_settle_is_still_doubted() {
+    let mut here = World::reachable();
+    here.matrix(Cell::Reset, Cell::Answer, Cell::Answer, Cell::Answer, 3);
+    here.controls_over_ipv6();
+    let (verdict, _) = settled(&here, &working(&[]), HOUR);
+    assert_eq!(ids(&verdict), ["server_name_at_address/reset"]);
+    assert_eq!(verdict.confidence, Confidence::Likely);
+    let doubt = verdict.techniques[0].doubt.as_deref().unwrap();
+    assert!(doubt.contains("family"), "{doubt}");
 }
 
 #[test]

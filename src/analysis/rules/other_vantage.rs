@@ -142,11 +142,11 @@ fn connections(evidence: &Evidence, other: &OtherVantage) -> Vec<Finding> {
         let Some((technique, failing)) = dead(evidence, endpoint, &places) else {
             continue;
         };
-        let Blamed::Perhaps(doubt) = blamed(evidence, technique, &failing) else {
+        let Some(doubts) = blamed(evidence, technique, &failing) else {
             continue;
         };
         let group = groups.entry(technique).or_default();
-        group.doubts.extend(doubt);
+        group.doubts.extend(doubts);
         group.endpoints.insert(endpoint.id.clone());
         let worked = |address: &&SocketAddr| {
             other.reached(
@@ -179,28 +179,33 @@ fn connections(evidence: &Evidence, other: &OtherVantage) -> Vec<Finding> {
         .collect()
 }
 
-/// Whether anybody is to be blamed for what these addresses meet, by where it happens and whom else it meets.
-fn blamed(evidence: &Evidence, technique: Technique, failing: &BTreeSet<SocketAddr>) -> Blamed {
+/// All that is left to doubt if somebody is blamed for what these addresses meet, by where it happens and whom else it
+/// meets; `None` if nobody is to be blamed.
+fn blamed(
+    evidence: &Evidence,
+    technique: Technique,
+    failing: &BTreeSet<SocketAddr>,
+) -> Option<BTreeSet<String>> {
     let how = technique.interference;
-    let mut doubts = Vec::new();
+    let mut doubts = BTreeSet::new();
     // A firewall that lets only some ports pass makes an address dead of which no other was tried.
     let is_by_port = technique.trigger == Trigger::AddressPort
         || failing.iter().all(|to| !is_of_the_web(to.port()));
     for to in failing.iter().filter(|_| is_by_port) {
         match address_port::blamed(evidence, how, *to) {
-            Blamed::Nobody => return Blamed::Nobody,
+            Blamed::Nobody => return None,
             Blamed::Perhaps(doubt) => doubts.extend(doubt),
         }
     }
     let addresses: BTreeSet<IpAddr> = failing.iter().map(SocketAddr::ip).collect();
     let limited = &evidence.connections.limits.limited;
     if how == Interference::Drop && !addresses.is_disjoint(limited) {
-        return Blamed::Nobody;
+        return None;
     }
     if technique.trigger == Trigger::Address {
         doubts.extend(address::doubt_of_place(evidence, how, &addresses));
     }
-    Blamed::Perhaps(doubts.into_iter().next())
+    Some(doubts)
 }
 
 fn roads_down(evidence: &Evidence, technique: Technique) -> Option<RoadsDown> {
@@ -480,7 +485,8 @@ fn raised(evidence: &Evidence, other: &OtherVantage) -> Vec<Finding> {
     server_name::infer(evidence)
         .into_iter()
         .filter(|finding| finding.technique.trigger == Trigger::ServerNameAtAddress)
-        .filter(|finding| finding.confidence < Confidence::Confirmed)
+        // Chance, and a name that no control of the family was asked for, are not settled by anybody elsewhere.
+        .filter(|finding| finding.doubt.as_deref() == Some(server_name::ITS_OWN))
         .filter_map(|finding| {
             let (climb, failed) = evidence
                 .all_climbs()
@@ -602,17 +608,24 @@ fn answered_by_somebody(evidence: &Evidence, other: &OtherVantage) -> Vec<Findin
         .collect();
     // One server may have lost its name to a mistake of its operator's since.
     let places = networks(findings.iter().map(|(address, _)| *address));
-    let told = findings
-        .into_iter()
-        .map(|(_, finding)| match finding.doubt {
-            None if places < 2 => Finding {
-                confidence: Confidence::Likely,
-                doubt: Some(SINCE.to_owned()),
-                ..finding
-            },
-            _ => finding,
-        });
-    told.collect()
+    let mut told = Vec::new();
+    for (_, mut finding) in findings {
+        if finding.doubt.is_none() && places < 2 {
+            finding.confidence = Confidence::Likely;
+            finding.doubt = Some(SINCE.to_owned());
+        }
+        if finding.technique.interference == Interference::Intercept {
+            let doubts: Vec<&str> = finding
+                .doubt
+                .as_deref()
+                .into_iter()
+                .chain([server_name::WHOSE_BOX])
+                .collect();
+            finding.doubt = Some(doubts.join(". "));
+        }
+        told.push(finding);
+    }
+    told
 }
 
 fn has_answer(observation: &Observation) -> bool {

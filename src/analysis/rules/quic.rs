@@ -85,16 +85,18 @@ fn by_name(evidence: &Evidence, climb: &Climb, matrix: &Matrix) -> Option<Findin
     ids.extend(columns.flat_map(|column| column.evidence.clone()).take(6));
     ids.extend(ids_of(&here));
     let passed = matrix.row(Variation::ServerName);
+    let confidence = match by_chance {
+        None => read.confidence,
+        Some(_) => Confidence::Likely,
+    };
+    let own = read.doubt.map(str::to_owned);
+    let doubts: Vec<String> = own.into_iter().chain(by_chance).collect();
     Some(Finding {
         technique: Technique::new(Trigger::QuicServerName, matrix.manner.interference()),
-        confidence: if by_chance.is_none() {
-            read.confidence
-        } else {
-            Confidence::Likely
-        },
+        confidence,
         endpoints: hit(evidence, |it| it.server_name.as_deref() == Some(name)),
         evidence: ids,
-        doubt: read.doubt.map(str::to_owned).or(by_chance),
+        doubt: (!doubts.is_empty()).then(|| doubts.join(". ")),
         seen: format!(
             "With {name} inside QUIC the handshake failed in {0} of {0} trials at {1}; with an innocuous name of the same length \
              {2} of {3} got an answer there. At QUIC controls' addresses {name} met the same in {4} of {5} trials, the \

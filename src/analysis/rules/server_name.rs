@@ -65,11 +65,12 @@ fn finding(
         Trigger::ServerNameAtAddress => strays.at_home(evidence, climb.address, matrix),
         _ => strays.everywhere(evidence, matrix),
     };
-    let doubt = match doubt {
-        Chance::Certain => read.doubt,
-        Chance::Left(words) => read.doubt.or(Some(words)),
+    let (chance, confidence) = match doubt {
+        Chance::Certain => (None, read.confidence),
+        Chance::Left(words) => (Some(words), Confidence::Likely),
         Chance::Enough => return None,
     };
+    let doubts: Vec<&str> = chance.into_iter().chain(read.doubt).collect();
     let mut ids: Vec<String> = matrix.trials.iter().map(|trial| trial.id.clone()).collect();
     let columns = matrix.columns.iter();
     ids.extend(columns.flat_map(|column| column.evidence.clone()).take(6));
@@ -80,14 +81,10 @@ fn finding(
     }
     Some(Finding {
         technique: Technique::new(read.trigger, matrix.manner.interference()),
-        confidence: match doubt {
-            // It was left by the reading, which says how sure it is with it.
-            Some(words) if read.doubt != Some(words) => Confidence::Likely,
-            _ => read.confidence,
-        },
+        confidence,
         endpoints: hit(evidence, name, matrix),
         evidence: ids,
-        doubt: doubt.map(str::to_owned),
+        doubt: (!doubts.is_empty()).then(|| doubts.join(". ")),
         seen: seen(name, climb, matrix),
     })
 }
@@ -252,6 +249,12 @@ fn fails_at_times(evidence: &Evidence, first: &Observation) -> Option<Interferen
     innocuous.any(|(_, it)| answered(it)).then(|| how(met))?
 }
 
+/// What only another vantage settles.
+pub const ITS_OWN: &str = "The server itself may treat this name so; only another vantage can tell";
+/// That a name is intercepted is certain, and by whom is not.
+pub const WHOSE_BOX: &str = "Whoever runs this machine or its network may open TLS by the name (a company's proxy, parental control): \
+                         whose box it is cannot be seen from here";
+
 /// Which trigger the cells show, and how surely.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Reading {
@@ -267,6 +270,7 @@ pub struct Reading {
 pub fn read(matrix: &Matrix) -> Option<Reading> {
     let here = matrix.row(Variation::ServerName);
     let split = matrix.row(Variation::Split);
+    let whose_box = (matrix.manner == Manner::Impostor).then_some(WHOSE_BOX);
     let reading = |trigger, confidence, doubt| {
         Some(Reading {
             trigger,
@@ -289,7 +293,7 @@ pub fn read(matrix: &Matrix) -> Option<Reading> {
                          the censor remembers";
             reading(Trigger::ServerName, Confidence::Confirmed, Some(doubt))
         } else {
-            reading(Trigger::ServerName, Confidence::Confirmed, None)
+            reading(Trigger::ServerName, Confidence::Confirmed, whose_box)
         };
     }
     let only_here = matrix.hits().next().is_none() && matrix.free() > 0 && here.all();
@@ -303,7 +307,8 @@ pub fn read(matrix: &Matrix) -> Option<Reading> {
     }
     // Whoever serves the name puts the pieces together and does as ever: only a box on the way is blind to them.
     if split.all() && split.of >= TRIALS && matrix.trials.len() >= TRIALS {
-        return reading(Trigger::ServerNameAtAddress, Confidence::Confirmed, None);
+        let trigger = Trigger::ServerNameAtAddress;
+        return reading(trigger, Confidence::Confirmed, whose_box);
     }
     // At its own address a server may well send this alert, or this certificate, for its own name.
     if matrix.manner.may_be_genuine() {
@@ -312,7 +317,7 @@ pub fn read(matrix: &Matrix) -> Option<Reading> {
     let doubt = if matrix.trials.len() < TRIALS {
         "Fewer than three trials: chance is not excluded, and the server itself may treat this name so"
     } else {
-        "The server itself may treat this name so; only another vantage can tell"
+        ITS_OWN
     };
     reading(
         Trigger::ServerNameAtAddress,
