@@ -23,8 +23,8 @@ use crate::model::technique::{Interference, Trigger};
 
 /// Outages last for hours: what worked longer ago than this may fail for everybody by now, and a contrast is not confirmed.
 const FRESH_S: u64 = 3_600;
-/// After a week addresses and servers have been given up and replaced.
-const OLDEST_S: u64 = 7 * 86_400;
+/// After a day a service that is down by now is told from a blocked one by nothing.
+const OLDEST_S: u64 = 86_400;
 
 /// Another vantage's report of the same targets, judged.
 #[derive(Debug)]
@@ -123,7 +123,7 @@ impl OtherVantage {
         } else if self.before_s.unsigned_abs() > OLDEST_S {
             let side = self.side();
             format!(
-                "The control report says nothing: it was measured more than 7 days {side} this run"
+                "The control report says nothing: it was measured more than a day {side} this run"
             )
         } else if self.is_fresh() {
             format!("Compared with {}, measured {when}", self.name)

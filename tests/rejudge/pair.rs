@@ -210,7 +210,7 @@ fn an_address_that_the_other_vantage_was_not_led_to_is_no_contrast() {
 #[test]
 fn an_older_control_leaves_a_doubt_and_an_old_one_says_nothing() {
     let here = failing(&[OTHER], &Failure::GenericTimeout);
-    for earlier in [3 * DAY, -3 * DAY] {
+    for earlier in [3 * HOUR, -3 * HOUR] {
         let (verdict, notes) = settled(&here, &working(&[OTHER]), earlier);
         assert_eq!(verdict.confidence, Confidence::Likely);
         assert!(
@@ -218,14 +218,14 @@ fn an_older_control_leaves_a_doubt_and_an_old_one_says_nothing() {
                 .doubt
                 .as_deref()
                 .unwrap()
-                .contains("3 days")
+                .contains("3 hours")
         );
         assert!(
-            notes.iter().any(|note| note.contains("3 days")),
+            notes.iter().any(|note| note.contains("3 hours")),
             "{notes:?}"
         );
     }
-    for earlier in [8 * DAY, -8 * DAY] {
+    for earlier in [25 * HOUR, -25 * HOUR] {
         let (verdict, notes) = settled(&here, &working(&[OTHER]), earlier);
         silent(&verdict, Status::Inconclusive);
         silent(&settled(&here, &here, earlier).0, Status::Inconclusive);
