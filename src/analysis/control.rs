@@ -21,7 +21,7 @@ use crate::model::report::{
 use crate::model::resolution::Answer;
 use crate::model::technique::{Interference, Trigger};
 
-/// Outages last for hours: what worked longer ago than this may fail for everybody by now, and a contrast is not confirmed.
+/// What worked longer ago than this may be done by others by now, and a contrast is not confirmed.
 const FRESH_S: u64 = 3_600;
 /// After a day a service that is down by now is told from a blocked one by nothing.
 const OLDEST_S: u64 = 86_400;
@@ -32,6 +32,8 @@ pub struct OtherVantage {
     name: String,
     /// Seconds from its run to ours; negative if it looked after us.
     before_s: i64,
+    /// Its resolver answered for nobody: names that fail there say nothing.
+    is_unresolved: bool,
     is_itself: bool,
     catalog: Catalog,
     ground: Ground,
@@ -63,9 +65,12 @@ impl OtherVantage {
             |label| format!("the control vantage ({label})"),
         );
         let (catalog, _) = report.measured.into_catalog(report.run.definitions);
+        // Servers tell the time: a clock that runs ahead must not make an old report a fresh one.
+        let apart = started_at.as_second().saturating_sub(theirs.as_second());
         Ok(Self {
             name,
-            before_s: started_at.as_second().saturating_sub(theirs.as_second()),
+            before_s: apart.saturating_add(ground.clock_error_s),
+            is_unresolved: ground.answers_nobody(&catalog),
             is_itself: report.run.id == run,
             catalog,
             ground,
@@ -142,8 +147,9 @@ impl OtherVantage {
     }
 
     /// Why that endpoint fails there, if it does and nobody there is known to block it. That a whole range is dead there is
-    /// blamed on somebody only for want of another vantage, which we are: it counts as a failure.
-    pub fn failure(&self, target: &str, endpoint: &str) -> Option<&Failure> {
+    /// blamed on somebody only for want of another vantage, which we are: it counts as a failure. A name that is not resolved
+    /// there says nothing of an endpoint that was connected to here, and nothing at all where none is resolved.
+    pub fn failure(&self, target: &str, endpoint: &str, connected_to: bool) -> Option<&Failure> {
         let verdict = self.verdicts.get(target)?;
         let is_blamed = |id: &String| {
             let mut techniques = verdict.techniques.iter();
@@ -160,6 +166,29 @@ impl OtherVantage {
             .and_then(|endpoint| endpoint.failure.as_ref())
             // A name that nobody knows is retired, or stale in the definitions: nothing is down.
             .filter(|failure| is_of_the_way(failure) && **failure != Failure::DnsNxdomain)
+            .filter(|_| !connected_to && !self.is_unresolved || self.connected_to(target, endpoint))
+    }
+
+    /// Whether a connection was tried for that endpoint there.
+    fn connected_to(&self, target: &str, endpoint: &str) -> bool {
+        self.observations(target).iter().any(|observation| {
+            matches!(observation.check.ask, Ask::Climb(_))
+                && !observation.is_not_run()
+                && observation.check.endpoints.iter().any(|id| id == endpoint)
+        })
+    }
+
+    /// Whether no connection to that address stood there, and one was tried.
+    pub fn fails_at(&self, target: &str, address: SocketAddr) -> bool {
+        let mut tried = false;
+        let stood = self.observations(target).iter().any(|observation| {
+            let is_there =
+                matches!(&observation.check.ask, Ask::Climb(climb) if climb.address == address);
+            let failure = observation.failure();
+            tried |= is_there && failure.is_some_and(is_of_the_way);
+            is_there && observation.reached(Operation::TcpConnect)
+        });
+        tried && !stood
     }
 
     /// Whether a climb of that endpoint got past that step there, at this address.

@@ -70,6 +70,8 @@ pub struct Ground {
     /// By its id: how long a decoy was silent for control names at least, seconds, while others answered over UDP.
     decoys: BTreeMap<String, f64>,
     other: Option<Arc<OtherVantage>>,
+    /// How far the vantage's clock is ahead of the servers', seconds; 0 where that is little or not known.
+    pub clock_error_s: i64,
 }
 
 impl Ground {
@@ -112,6 +114,9 @@ impl Ground {
             denials: Denials::of(observations),
             decoys: decoys::silences(catalog, observations),
             other: None,
+            clock_error_s: clock_error(started_at, observations)
+                .filter(|seconds| seconds.unsigned_abs() > MAX_CLOCK_ERROR_S)
+                .unwrap_or(0),
         };
         ground.regime = regime::of(catalog, &states, observations);
         ground
@@ -146,7 +151,7 @@ impl Ground {
                 .notes
                 .push(format!("This line loses {what} says nothing on it"));
         }
-        ground.note(catalog, &states, started_at, observations);
+        ground.note(catalog, &states, observations);
         ground
     }
 
@@ -206,7 +211,6 @@ impl Ground {
         &mut self,
         catalog: &Catalog,
         states: &[(&Control, State)],
-        started_at: Timestamp,
         observations: &[Observation],
     ) {
         let failing: Vec<&str> = states
@@ -244,12 +248,10 @@ impl Ground {
             self.notes
                 .push("Names are resolved, but nothing else passes".to_owned());
         }
-        if let Some(seconds) = clock_error(started_at, observations)
-            && seconds.unsigned_abs() > MAX_CLOCK_ERROR_S
-        {
+        if self.clock_error_s != 0 {
             self.notes.push(format!(
                 "The clock of this machine is wrong by about {} minutes: certificates may look expired",
-                seconds / 60
+                self.clock_error_s / 60
             ));
         }
         if fake_addresses(observations) {

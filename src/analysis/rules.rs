@@ -81,8 +81,6 @@ const RULES: &[Rule] = &[
     http_host::infer,
     block_page::infer,
     protocol::infer,
-    // What another vantage saw settles what was named before.
-    other_vantage::infer,
 ];
 
 /// Observations one technique refers to; the report holds all the others too.
@@ -91,12 +89,16 @@ const EVIDENCE: usize = 12;
 /// What all rules say, one finding for each technique.
 pub fn findings(evidence: &Evidence) -> Vec<Finding> {
     let mut merged: Vec<Finding> = Vec::new();
-    for finding in RULES.iter().flat_map(|rule| rule(evidence)) {
-        match merged
-            .iter_mut()
-            .find(|known| known.technique == finding.technique)
-        {
-            Some(known) => merge(known, finding),
+    let alone = RULES.iter().flat_map(|rule| rule(evidence));
+    let beside = other_vantage::infer(evidence);
+    // What another vantage saw answers what was doubted for want of it.
+    let all = alone
+        .map(|finding| (false, finding))
+        .chain(beside.into_iter().map(|finding| (true, finding)));
+    for (is_answer, finding) in all {
+        let mut known = merged.iter_mut();
+        match known.find(|known| known.technique == finding.technique) {
+            Some(known) => merge(known, finding, is_answer),
             None => merged.push(finding),
         }
     }
@@ -113,18 +115,23 @@ pub fn findings(evidence: &Evidence) -> Vec<Finding> {
     merged
 }
 
-/// The surer finding speaks for both.
-fn merge(known: &mut Finding, other: Finding) {
-    known.endpoints.extend(other.endpoints);
-    if other.confidence > known.confidence {
-        known.confidence = other.confidence;
-        known.doubt = other.doubt;
-        known.seen = other.seen;
-        let earlier = std::mem::replace(&mut known.evidence, other.evidence);
-        known.evidence.extend(earlier);
-    } else {
-        known.evidence.extend(other.evidence);
+/// The surer finding speaks for both, and of two that are as sure the one that is an answer; what is doubted of endpoints of
+/// which it does not speak is told beside.
+fn merge(known: &mut Finding, mut other: Finding, is_answer: bool) {
+    let is_surer = other.confidence > known.confidence;
+    if is_surer || is_answer && other.confidence == known.confidence {
+        std::mem::swap(known, &mut other);
     }
+    let covers = other.endpoints.is_subset(&known.endpoints);
+    if let Some(doubt) = other.doubt.filter(|_| !covers) {
+        let told = known.doubt.get_or_insert_default();
+        if !told.contains(&doubt) {
+            let stop = if told.is_empty() { "" } else { ". " };
+            told.extend([stop, "Of other endpoints: ", &doubt]);
+        }
+    }
+    known.endpoints.extend(other.endpoints);
+    known.evidence.extend(other.evidence);
     let mut seen = BTreeSet::new();
     known.evidence.retain(|id| seen.insert(id.clone()));
 }
@@ -135,4 +142,60 @@ pub fn endpoints_of(evidence: &Evidence, host: &str) -> BTreeSet<String> {
         .filter(|endpoint| endpoint.host.as_deref() == Some(host))
         .map(|endpoint| endpoint.id.clone())
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn finding(endpoints: &[&str], confidence: Confidence, doubt: Option<&str>) -> Finding {
+        Finding {
+            technique: Technique::new(Trigger::ServerName, Interference::Reset),
+            confidence,
+            endpoints: endpoints.iter().map(|&it| it.to_owned()).collect(),
+            evidence: Vec::new(),
+            doubt: doubt.map(str::to_owned),
+            seen: format!("{endpoints:?}"),
+        }
+    }
+
+    fn merged(mut one: Finding, other: Finding, is_answer: bool) -> (String, Option<String>) {
+        merge(&mut one, other, is_answer);
+        (one.seen, one.doubt)
+    }
+
+    #[test]
+    fn what_is_doubted_of_other_endpoints_is_told_once() {
+        let sure = || finding(&["a"], Confidence::Confirmed, None);
+        let likely = |endpoints: &[&str]| finding(endpoints, Confidence::Likely, Some("Chance"));
+        let told = || Some("Of other endpoints: Chance".to_owned());
+        let by_a = "[\"a\"]".to_owned();
+        assert_eq!(
+            merged(sure(), likely(&["b"]), false),
+            (by_a.clone(), told())
+        );
+        assert_eq!(
+            merged(likely(&["a", "b"]), sure(), false),
+            (by_a.clone(), told())
+        );
+        // Of the same endpoints the surer one has said all.
+        assert_eq!(merged(likely(&["a"]), sure(), false), (by_a.clone(), None));
+        let once = Some("Chance".to_owned());
+        assert_eq!(merged(likely(&["a"]), likely(&["b"]), false), (by_a, once));
+    }
+
+    #[test]
+    fn an_answer_takes_the_doubt_away_that_asked_for_it() {
+        let asks = || {
+            finding(
+                &["a"],
+                Confidence::Likely,
+                Some("Only another vantage can tell"),
+            )
+        };
+        let answers = || finding(&["a"], Confidence::Likely, Some("Looked an hour before"));
+        let doubt = |is_answer| merged(asks(), answers(), is_answer).1.unwrap();
+        assert_eq!(doubt(true), "Looked an hour before");
+        assert_eq!(doubt(false), "Only another vantage can tell");
+    }
 }

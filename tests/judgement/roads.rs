@@ -330,10 +330,9 @@ fn settled(here: &World) -> Verdict {
 }
 
 #[test]
-fn where_packets_end_on_the_way_and_another_vantage_is_answered_it_is_confirmed() {
+fn where_another_vantage_is_answered_a_road_that_is_lost_here_is_left_to_doubt() {
     for (failed, end, technique) in [
         (lost as fn() -> Step, End::Never, "address/drop"),
-        (refused, End::Refused(3), "address/refuse"),
         (
             unreachable,
             End::Told(3, HOST_UNREACHABLE),
@@ -342,9 +341,21 @@ fn where_packets_end_on_the_way_and_another_vantage_is_answered_it_is_confirmed(
     ] {
         let verdict = settled(&dead(failed, [(end, 2); 3]));
         assert_eq!(ids(&verdict), [technique]);
-        assert_eq!(verdict.confidence, Confidence::Confirmed, "{technique}");
-        assert_eq!(verdict.techniques[0].doubt, None);
+        assert_eq!(verdict.confidence, Confidence::Likely, "{technique}");
+        let told = &verdict.techniques[0];
+        assert!(told.seen.contains("the same endpoints work"), "{told:#?}");
+        let doubt = told.doubt.as_deref().unwrap();
+        assert!(
+            doubt.contains("a road that this provider has lost"),
+            "{doubt}"
+        );
+        assert!(!doubt.contains("another vantage"), "{doubt}");
     }
+    // No router refuses for want of a road.
+    let verdict = settled(&dead(refused, [(End::Refused(3), 2); 3]));
+    assert_eq!(ids(&verdict), ["address/refuse"]);
+    assert_eq!(verdict.confidence, Confidence::Confirmed);
+    assert_eq!(verdict.techniques[0].doubt, None);
 }
 
 #[test]

@@ -4,8 +4,9 @@
 //! What it infers: what is done on the way from here, since the very same thing works from elsewhere.
 //! Evidence: the contrast is the vantage. Connections never stand here and do there, at the same address; a name is denied
 //! here and known there; a handshake ends here in an alert or in somebody else's certificate and is proved there.
-//! What else could explain it: servers that failed after the other vantage looked (all in one network, or a report that is more than an
-//! hour older: doubt); servers that turn this vantage away, or a firewall at home (connections end where servers stand, or before the
+//! What else could explain it: servers that failed after the other vantage looked, roads that this provider alone has lost, or a
+//! front that treats those who come from here so (doubt, so likely, but where connections are seen to be turned down on the
+//! way); servers that are dead there too (no finding); servers that turn this vantage away, or a firewall at home (connections end where servers stand, or before the
 //! first router: doubt); a firewall that shuts the port for everybody, a limit by rate, or a line that fails (no finding, as
 //! `address` and `address_port` reckon); a service that answers differently by region (other addresses there: doubt); a name that was given up since (a
 //! protected resolver denies it here too: no finding); roads that are down here (as `address` reckons: no finding, or doubt).
@@ -44,7 +45,7 @@ pub fn infer(evidence: &Evidence) -> Vec<Finding> {
     };
     let mut findings = connections(evidence, other);
     findings.extend(names(evidence, other));
-    findings.extend(raised(evidence, other));
+    findings.extend(proved_there(evidence, other));
     findings.extend(answered_by_somebody(evidence, other));
     findings
 }
@@ -60,14 +61,14 @@ pub fn settle(evidence: &Evidence, findings: &mut Vec<Finding>) {
         match (finding.technique.trigger, finding.technique.interference) {
             (Trigger::Address | Trigger::AddressPort, _) => finding
                 .endpoints
-                .retain(|endpoint| other.failure(target, endpoint).is_none()),
+                .retain(|endpoint| other.failure(target, endpoint, true).is_none()),
             (trigger, _)
                 if may_be_the_servers_own(trigger)
                     && finding.confidence < Confidence::Confirmed =>
             {
                 finding
                     .endpoints
-                    .retain(|endpoint| other.failure(target, endpoint).is_none());
+                    .retain(|endpoint| other.failure(target, endpoint, true).is_none());
             }
             (Trigger::DomainName, Interference::FalseAnswer | Interference::InjectedAnswer) => {
                 for host in evidence
@@ -111,8 +112,8 @@ fn is_geography(evidence: &Evidence, other: &OtherVantage, host: &str) -> bool {
 /// What became of one address here.
 #[derive(Default)]
 struct Place<'a> {
-    /// A connection stood, at some port.
-    stands: bool,
+    /// Where connections stood.
+    stands: BTreeSet<SocketAddr>,
     /// Connections that never stood.
     failed: Vec<(SocketAddr, Interference, &'a Observation)>,
 }
@@ -139,9 +140,14 @@ fn connections(evidence: &Evidence, other: &OtherVantage) -> Vec<Finding> {
         if !other.works(&evidence.target.id, &endpoint.id) {
             continue;
         }
-        let Some((technique, failing)) = dead(evidence, endpoint, &places) else {
+        let Some((technique, mut failing)) = dead(evidence, endpoint, &places) else {
             continue;
         };
+        // One that is dead there too is down.
+        failing.retain(|address| !other.fails_at(&evidence.target.id, *address));
+        if failing.is_empty() {
+            continue;
+        }
         let Some(doubts) = blamed(evidence, technique, &failing) else {
             continue;
         };
@@ -216,6 +222,54 @@ fn roads_down(evidence: &Evidence, technique: Technique) -> Option<RoadsDown> {
 }
 
 impl Group {
+    /// All that is left to doubt; `enough` networks failed in enough trials.
+    fn doubts_left(
+        &self,
+        technique: Technique,
+        other: &OtherVantage,
+        enough: usize,
+        unseen: Option<String>,
+    ) -> Vec<String> {
+        let seen_there = if self.same.is_empty() {
+            Some(
+                "The other vantage was led to other addresses of the same hosts: those tried here may be down",
+            )
+        } else if enough == 0 {
+            Some("The connections were not repeated often enough to exclude chance")
+        } else {
+            None
+        };
+        let by_address = technique.trigger == Trigger::Address;
+        let is_refused = technique.interference == Interference::Refuse;
+        // No router refuses for want of a road, nor knows ports; no server does either from where it does not stand.
+        let is_on_the_way = self.doubts.is_empty() && (is_refused || !by_address);
+        let meanwhile = if !is_on_the_way {
+            let lost = if by_address && !is_refused {
+                ", or a road that this provider has lost,"
+            } else {
+                ""
+            };
+            let when = other.when();
+            Some(format!(
+                "The other vantage looked {when}: servers that failed meanwhile{lost} would look the same"
+            ))
+        } else if !other.is_fresh() {
+            Some(aged(other))
+        } else {
+            (enough < 2).then(|| SINCE.to_owned())
+        };
+        let mut of_place = self.doubts.clone();
+        if of_place.contains(address::AT_HOME) || of_place.contains(address::AT_THE_SERVERS) {
+            of_place.remove(address::NOT_SEEN_WHERE);
+        }
+        let seen_there = seen_there.map(str::to_owned).into_iter();
+        seen_there
+            .chain(meanwhile)
+            .chain(of_place)
+            .chain(unseen)
+            .collect()
+    }
+
     fn finding(
         self,
         technique: Technique,
@@ -223,8 +277,8 @@ impl Group {
         places: &BTreeMap<IpAddr, Place>,
         unseen: Option<String>,
     ) -> Option<Finding> {
-        // Led elsewhere: one server that is down here says nothing of another there.
-        if self.same.is_empty() && self.failing.len() < 2 {
+        // Led elsewhere: one place of servers that is down here says nothing of another there.
+        if self.same.is_empty() && networks(self.failing.iter().map(SocketAddr::ip)) < 2 {
             return None;
         }
         let counted = if self.same.is_empty() {
@@ -245,22 +299,16 @@ impl Group {
         // One server speaks on several ports, and one machine room fails as a whole.
         let enough = counted.iter().filter(|to| trials(to).len() >= TRIALS);
         let enough = networks(enough.map(SocketAddr::ip));
-        let seen_there = if self.same.is_empty() {
-            Some("The other vantage was led to other addresses of the same hosts: those tried here may be down".to_owned())
-        } else if enough == 0 {
-            Some("The connections were not repeated often enough to exclude chance".to_owned())
-        } else if !other.is_fresh() {
-            Some(aged(other))
-        } else if enough < 2 {
-            Some(SINCE.to_owned())
-        } else {
-            None
-        };
-        let doubts: Vec<String> = seen_there
-            .into_iter()
-            .chain(self.doubts.iter().cloned())
-            .chain(unseen)
-            .collect();
+        let how = technique.interference;
+        // Servers that turn down some connections fail once at many addresses.
+        let comes_and_goes = places.values().any(|place| {
+            let mut failed = place.failed.iter();
+            failed.any(|(to, met, _)| *met == how && place.stands.contains(to))
+        });
+        if enough == 0 && (how == Interference::Refuse || comes_and_goes) {
+            return None;
+        }
+        let doubts = self.doubts_left(technique, other, enough, unseen);
         let doubt = (!doubts.is_empty()).then(|| doubts.join(". "));
         let mut ids: Vec<String> = Vec::new();
         for address in counted {
@@ -321,9 +369,12 @@ fn dead(
         }
         manners.insert(manner(observation)?);
         failing.insert(climb.address);
-        another_port |= places
-            .get(&climb.address.ip())
-            .is_some_and(|place| place.stands);
+        let place = places.get(&climb.address.ip());
+        another_port |= place.is_some_and(|place| !place.stands.is_empty());
+        // It stood when it was tried for another endpoint.
+        if place.is_some_and(|place| place.stands.contains(&climb.address)) {
+            return None;
+        }
     }
     let [manner] = manners.into_iter().collect::<Vec<_>>()[..] else {
         return None;
@@ -350,7 +401,9 @@ fn places<'a>(evidence: &Evidence<'a>) -> BTreeMap<IpAddr, Place<'a>> {
             continue;
         }
         let place = places.entry(climb.address.ip()).or_default();
-        place.stands |= observation.reached(Operation::TcpConnect);
+        if observation.reached(Operation::TcpConnect) {
+            place.stands.insert(climb.address);
+        }
         if let Some(manner) = manner(observation) {
             place.failed.push((climb.address, manner, observation));
         }
@@ -425,7 +478,7 @@ fn denied(
         || resolves_here && is_in_vain(interference)
         || !evidence.answers_controls(answer.resolver)
         || evidence.fails_controls(answer.resolver)
-        || is_denied_in_protection(evidence, host)
+        || is_denied_in_protection(evidence, host, interference)
         || is_broken(answer)
         || matches!(denials::whose(evidence, host, answer), Whose::Anybodys(_))
     {
@@ -448,7 +501,9 @@ fn denied(
         endpoints: endpoints_of(evidence, host),
         evidence: trials.iter().map(|trial| trial.id.clone()).collect(),
         doubt: resolves_here.then(|| RESOLVES_HERE.to_owned()).or_else(|| whose(answer)).or_else(|| {
-            Some("No resolver that was asked from here knows the name: it may have been given up since, or be answered by region".to_owned())
+            let gone = "No resolver that was asked from here knows the name: it may have been given up since, or be answered by region";
+            let or_fails = ", or its own name servers may fail";
+            Some(format!("{gone}{}", if is_in_vain(interference) { or_fails } else { "" }))
         }),
         seen: format!(
             "{host} {what} on the ordinary path in {} of {} trials, while control names are answered; at {} ({}) it is known to {}",
@@ -461,27 +516,26 @@ fn denied(
     })
 }
 
-/// Whether a resolver that nobody on the way can speak for denies the name too: then it is gone, or never was for this region.
-fn is_denied_in_protection(evidence: &Evidence, host: &str) -> bool {
+/// Whether a resolver that nobody on the way can speak for denies the name too: then it is gone, or never was for this region. What
+/// resolvers ask for in vain they all do where the name's own servers fail.
+fn is_denied_in_protection(evidence: &Evidence, host: &str, how: Interference) -> bool {
     evidence.resolution(host).is_some_and(|resolution| {
         resolution.answers.iter().any(|answer| {
             answer.is_public()
                 && answer.is_authenticated()
-                && matches!(
-                    answer.observation.failure(),
-                    Some(Failure::DnsNxdomain | Failure::DnsNoAnswer)
-                )
+                && match answer.observation.failure() {
+                    Some(Failure::DnsNxdomain | Failure::DnsNoAnswer) => true,
+                    Some(Failure::DnsServfail | Failure::DnsRefused) => is_in_vain(how),
+                    _ => false,
+                }
         })
     })
 }
 
 // ---- handshakes -----------------------------------------------------------------------------------------------------
 
-/// What the contrast of names tells with the doubt that the server itself may treat its name so: not if it does not there.
-fn raised(evidence: &Evidence, other: &OtherVantage) -> Vec<Finding> {
-    if !other.is_fresh() {
-        return Vec::new();
-    }
+/// What the contrast of names tells with the doubt that the server itself may treat its name so: it does not, there and then.
+fn proved_there(evidence: &Evidence, other: &OtherVantage) -> Vec<Finding> {
     server_name::infer(evidence)
         .into_iter()
         .filter(|finding| finding.technique.trigger == Trigger::ServerNameAtAddress)
@@ -498,8 +552,7 @@ fn raised(evidence: &Evidence, other: &OtherVantage) -> Vec<Finding> {
                 .iter()
                 .any(|endpoint| other.proved(&evidence.target.id, endpoint, climb.address));
             (enough && works).then(|| Finding {
-                confidence: Confidence::Confirmed,
-                doubt: None,
+                doubt: Some(meanwhile(other)),
                 seen: format!("{}. {}", finding.seen, proved(other)),
                 ..finding
             })
@@ -542,7 +595,7 @@ impl<'a> Stranger<'a> {
 
 /// An alert or somebody else's answer for this name at this address alone, which the same server does not give there.
 fn answered_by_somebody(evidence: &Evidence, other: &OtherVantage) -> Vec<Finding> {
-    let findings: Vec<(IpAddr, Finding)> = evidence
+    evidence
         .all_climbs()
         .filter(|(_, observation)| observation.check.contrast.is_none())
         .filter_map(|(climb, failed)| {
@@ -559,7 +612,10 @@ fn answered_by_somebody(evidence: &Evidence, other: &OtherVantage) -> Vec<Findin
                     .collect()
             };
             let (here, controls) = (spoken(Variation::ServerName), spoken(Variation::Address));
-            let alone = !here.is_empty()
+            let strays = server_name::Strays::of(evidence);
+            let alone = server_name::matrix_of(evidence, failed)
+                .is_some_and(|matrix| !strays.are_whims(evidence, &matrix))
+                && !here.is_empty()
                 && !controls.is_empty()
                 && !here.iter().chain(&controls).any(|it| meets(it))
                 && trials.iter().all(|trial| meets(trial));
@@ -573,23 +629,26 @@ fn answered_by_somebody(evidence: &Evidence, other: &OtherVantage) -> Vec<Findin
             if !alone || hit.is_empty() {
                 return None;
             }
-            let doubt = if trials.len() < TRIALS {
-                Some("The handshake was not repeated often enough to exclude chance".to_owned())
-            } else if other.is_fresh() {
-                None
-            } else {
-                Some(aged(other))
-            };
+            let mut doubts = vec![meanwhile(other)];
+            if trials.len() < TRIALS {
+                doubts.insert(
+                    0,
+                    "The handshake was not repeated often enough to exclude chance".to_owned(),
+                );
+            }
+            if stranger.interference() == Interference::Intercept {
+                doubts.push(server_name::WHOSE_BOX.to_owned());
+            }
             let contrasts = here.iter().chain(&controls);
             let finding = Finding {
                 technique: Technique::new(
                     Trigger::ServerNameAtAddress,
                     stranger.interference(),
                 ),
-                confidence: by(doubt.is_none()),
+                confidence: Confidence::Likely,
                 endpoints: hit,
                 evidence: trials.iter().chain(contrasts).map(|it| it.id.clone()).collect(),
-                doubt,
+                doubt: Some(doubts.join(". ")),
                 seen: format!(
                     "With {name} in the ClientHello {} comes from {} in {} of {} trials; an innocuous name there, and {name} at \
                      controls' addresses, are answered otherwise. {}",
@@ -603,31 +662,10 @@ fn answered_by_somebody(evidence: &Evidence, other: &OtherVantage) -> Vec<Findin
                     proved(other),
                 ),
             };
-            Some((climb.address.ip(), finding))
+            Some(finding)
         })
-        .collect();
-    // One server may have lost its name to a mistake of its operator's since.
-    let places = networks(findings.iter().map(|(address, _)| *address));
-    let mut told = Vec::new();
-    for (_, mut finding) in findings {
-        if finding.doubt.is_none() && places < 2 {
-            finding.confidence = Confidence::Likely;
-            finding.doubt = Some(SINCE.to_owned());
-        }
-        if finding.technique.interference == Interference::Intercept {
-            let doubts: Vec<&str> = finding
-                .doubt
-                .as_deref()
-                .into_iter()
-                .chain([server_name::WHOSE_BOX])
-                .collect();
-            finding.doubt = Some(doubts.join(". "));
-        }
-        told.push(finding);
-    }
-    told
+        .collect()
 }
-
 fn has_answer(observation: &Observation) -> bool {
     observation
         .step(Operation::TlsHandshake)
@@ -661,6 +699,14 @@ fn proved(other: &OtherVantage) -> String {
     format!(
         "From {} ({}) the server at that address proves by TLS to be that host",
         other.name(),
+        other.when()
+    )
+}
+
+/// What is left to doubt of a server that proved there to be who it is asked to be.
+fn meanwhile(other: &OtherVantage) -> String {
+    format!(
+        "The other vantage looked {}, from elsewhere: the servers may have failed meanwhile, or treat those who come from here so",
         other.when()
     )
 }

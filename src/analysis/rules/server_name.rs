@@ -125,6 +125,15 @@ impl Strays {
         strays
     }
 
+    /// Whether somebody answers so to whomever he pleases: to pieces or shapes at times, to this name and not when it is asked again,
+    /// or to innocuous names at controls.
+    pub fn are_whims(&self, evidence: &Evidence, matrix: &Matrix) -> bool {
+        let how = matrix.manner.interference();
+        is_mixed(matrix)
+            || self.recovered.get(&how).is_some_and(|count| *count > 0)
+            || self.at_controls(evidence, matrix.manner) == Chance::Enough
+    }
+
     /// What chance may have done to handshakes of which the name, or the shape, is looked at wherever they lead.
     pub fn at_controls(&self, evidence: &Evidence, manner: Manner) -> Chance {
         let everybody = &evidence.ground.everybody;
