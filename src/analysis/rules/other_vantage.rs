@@ -595,6 +595,7 @@ impl<'a> Stranger<'a> {
 
 /// An alert or somebody else's answer for this name at this address alone, which the same server does not give there.
 fn answered_by_somebody(evidence: &Evidence, other: &OtherVantage) -> Vec<Finding> {
+    let strays = server_name::Strays::of(evidence);
     evidence
         .all_climbs()
         .filter(|(_, observation)| observation.check.contrast.is_none())
@@ -612,10 +613,7 @@ fn answered_by_somebody(evidence: &Evidence, other: &OtherVantage) -> Vec<Findin
                     .collect()
             };
             let (here, controls) = (spoken(Variation::ServerName), spoken(Variation::Address));
-            let strays = server_name::Strays::of(evidence);
-            let alone = server_name::matrix_of(evidence, failed)
-                .is_some_and(|matrix| !strays.are_whims(evidence, &matrix))
-                && !here.is_empty()
+            let alone = !here.is_empty()
                 && !controls.is_empty()
                 && !here.iter().chain(&controls).any(|it| meets(it))
                 && trials.iter().all(|trial| meets(trial));
@@ -627,6 +625,10 @@ fn answered_by_somebody(evidence: &Evidence, other: &OtherVantage) -> Vec<Findin
                 .cloned()
                 .collect();
             if !alone || hit.is_empty() {
+                return None;
+            }
+            let matrix = server_name::matrix_of(evidence, failed)?;
+            if strays.are_whims(evidence, &matrix) {
                 return None;
             }
             let mut doubts = vec![meanwhile(other)];
