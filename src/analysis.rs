@@ -46,12 +46,11 @@ pub fn judge(
     observations: &[Observation],
 ) -> Verdict {
     let evidence = Evidence::new(catalog, target, ground, observations);
-    let mut findings = if ground.regime == Regime::Open {
+    let findings = if ground.regime == Regime::Open {
         rules::findings(&evidence)
     } else {
         Vec::new()
     };
-    rules::other_vantage::settle(&evidence, &mut findings);
     let services: Vec<ServiceReport> = target
         .services
         .iter()

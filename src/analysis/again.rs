@@ -3,7 +3,6 @@
 //! Both judge what is written: a run scrubs its observations first, so that nothing is known to it that its report hides.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use jiff::Timestamp;
 
@@ -20,7 +19,7 @@ pub struct Judge {
     catalog: Catalog,
     line_notes: Vec<String>,
     started_at: Timestamp,
-    other: Option<Arc<OtherVantage>>,
+    other: Option<OtherVantage>,
     /// Where in the catalog each target stands.
     places: BTreeMap<String, usize>,
 }
@@ -39,7 +38,7 @@ impl Judge {
             catalog,
             line_notes,
             started_at,
-            other: other.map(Arc::new),
+            other,
             places,
         }
     }
@@ -53,7 +52,7 @@ impl Judge {
             observations,
         );
         match &self.other {
-            Some(other) => ground.beside(Arc::clone(other)),
+            Some(other) => ground.beside(other),
             None => ground,
         }
     }

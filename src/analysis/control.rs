@@ -5,13 +5,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
 use crate::analysis::again::{Judge, by_subject};
-use crate::analysis::evidence::{Evidence, Honest, Honesty, is_proof};
+use crate::analysis::evidence::{Evidence, Honest, Honesty, endpoints, is_proof};
 use crate::analysis::ground::Ground;
-use crate::model::catalog::Catalog;
+use crate::model::catalog::{Catalog, Endpoint};
 use crate::model::check::{Ask, GROUND, Role};
 use crate::model::failure::Failure;
 use crate::model::observation::{Observation, Operation};
@@ -21,24 +22,30 @@ use crate::model::report::{
 use crate::model::resolution::Answer;
 use crate::model::technique::{Interference, Trigger};
 
-/// What worked longer ago than this may be done by others by now, and a contrast is not confirmed.
-const FRESH_S: u64 = 3_600;
 /// After a day a service that is down by now is told from a blocked one by nothing.
 const OLDEST_S: u64 = 86_400;
 
 /// Another vantage's report of the same targets, judged.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct OtherVantage {
     name: String,
     /// Seconds from its run to ours; negative if it looked after us.
     before_s: i64,
+    is_itself: bool,
+    seen: Arc<Seen>,
+}
+
+/// What it saw.
+#[derive(Debug)]
+struct Seen {
     /// Its resolver answered for nobody: names that fail there say nothing.
     is_unresolved: bool,
-    is_itself: bool,
     catalog: Catalog,
     ground: Ground,
     verdicts: BTreeMap<String, Verdict>,
     observations: BTreeMap<String, Vec<Observation>>,
+    /// Endpoints by their target that were connected to, each time in vain.
+    in_vain: BTreeSet<(String, String)>,
 }
 
 impl OtherVantage {
@@ -65,18 +72,36 @@ impl OtherVantage {
             |label| format!("the control vantage ({label})"),
         );
         let (catalog, _) = report.measured.into_catalog(report.run.definitions);
+        let mut in_vain = BTreeSet::new();
+        for target in &catalog.targets {
+            let evidence = Evidence::new(&catalog, target, &ground, of(&target.id));
+            let ids = endpoints(target).filter(|endpoint| is_in_vain(&evidence, endpoint));
+            in_vain.extend(ids.map(|endpoint| (target.id.clone(), endpoint.id.clone())));
+        }
         // Servers tell the time: a clock that runs ahead must not make an old report a fresh one.
         let apart = started_at.as_second().saturating_sub(theirs.as_second());
         Ok(Self {
             name,
             before_s: apart.saturating_add(ground.clock_error_s),
-            is_unresolved: ground.answers_nobody(&catalog),
             is_itself: report.run.id == run,
-            catalog,
-            ground,
-            verdicts,
-            observations,
+            seen: Arc::new(Seen {
+                is_unresolved: ground.answers_nobody(&catalog),
+                catalog,
+                ground,
+                verdicts,
+                observations,
+                in_vain,
+            }),
         })
+    }
+
+    /// The same, as far away in time as it is by a clock that was so many seconds ahead in our own run.
+    #[must_use]
+    pub fn by_clock(&self, ahead_s: i64) -> Self {
+        Self {
+            before_s: self.before_s.saturating_sub(ahead_s),
+            ..self.clone()
+        }
     }
 
     /// What to call it in a sentence.
@@ -86,15 +111,10 @@ impl OtherVantage {
 
     /// Whether it says anything of this run.
     pub fn speaks(&self) -> bool {
-        self.ground.regime == Regime::Open
-            && !self.ground.families.is_empty()
+        self.seen.ground.regime == Regime::Open
+            && !self.seen.ground.families.is_empty()
             && self.before_s.unsigned_abs() <= OLDEST_S
             && !self.is_itself
-    }
-
-    /// Whether it looked within an hour of this run: what is left of a doubt is then not its age.
-    pub fn is_fresh(&self) -> bool {
-        self.before_s.unsigned_abs() <= FRESH_S
     }
 
     const fn side(&self) -> &'static str {
@@ -120,18 +140,16 @@ impl OtherVantage {
         let when = self.when();
         if self.is_itself {
             "The control report is of this very run and says nothing".to_owned()
-        } else if self.ground.regime != Regime::Open {
-            let regime = self.ground.regime.word();
+        } else if self.seen.ground.regime != Regime::Open {
+            let regime = self.seen.ground.regime.word();
             format!("The control report says nothing: its own line was not open ({regime})")
-        } else if self.ground.families.is_empty() {
+        } else if self.seen.ground.families.is_empty() {
             "The control report says nothing: not one of its controls was reached".to_owned()
         } else if self.before_s.unsigned_abs() > OLDEST_S {
             let side = self.side();
             format!(
                 "The control report says nothing: it was measured more than a day {side} this run"
             )
-        } else if self.is_fresh() {
-            format!("Compared with {}, measured {when}", self.name)
         } else {
             format!(
                 "Compared with {}, measured {when}: what changed since is not known",
@@ -150,7 +168,7 @@ impl OtherVantage {
     /// blamed on somebody only for want of another vantage, which we are: it counts as a failure. A name that is not resolved
     /// there says nothing of an endpoint that was connected to here, and nothing at all where none is resolved.
     pub fn failure(&self, target: &str, endpoint: &str, connected_to: bool) -> Option<&Failure> {
-        let verdict = self.verdicts.get(target)?;
+        let verdict = self.seen.verdicts.get(target)?;
         let is_blamed = |id: &String| {
             let mut techniques = verdict.techniques.iter();
             techniques.any(|technique| technique.id == *id && !is_for_want_of_us(technique))
@@ -166,16 +184,15 @@ impl OtherVantage {
             .and_then(|endpoint| endpoint.failure.as_ref())
             // A name that nobody knows is retired, or stale in the definitions: nothing is down.
             .filter(|failure| is_of_the_way(failure) && **failure != Failure::DnsNxdomain)
-            .filter(|_| !connected_to && !self.is_unresolved || self.connected_to(target, endpoint))
+            .filter(|_| {
+                self.is_in_vain(target, endpoint) || !connected_to && !self.seen.is_unresolved
+            })
     }
 
-    /// Whether a connection was tried for that endpoint there.
-    fn connected_to(&self, target: &str, endpoint: &str) -> bool {
-        self.observations(target).iter().any(|observation| {
-            matches!(observation.check.ask, Ask::Climb(_))
-                && !observation.is_not_run()
-                && observation.check.endpoints.iter().any(|id| id == endpoint)
-        })
+    /// Whether it was connected to there, each time in vain.
+    fn is_in_vain(&self, target: &str, endpoint: &str) -> bool {
+        let id = (target.to_owned(), endpoint.to_owned());
+        self.seen.in_vain.contains(&id)
     }
 
     /// Whether no connection to that address stood there, and one was tried.
@@ -188,7 +205,7 @@ impl OtherVantage {
             tried |= is_there && failure.is_some_and(is_of_the_way);
             is_there && observation.reached(Operation::TcpConnect)
         });
-        tried && !stood
+        tried && !stood && self.seen.ground.has_family(address.is_ipv6())
     }
 
     /// Whether a climb of that endpoint got past that step there, at this address.
@@ -237,14 +254,15 @@ impl OtherVantage {
             .filter(|answer| {
                 !answer
                     .resolver
-                    .is_some_and(|resolver| self.ground.is_hijacked(&resolver.id))
+                    .is_some_and(|resolver| self.seen.ground.is_hijacked(&resolver.id))
             })
             .flat_map(Answer::addresses)
             .collect()
     }
 
     fn endpoint(&self, target: &str, endpoint: &str) -> Option<&EndpointReport> {
-        self.verdicts
+        self.seen
+            .verdicts
             .get(target)?
             .services
             .iter()
@@ -253,19 +271,37 @@ impl OtherVantage {
     }
 
     fn evidence(&self, target: &str) -> Option<Evidence<'_>> {
-        let known = self.catalog.targets.iter().find(|it| it.id == target)?;
+        let known = self
+            .seen
+            .catalog
+            .targets
+            .iter()
+            .find(|it| it.id == target)?;
         let observations = self.observations(target);
         Some(Evidence::new(
-            &self.catalog,
+            &self.seen.catalog,
             known,
-            &self.ground,
+            &self.seen.ground,
             observations,
         ))
     }
 
     fn observations(&self, target: &str) -> &[Observation] {
-        self.observations.get(target).map_or(&[], Vec::as_slice)
+        self.seen
+            .observations
+            .get(target)
+            .map_or(&[], Vec::as_slice)
     }
+}
+
+/// Whether an endpoint was connected to, and nothing came of it, at whatever address.
+fn is_in_vain(evidence: &Evidence, endpoint: &Endpoint) -> bool {
+    let climbs = evidence.climbs(endpoint);
+    let mut met = climbs.iter().map(|(_, observation)| observation);
+    let fails = met
+        .clone()
+        .any(|it| it.failure().is_some_and(is_of_the_way));
+    fails && !met.any(|it| it.is_success())
 }
 
 /// Whether a technique was named with the doubt that only another vantage can take: dead addresses or ports, and what a server may do

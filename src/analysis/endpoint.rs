@@ -120,9 +120,12 @@ pub fn is_relay_that_says_nothing(report: &EndpointReport) -> bool {
 fn down(evidence: &Evidence, endpoint: &Endpoint, met: &Met) -> Option<String> {
     let other = evidence.ground.other()?;
     let fails = met.failure.as_ref().is_some_and(is_of_the_way) && !met.is_retired;
-    let connected_to = !evidence.climbs(endpoint).is_empty();
-    let there = other.failure(&evidence.target.id, &endpoint.id, connected_to)?;
-    (fails && evidence.ground.regime == Regime::Open)
+    let climbs = evidence.climbs(endpoint);
+    let works = climbs
+        .iter()
+        .any(|(_, observation)| observation.is_success());
+    let there = other.failure(&evidence.target.id, &endpoint.id, !climbs.is_empty())?;
+    (fails && !works && evidence.ground.regime == Regime::Open)
         .then(|| format!("It fails at {} too ({there})", other.name()))
 }
 

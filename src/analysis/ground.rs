@@ -1,7 +1,6 @@
 //! The line itself: its regime, what works on it, and what its resolvers do to everybody.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use jiff::Timestamp;
 
@@ -69,7 +68,7 @@ pub struct Ground {
     pub denials: Denials,
     /// By its id: how long a decoy was silent for control names at least, seconds, while others answered over UDP.
     decoys: BTreeMap<String, f64>,
-    other: Option<Arc<OtherVantage>>,
+    other: Option<OtherVantage>,
     /// How far the vantage's clock is ahead of the servers', seconds; 0 where that is little or not known.
     pub clock_error_s: i64,
 }
@@ -190,7 +189,8 @@ impl Ground {
 
     /// The same ground, with another vantage's report beside it; the user is told how far that one is used.
     #[must_use]
-    pub fn beside(mut self, other: Arc<OtherVantage>) -> Self {
+    pub fn beside(mut self, other: &OtherVantage) -> Self {
+        let other = other.by_clock(self.clock_error_s);
         self.notes.push(other.note());
         self.other = Some(other);
         self
@@ -198,7 +198,7 @@ impl Ground {
 
     /// The other vantage, if there is one and it says anything of this run.
     pub fn other(&self) -> Option<&OtherVantage> {
-        self.other.as_deref().filter(|other| other.speaks())
+        self.other.as_ref().filter(|other| other.speaks())
     }
 
     /// Whether a family works on this line at all.

@@ -88,18 +88,19 @@ const EVIDENCE: usize = 12;
 
 /// What all rules say, one finding for each technique.
 pub fn findings(evidence: &Evidence) -> Vec<Finding> {
-    let mut merged: Vec<Finding> = Vec::new();
-    let alone = RULES.iter().flat_map(|rule| rule(evidence));
-    let beside = other_vantage::infer(evidence);
-    // What another vantage saw answers what was doubted for want of it.
-    let all = alone
-        .map(|finding| (false, finding))
-        .chain(beside.into_iter().map(|finding| (true, finding)));
-    for (is_answer, finding) in all {
-        let mut known = merged.iter_mut();
-        match known.find(|known| known.technique == finding.technique) {
-            Some(known) => merge(known, finding, is_answer),
-            None => merged.push(finding),
+    let mut alone: Vec<Finding> = RULES.iter().flat_map(|rule| rule(evidence)).collect();
+    let mut answers = other_vantage::infer(evidence);
+    // Each by itself: what is not settled must not pass for what is, by being merged with it.
+    other_vantage::settle(evidence, &mut alone);
+    other_vantage::settle(evidence, &mut answers);
+    let mut merged = by_technique(alone);
+    for answer in by_technique(answers) {
+        match merged
+            .iter_mut()
+            .find(|it| it.technique == answer.technique)
+        {
+            Some(known) => merge(known, answer, true),
+            None => merged.push(answer),
         }
     }
     // What a line that loses connection attempts leaves unanswered is nobody's doing. DNS has its own trials.
@@ -115,26 +116,58 @@ pub fn findings(evidence: &Evidence) -> Vec<Finding> {
     merged
 }
 
-/// The surer finding speaks for both, and of two that are as sure the one that is an answer; what is doubted of endpoints of
-/// which it does not speak is told beside.
+/// One finding for each technique, in the order in which they were first named.
+fn by_technique(findings: Vec<Finding>) -> Vec<Finding> {
+    let mut merged: Vec<Finding> = Vec::new();
+    for finding in findings {
+        match merged
+            .iter_mut()
+            .find(|it| it.technique == finding.technique)
+        {
+            Some(known) => merge(known, finding, false),
+            None => merged.push(finding),
+        }
+    }
+    merged
+}
+
+/// Stands before what is doubted of endpoints of which the finding that speaks does not speak.
+const OF_OTHERS: &str = "Of other endpoints: ";
+
+/// The surer finding speaks for both, and of two that are as sure another vantage's `answer`; what is doubted of endpoints of which it
+/// does not speak is told beside, and so is what is no question for another vantage.
 fn merge(known: &mut Finding, mut other: Finding, is_answer: bool) {
-    let is_surer = other.confidence > known.confidence;
-    if is_surer || is_answer && other.confidence == known.confidence {
+    let answers = is_answer && other.confidence == known.confidence;
+    if other.confidence > known.confidence || answers {
         std::mem::swap(known, &mut other);
     }
     let covers = other.endpoints.is_subset(&known.endpoints);
-    if let Some(doubt) = other.doubt.filter(|_| !covers) {
-        let told = known.doubt.get_or_insert_default();
-        if !told.contains(&doubt) {
-            let stop = if told.is_empty() { "" } else { ". " };
-            told.extend([stop, "Of other endpoints: ", &doubt]);
-        }
+    if let Some(doubt) = other.doubt.filter(|_| !covers || answers) {
+        let told = known.doubt.take().unwrap_or_default();
+        let bare = |it: &'_ str| it.strip_prefix(OF_OTHERS).unwrap_or(it).to_owned();
+        let known_ones: BTreeSet<String> = told.split(". ").map(bare).collect();
+        let more: Vec<String> = doubt
+            .split(". ")
+            .map(bare)
+            .filter(|it| !known_ones.contains(it))
+            .filter(|it| !(covers && it.contains(ANOTHER_VANTAGE)))
+            .collect();
+        let own = Some(told).filter(|it| !it.is_empty());
+        let of_others = if covers { "" } else { OF_OTHERS };
+        let more = Some(more.join(". ")).filter(|it| !it.is_empty());
+        let more = more.map(|it| format!("{of_others}{it}"));
+        let all: Vec<String> = own.into_iter().chain(more).collect();
+        known.doubt = Some(all.join(". ")).filter(|it| !it.is_empty());
     }
     known.endpoints.extend(other.endpoints);
     known.evidence.extend(other.evidence);
     let mut seen = BTreeSet::new();
     known.evidence.retain(|id| seen.insert(id.clone()));
+    known.evidence.truncate(EVIDENCE);
 }
+
+/// These words stand in every doubt that another vantage settles, and in no other.
+const ANOTHER_VANTAGE: &str = "another vantage";
 
 /// Ids of the endpoints of a host.
 pub fn endpoints_of(evidence: &Evidence, host: &str) -> BTreeSet<String> {
@@ -185,17 +218,36 @@ mod tests {
     }
 
     #[test]
+    fn doubts_that_take_turns_do_not_pile_up() {
+        let mut known = finding(&["0"], Confidence::Likely, Some("A"));
+        for (id, doubt) in [("1", "B"), ("2", "A"), ("3", "B"), ("4", "C")] {
+            let other = finding(&[id], Confidence::Likely, Some(doubt));
+            merge(&mut known, other, false);
+        }
+        let told = known.doubt.unwrap();
+        assert_eq!(told, "A. Of other endpoints: B. Of other endpoints: C");
+    }
+
+    #[test]
     fn an_answer_takes_the_doubt_away_that_asked_for_it() {
         let asks = || {
             finding(
                 &["a"],
                 Confidence::Likely,
-                Some("Only another vantage can tell"),
+                Some("only another vantage can tell"),
             )
         };
         let answers = || finding(&["a"], Confidence::Likely, Some("Looked an hour before"));
         let doubt = |is_answer| merged(asks(), answers(), is_answer).1.unwrap();
         assert_eq!(doubt(true), "Looked an hour before");
-        assert_eq!(doubt(false), "Only another vantage can tell");
+        assert_eq!(doubt(false), "only another vantage can tell");
+        // What it cannot settle stays.
+        let asks = finding(
+            &["a"],
+            Confidence::Likely,
+            Some("A limit by rate. Only by another vantage"),
+        );
+        let told = merged(asks, answers(), true).1.unwrap();
+        assert_eq!(told, "Looked an hour before. A limit by rate");
     }
 }

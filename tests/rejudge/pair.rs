@@ -243,6 +243,14 @@ fn a_name_that_is_not_resolved_there_shows_nothing_down_that_was_connected_to_he
         there.denial("isp", trial, &Failure::DnsServfail, 2);
     }
     silent(&settled(&here, &there, HOUR).0, Status::Inconclusive);
+    // Nor where its addresses, which other resolvers tell, are answered there.
+    let mut there_answered = World::without_control_at("isp");
+    there_answered.honest_resolvers();
+    for trial in 1..=3 {
+        there_answered.denial("isp", trial, &Failure::DnsServfail, 2);
+    }
+    there_answered.climb(HONEST, proven());
+    silent(&settled(&here, &there_answered, HOUR).0, Status::Inconclusive);
     // Where it is not resolved here either it is.
     silent(&settled(&there, &there, HOUR).0, Status::Down);
 }
@@ -250,24 +258,32 @@ fn a_name_that_is_not_resolved_there_shows_nothing_down_that_was_connected_to_he
 #[test]
 fn a_control_that_is_older_than_its_clock_says_is_told_by_the_servers_of_its_day() {
     let here = failing(&[FAR], &Failure::GenericTimeout);
-    for (date, is_told) in [
-        ("Fri, 30 Jan 2026 23:00:00 GMT", true),
-        ("Thu, 29 Jan 2026 22:00:00 GMT", false),
-    ] {
-        let mut there = working(&[FAR]);
-        there.control_climb("", 200, "");
-        there.control_climb("", 200, "");
-        for observation in &mut there.ground {
+    let timed = |world: &World, date: &str| {
+        let mut world = world.clone();
+        world.control_climb("", 200, "");
+        world.control_climb("", 200, "");
+        for observation in &mut world.ground {
             for step in &mut observation.steps {
                 if let Some(http) = &mut step.http {
                     http.headers = vec![("date".to_owned(), date.to_owned())];
                 }
             }
         }
-        // Its own clock says an hour before this run, which began at midnight.
-        let (verdict, notes) = settled(&here, &there, HOUR);
+        world
+    };
+    // Its own clock says an hour before this run, which began at midnight.
+    for (date, is_told) in [
+        ("Fri, 30 Jan 2026 23:00:00 GMT", true),
+        ("Thu, 29 Jan 2026 22:00:00 GMT", false),
+    ] {
+        let (verdict, notes) = settled(&here, &timed(&working(&[FAR]), date), HOUR);
         assert_eq!(!ids(&verdict).is_empty(), is_told, "{notes:?}");
     }
+    // On one machine both are wrong by as much.
+    let here = timed(&here, "Fri, 30 Jan 2026 00:00:00 GMT");
+    let there = timed(&working(&[FAR]), "Thu, 29 Jan 2026 23:00:00 GMT");
+    let (verdict, notes) = settled(&here, &there, HOUR);
+    assert_eq!(ids(&verdict), ["address/drop"], "{notes:?}");
 }
 
 #[test]

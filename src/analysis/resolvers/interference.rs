@@ -63,6 +63,9 @@ pub fn infer(
     let mut evidence: Vec<String> = read.trials.iter().map(|it| it.id.clone()).collect();
     evidence.push(alive.1.id.clone());
     evidence.extend(read.cells);
+    let is_somebody = read.interference == Interference::Intercept;
+    let whose = is_somebody.then_some(server_name::WHOSE_BOX);
+    let doubts: Vec<&str> = read.doubt.into_iter().chain(whose).collect();
     Some(TechniqueReport {
         id: technique.id(),
         trigger: technique.trigger,
@@ -75,7 +78,7 @@ pub fn infer(
         services: Vec::new(),
         endpoints: Vec::new(),
         evidence,
-        doubt: read.doubt.map(str::to_owned),
+        doubt: (!doubts.is_empty()).then(|| doubts.join(". ")),
         seen: format!(
             "{} by {} {}, in {} of {} trials, while it answers by {}",
             resolver.name,

@@ -5,8 +5,7 @@
 //! Evidence: the contrast is the vantage. Connections never stand here and do there, at the same address; a name is denied
 //! here and known there; a handshake ends here in an alert or in somebody else's certificate and is proved there.
 //! What else could explain it: servers that failed after the other vantage looked, roads that this provider alone has lost, or a
-//! front that treats those who come from here so (doubt, so likely, but where connections are seen to be turned down on the
-//! way); servers that are dead there too (no finding); servers that turn this vantage away, or a firewall at home (connections end where servers stand, or before the
+//! front that treats those who come from here so (doubt: never more than likely); servers that are dead there too (no finding); servers that turn this vantage away, or a firewall at home (connections end where servers stand, or before the
 //! first router: doubt); a firewall that shuts the port for everybody, a limit by rate, or a line that fails (no finding, as
 //! `address` and `address_port` reckon); a service that answers differently by region (other addresses there: doubt); a name that was given up since (a
 //! protected resolver denies it here too: no finding); roads that are down here (as `address` reckons: no finding, or doubt).
@@ -203,6 +202,10 @@ fn blamed(
             Blamed::Perhaps(doubt) => doubts.extend(doubt),
         }
     }
+    let by_port = technique.trigger == Trigger::AddressPort;
+    let ports = failing.iter().map(|to| by_port.then(|| to.port()));
+    let strangers = ports.map(|port| evidence.ground.everybody.connections(how, port));
+    doubts.extend(strangers.filter_map(address::doubt_of));
     let addresses: BTreeSet<IpAddr> = failing.iter().map(SocketAddr::ip).collect();
     let limited = &evidence.connections.limits.limited;
     if how == Interference::Drop && !addresses.is_disjoint(limited) {
@@ -210,6 +213,8 @@ fn blamed(
     }
     if technique.trigger == Trigger::Address {
         doubts.extend(address::doubt_of_place(evidence, how, &addresses));
+    } else if how == Interference::Unreachable {
+        doubts.insert(address::WHOSE_ROUTER.to_owned());
     }
     Some(doubts)
 }
@@ -239,32 +244,25 @@ impl Group {
         } else {
             None
         };
-        let by_address = technique.trigger == Trigger::Address;
-        let is_refused = technique.interference == Interference::Refuse;
-        // No router refuses for want of a road, nor knows ports; no server does either from where it does not stand.
-        let is_on_the_way = self.doubts.is_empty() && (is_refused || !by_address);
-        let meanwhile = if !is_on_the_way {
-            let lost = if by_address && !is_refused {
-                ", or a road that this provider has lost,"
-            } else {
-                ""
-            };
-            let when = other.when();
-            Some(format!(
-                "The other vantage looked {when}: servers that failed meanwhile{lost} would look the same"
-            ))
-        } else if !other.is_fresh() {
-            Some(aged(other))
+        // A router that has no road says so, or nothing; none refuses for want of one, and none knows ports.
+        let knows_none =
+            technique.trigger == Trigger::Address && technique.interference != Interference::Refuse;
+        let lost = if knows_none {
+            ", or a road that this provider has lost,"
         } else {
-            (enough < 2).then(|| SINCE.to_owned())
+            ""
         };
+        let meanwhile = format!(
+            "The other vantage looked {}: servers that failed meanwhile{lost} would look the same",
+            other.when()
+        );
         let mut of_place = self.doubts.clone();
         if of_place.contains(address::AT_HOME) || of_place.contains(address::AT_THE_SERVERS) {
             of_place.remove(address::NOT_SEEN_WHERE);
         }
         let seen_there = seen_there.map(str::to_owned).into_iter();
         seen_there
-            .chain(meanwhile)
+            .chain([meanwhile])
             .chain(of_place)
             .chain(unseen)
             .collect()
@@ -309,7 +307,6 @@ impl Group {
             return None;
         }
         let doubts = self.doubts_left(technique, other, enough, unseen);
-        let doubt = (!doubts.is_empty()).then(|| doubts.join(". "));
         let mut ids: Vec<String> = Vec::new();
         for address in counted {
             ids.extend(trials(address).iter().take(TRIALS).map(|it| it.id.clone()));
@@ -321,7 +318,7 @@ impl Group {
         };
         Some(Finding {
             technique,
-            confidence: by(doubt.is_none()),
+            confidence: Confidence::Likely,
             seen: format!(
                 "Connections to {} {what} here, at {}; from {} ({}) the same endpoints work{}",
                 if counted.len() == 1 {
@@ -340,13 +337,10 @@ impl Group {
             ),
             endpoints: self.endpoints,
             evidence: ids,
-            doubt,
+            doubt: Some(doubts.join(". ")),
         })
     }
 }
-
-/// The doubt that is left where what fails stands in one place.
-const SINCE: &str = "One place of servers may have failed after the other vantage looked, or be another machine to that one (anycast)";
 
 /// In how many networks these addresses are that fail together only by an outage of the whole.
 fn networks(addresses: impl Iterator<Item = IpAddr>) -> usize {
@@ -551,8 +545,15 @@ fn proved_there(evidence: &Evidence, other: &OtherVantage) -> Vec<Finding> {
                 .endpoints
                 .iter()
                 .any(|endpoint| other.proved(&evidence.target.id, endpoint, climb.address));
+            let works_there = |it: &String| other.works(&evidence.target.id, it);
             (enough && works).then(|| Finding {
                 doubt: Some(meanwhile(other)),
+                endpoints: finding
+                    .endpoints
+                    .iter()
+                    .filter(|it| works_there(it))
+                    .cloned()
+                    .collect(),
                 seen: format!("{}. {}", finding.seen, proved(other)),
                 ..finding
             })
@@ -668,6 +669,7 @@ fn answered_by_somebody(evidence: &Evidence, other: &OtherVantage) -> Vec<Findin
         })
         .collect()
 }
+
 fn has_answer(observation: &Observation) -> bool {
     observation
         .step(Operation::TlsHandshake)
@@ -711,21 +713,6 @@ fn meanwhile(other: &OtherVantage) -> String {
         "The other vantage looked {}, from elsewhere: the servers may have failed meanwhile, or treat those who come from here so",
         other.when()
     )
-}
-
-fn aged(other: &OtherVantage) -> String {
-    format!(
-        "The other vantage looked {}: what it saw may have changed since",
-        other.when()
-    )
-}
-
-const fn by(certain: bool) -> Confidence {
-    if certain {
-        Confidence::Confirmed
-    } else {
-        Confidence::Likely
-    }
 }
 
 fn listed(addresses: &BTreeSet<SocketAddr>) -> String {

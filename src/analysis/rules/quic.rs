@@ -89,8 +89,8 @@ fn by_name(evidence: &Evidence, climb: &Climb, matrix: &Matrix) -> Option<Findin
         None => read.confidence,
         Some(_) => Confidence::Likely,
     };
-    let own = read.doubt.map(str::to_owned);
-    let doubts: Vec<String> = own.into_iter().chain(by_chance).collect();
+    let own = read.doubts.into_iter().map(str::to_owned);
+    let doubts: Vec<String> = own.chain(by_chance).collect();
     Some(Finding {
         technique: Technique::new(Trigger::QuicServerName, matrix.manner.interference()),
         confidence,

@@ -70,7 +70,7 @@ fn finding(
         Chance::Left(words) => (Some(words), Confidence::Likely),
         Chance::Enough => return None,
     };
-    let doubts: Vec<&str> = chance.into_iter().chain(read.doubt).collect();
+    let doubts: Vec<&str> = chance.into_iter().chain(read.doubts).collect();
     let mut ids: Vec<String> = matrix.trials.iter().map(|trial| trial.id.clone()).collect();
     let columns = matrix.columns.iter();
     ids.extend(columns.flat_map(|column| column.evidence.clone()).take(6));
@@ -126,12 +126,12 @@ impl Strays {
     }
 
     /// Whether somebody answers so to whomever he pleases: to pieces or shapes at times, to this name and not when it is asked again,
-    /// or to innocuous names at controls.
+    /// or to everybody.
     pub fn are_whims(&self, evidence: &Evidence, matrix: &Matrix) -> bool {
         let how = matrix.manner.interference();
         is_mixed(matrix)
             || self.recovered.get(&how).is_some_and(|count| *count > 0)
-            || self.at_controls(evidence, matrix.manner) == Chance::Enough
+            || is_everybodys_impostor(evidence, matrix)
     }
 
     /// What chance may have done to handshakes of which the name, or the shape, is looked at wherever they lead.
@@ -271,8 +271,8 @@ pub struct Reading {
     pub trigger: Trigger,
     /// By the number of trials, and by what doubt is left.
     pub confidence: Confidence,
-    /// The innocent explanation that is left.
-    pub doubt: Option<&'static str>,
+    /// The innocent explanations that are left.
+    pub doubts: Vec<&'static str>,
 }
 
 /// Reads the cells around one failed handshake.
@@ -280,11 +280,11 @@ pub fn read(matrix: &Matrix) -> Option<Reading> {
     let here = matrix.row(Variation::ServerName);
     let split = matrix.row(Variation::Split);
     let whose_box = (matrix.manner == Manner::Impostor).then_some(WHOSE_BOX);
-    let reading = |trigger, confidence, doubt| {
+    let reading = |trigger, confidence, doubt: Option<&'static str>| {
         Some(Reading {
             trigger,
             confidence,
-            doubt,
+            doubts: doubt.into_iter().chain(whose_box).collect(),
         })
     };
     if matrix.is_everywhere() {
@@ -302,7 +302,7 @@ pub fn read(matrix: &Matrix) -> Option<Reading> {
                          the censor remembers";
             reading(Trigger::ServerName, Confidence::Confirmed, Some(doubt))
         } else {
-            reading(Trigger::ServerName, Confidence::Confirmed, whose_box)
+            reading(Trigger::ServerName, Confidence::Confirmed, None)
         };
     }
     let only_here = matrix.hits().next().is_none() && matrix.free() > 0 && here.all();
@@ -317,7 +317,7 @@ pub fn read(matrix: &Matrix) -> Option<Reading> {
     // Whoever serves the name puts the pieces together and does as ever: only a box on the way is blind to them.
     if split.all() && split.of >= TRIALS && matrix.trials.len() >= TRIALS {
         let trigger = Trigger::ServerNameAtAddress;
-        return reading(trigger, Confidence::Confirmed, whose_box);
+        return reading(trigger, Confidence::Confirmed, None);
     }
     // At its own address a server may well send this alert, or this certificate, for its own name.
     if matrix.manner.may_be_genuine() {
