@@ -250,7 +250,10 @@ fn a_name_that_is_not_resolved_there_shows_nothing_down_that_was_connected_to_he
         there_answered.denial("isp", trial, &Failure::DnsServfail, 2);
     }
     there_answered.climb(HONEST, proven());
-    silent(&settled(&here, &there_answered, HOUR).0, Status::Inconclusive);
+    silent(
+        &settled(&here, &there_answered, HOUR).0,
+        Status::Inconclusive,
+    );
     // Where it is not resolved here either it is.
     silent(&settled(&there, &there, HOUR).0, Status::Down);
 }
