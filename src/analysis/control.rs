@@ -44,8 +44,8 @@ struct Seen {
     ground: Ground,
     verdicts: BTreeMap<String, Verdict>,
     observations: BTreeMap<String, Vec<Observation>>,
-    /// Endpoints by their target that were connected to, each time in vain.
-    in_vain: BTreeSet<(String, String)>,
+    /// Endpoints by their target that were connected to: whether each time in vain.
+    in_vain: BTreeMap<(String, String), bool>,
 }
 
 impl OtherVantage {
@@ -72,11 +72,14 @@ impl OtherVantage {
             |label| format!("the control vantage ({label})"),
         );
         let (catalog, _) = report.measured.into_catalog(report.run.definitions);
-        let mut in_vain = BTreeSet::new();
+        let mut in_vain = BTreeMap::new();
         for target in &catalog.targets {
             let evidence = Evidence::new(&catalog, target, &ground, of(&target.id));
-            let ids = endpoints(target).filter(|endpoint| is_in_vain(&evidence, endpoint));
-            in_vain.extend(ids.map(|endpoint| (target.id.clone(), endpoint.id.clone())));
+            for endpoint in endpoints(target) {
+                if let Some(vain) = is_in_vain(&evidence, endpoint) {
+                    in_vain.insert((target.id.clone(), endpoint.id.clone()), vain);
+                }
+            }
         }
         // Servers tell the time: a clock that runs ahead must not make an old report a fresh one.
         let apart = started_at.as_second().saturating_sub(theirs.as_second());
@@ -185,14 +188,10 @@ impl OtherVantage {
             // A name that nobody knows is retired, or stale in the definitions: nothing is down.
             .filter(|failure| is_of_the_way(failure) && **failure != Failure::DnsNxdomain)
             .filter(|_| {
-                self.is_in_vain(target, endpoint) || !connected_to && !self.seen.is_unresolved
+                let id = (target.to_owned(), endpoint.to_owned());
+                let in_vain = self.seen.in_vain.get(&id).copied();
+                in_vain.unwrap_or(!connected_to && !self.seen.is_unresolved)
             })
-    }
-
-    /// Whether it was connected to there, each time in vain.
-    fn is_in_vain(&self, target: &str, endpoint: &str) -> bool {
-        let id = (target.to_owned(), endpoint.to_owned());
-        self.seen.in_vain.contains(&id)
     }
 
     /// Whether no connection to that address stood there, and one was tried.
@@ -201,9 +200,10 @@ impl OtherVantage {
         let stood = self.observations(target).iter().any(|observation| {
             let is_there =
                 matches!(&observation.check.ask, Ask::Climb(climb) if climb.address == address);
-            let failure = observation.failure();
-            tried |= is_there && failure.is_some_and(is_of_the_way);
-            is_there && observation.reached(Operation::TcpConnect)
+            let connection = observation.step(Operation::TcpConnect).filter(|_| is_there);
+            let failure = connection.and_then(|step| step.failure.as_ref());
+            tried |= failure.is_some_and(is_of_the_way);
+            connection.is_some_and(|step| step.failure.is_none())
         });
         tried && !stood && self.seen.ground.has_family(address.is_ipv6())
     }
@@ -294,14 +294,17 @@ impl OtherVantage {
     }
 }
 
-/// Whether an endpoint was connected to, and nothing came of it, at whatever address.
-fn is_in_vain(evidence: &Evidence, endpoint: &Endpoint) -> bool {
+/// Whether nothing came of connecting to an endpoint, at whatever address; `None` where that was not tried.
+fn is_in_vain(evidence: &Evidence, endpoint: &Endpoint) -> Option<bool> {
     let climbs = evidence.climbs(endpoint);
-    let mut met = climbs.iter().map(|(_, observation)| observation);
-    let fails = met
-        .clone()
-        .any(|it| it.failure().is_some_and(is_of_the_way));
-    fails && !met.any(|it| it.is_success())
+    let mut met = climbs
+        .iter()
+        .map(|(_, it)| it)
+        .filter(|it| !it.is_not_run());
+    let mut fails = met.clone();
+    met.clone().next()?;
+    let fails = fails.any(|it| it.failure().is_some_and(is_of_the_way));
+    Some(fails && !met.any(|it| it.is_success()))
 }
 
 /// Whether a technique was named with the doubt that only another vantage can take: dead addresses or ports, and what a server may do

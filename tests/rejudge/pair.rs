@@ -254,8 +254,17 @@ fn a_name_that_is_not_resolved_there_shows_nothing_down_that_was_connected_to_he
         &settled(&here, &there_answered, HOUR).0,
         Status::Inconclusive,
     );
-    // Where it is not resolved here either it is.
+    // Where it is not resolved here either it is, unless it is answered there.
     silent(&settled(&there, &there, HOUR).0, Status::Down);
+    let mut misled = World::new();
+    for trial in 1..=3 {
+        misled.denial("isp", trial, &Failure::DnsServerMisbehaving, 4);
+    }
+    silent(&settled(&misled, &there, HOUR).0, Status::Down);
+    silent(
+        &settled(&misled, &there_answered, HOUR).0,
+        Status::Inconclusive,
+    );
 }
 
 #[test]
