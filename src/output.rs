@@ -3,7 +3,7 @@
 use std::io;
 
 use crate::model::observation::Observation;
-use crate::model::report::{Measured, Run, Software, Vantage, Verdict};
+use crate::model::report::{Measured, Origin, Run, Software, Vantage, Verdict};
 
 pub mod destination;
 pub mod human;
@@ -21,7 +21,7 @@ pub mod words;
 /// Every method fails only as the writing fails: `BrokenPipe` where the reader went away, which is no error of a run.
 pub trait Sink: Send {
     /// The run begins; its duration is 0 so far.
-    fn started(&mut self, run: &Run, measured: &Measured) -> io::Result<()>;
+    fn started(&mut self, run: &Run, origin: &Origin, measured: &Measured) -> io::Result<()>;
 
     /// So many of so many planned checks are complete; both may grow.
     fn progress(&mut self, complete: usize, planned: usize) -> io::Result<()>;
@@ -41,7 +41,7 @@ pub trait Sink: Send {
 pub struct Silent;
 
 impl Sink for Silent {
-    fn started(&mut self, _: &Run, _: &Measured) -> io::Result<()> {
+    fn started(&mut self, _: &Run, _: &Origin, _: &Measured) -> io::Result<()> {
         Ok(())
     }
 

@@ -22,7 +22,7 @@ use crate::model::catalog::{Catalog, Endpoint, Target};
 use crate::model::check::{Check, GROUND, Role, Round};
 use crate::model::line::Line;
 use crate::model::observation::Observation;
-use crate::model::report::{Measured, Regime, Report, Run, Vantage, Verdict};
+use crate::model::report::{Measured, Origin, Regime, Report, Run, Vantage, Verdict};
 use crate::output::Sink;
 use crate::output::scrub::Scrubber;
 use crate::plan::contrast::Controls;
@@ -43,8 +43,8 @@ pub struct Setup {
     pub catalog: Catalog,
     /// Where we stand.
     pub line: Line,
-    /// What the user calls the vantage.
-    pub label: Option<String>,
+    /// What the user says of this vantage.
+    pub origin: Origin,
     /// Another vantage's report of the same targets.
     pub control: Option<Report>,
     /// For the whole run.
@@ -88,7 +88,7 @@ pub async fn run(setup: &Setup, sink: &mut dyn Sink) -> io::Result<Outcome> {
     let scrubber = Scrubber::new(&setup.line.own);
     let measured = Measured::of(&setup.catalog, &setup.line.notes);
     let measured = scrubber.clean(&measured)?.into_owned();
-    sink.started(&run, &measured)?;
+    sink.started(&run, &setup.origin, &measured)?;
     let other = setup
         .control
         .clone()
@@ -324,9 +324,9 @@ impl<'a> Journeys<'a> {
     fn vantage(&self, verdicts: &[Verdict]) -> Vantage {
         let ground = self.judged_ground.clone();
         let ground = ground.unwrap_or_else(|| self.judge.ground(&[]));
-        let label = self.setup.label.clone();
+        let origin = self.setup.origin.clone();
         let remarks = self.remarks.clone();
-        again::vantage(&self.setup.catalog, label, ground, remarks, verdicts)
+        again::vantage(&self.setup.catalog, origin, ground, remarks, verdicts)
     }
 }
 

@@ -7,7 +7,7 @@ use blockprobe::model::catalog::{Catalog, Transport};
 use blockprobe::model::check::Ask;
 use blockprobe::model::line::Line;
 use blockprobe::model::observation::{Observation, Operation};
-use blockprobe::model::report::{Measured, Run, Status, Vantage, Verdict};
+use blockprobe::model::report::{Measured, Origin, Run, Status, Vantage, Verdict};
 use blockprobe::output::Sink;
 use blockprobe::session::{self, Outcome, Setup};
 use tokio_util::sync::CancellationToken;
@@ -107,7 +107,7 @@ pub fn of(catalog: Catalog, line: Line, sink: &mut dyn Sink) -> Outcome {
     let setup = Setup {
         catalog,
         line,
-        label: None,
+        origin: Origin::default(),
         control: None,
         timeout: None,
         concurrency: CONCURRENCY,
@@ -148,7 +148,7 @@ fn end(observation: &Observation) -> f64 {
 pub struct Kept(pub Vec<Observation>);
 
 impl Sink for Kept {
-    fn started(&mut self, _: &Run, _: &Measured) -> io::Result<()> {
+    fn started(&mut self, _: &Run, _: &Origin, _: &Measured) -> io::Result<()> {
         Ok(())
     }
 

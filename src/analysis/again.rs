@@ -12,7 +12,7 @@ use crate::analysis::ground::Ground;
 use crate::model::catalog::{Catalog, Definitions, Region};
 use crate::model::check::GROUND;
 use crate::model::observation::{Observation, Operation, Stage};
-use crate::model::report::{Measured, Report, Status, Vantage, Verdict};
+use crate::model::report::{Measured, Origin, Report, Status, Vantage, Verdict};
 
 /// Whoever judges one run: by what was measured, when, and what another vantage saw.
 pub struct Judge {
@@ -111,7 +111,7 @@ fn beside(catalog: &Catalog, verdicts: &[Verdict]) -> Option<String> {
 /// Where we stand, as the ground shows it, with what the targets' servers and verdicts add.
 pub fn vantage(
     catalog: &Catalog,
-    label: Option<String>,
+    origin: Origin,
     mut ground: Ground,
     remarks: BTreeSet<String>,
     verdicts: &[Verdict],
@@ -121,11 +121,13 @@ pub fn vantage(
     ordered.sort_by(|one, other| one.target.cmp(&other.target));
     ground.notes.extend(beside(catalog, &ordered));
     Vantage {
-        label,
+        label: origin.label,
         regime: ground.regime,
         address_families: ground.families,
-        asn: None,
-        country: None,
+        asn: origin.asn,
+        country: origin.country,
+        tags: origin.tags,
+        problem: None,
         resolvers: ground.resolvers,
         techniques: ground.techniques,
         notes: ground.notes,
@@ -159,12 +161,8 @@ pub fn judge_report(report: &mut Report, control: Option<Report>) -> Result<(), 
     let told = targets
         .flat_map(|id| remarks(catalog, id, of(id)))
         .collect();
-    let label = report.vantage.label.take();
-    report.vantage = Vantage {
-        asn: report.vantage.asn.take(),
-        country: report.vantage.country.take(),
-        ..vantage(catalog, label, ground, told, &verdicts)
-    };
+    let origin = report.vantage.origin();
+    report.vantage = vantage(catalog, origin, ground, told, &verdicts);
     report.verdicts = verdicts;
     Ok(())
 }

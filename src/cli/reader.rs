@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tokio_util::sync::CancellationToken;
 
 use crate::model::observation::Observation;
-use crate::model::report::{Measured, Run, Vantage, Verdict};
+use crate::model::report::{Measured, Origin, Run, Vantage, Verdict};
 use crate::output::Sink;
 
 /// Ends the run when nobody reads any more.
@@ -48,8 +48,8 @@ impl Reader {
 }
 
 impl Sink for Reader {
-    fn started(&mut self, run: &Run, measured: &Measured) -> io::Result<()> {
-        self.during(|inner| inner.started(run, measured))
+    fn started(&mut self, run: &Run, origin: &Origin, measured: &Measured) -> io::Result<()> {
+        self.during(|inner| inner.started(run, origin, measured))
     }
 
     fn progress(&mut self, complete: usize, planned: usize) -> io::Result<()> {
@@ -85,7 +85,7 @@ mod tests {
     struct Gone(io::ErrorKind);
 
     impl Sink for Gone {
-        fn started(&mut self, _: &Run, _: &Measured) -> io::Result<()> {
+        fn started(&mut self, _: &Run, _: &Origin, _: &Measured) -> io::Result<()> {
             Err(self.0.into())
         }
         fn progress(&mut self, _: usize, _: usize) -> io::Result<()> {
@@ -116,6 +116,8 @@ mod tests {
             address_families: Vec::new(),
             asn: None,
             country: None,
+            tags: std::collections::BTreeMap::new(),
+            problem: None,
             resolvers: Vec::new(),
             techniques: Vec::new(),
             notes: Vec::new(),

@@ -14,7 +14,7 @@ use crate::lab;
 use crate::measure::network::{self, Options};
 use crate::model::catalog::Catalog;
 use crate::model::line::Line;
-use crate::model::report::{Regime, Status};
+use crate::model::report::{Origin, Regime, Status};
 use crate::session::{self, Setup};
 
 /// Measures and tells; the exit status.
@@ -58,7 +58,10 @@ async fn measure(arguments: &RunArguments) -> Result<u8, Trouble> {
     let setup = Setup {
         catalog,
         line,
-        label: arguments.label.clone(),
+        origin: Origin {
+            label: arguments.label.clone(),
+            ..Origin::default()
+        },
         control,
         timeout: arguments.timeout,
         concurrency: arguments.concurrency,

@@ -336,6 +336,8 @@ impl Unfinished {
             address_families: Vec::new(),
             asn: None,
             country: None,
+            tags: std::collections::BTreeMap::new(),
+            problem: None,
             resolvers: Vec::new(),
             techniques: Vec::new(),
             notes: Vec::new(),

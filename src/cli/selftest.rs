@@ -415,6 +415,8 @@ mod tests {
                 address_families: Vec::new(),
                 asn: None,
                 country: None,
+                tags: std::collections::BTreeMap::new(),
+                problem: None,
                 resolvers: Vec::new(),
                 techniques: Vec::new(),
                 notes: Vec::new(),

@@ -1,5 +1,7 @@
 //! What is told: verdicts and the report around them, the public contract.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -112,6 +114,12 @@ pub struct Vantage {
     pub asn: Option<String>,
     /// Two capital letters, if known.
     pub country: Option<String>,
+    /// What the user says of this vantage, by key (`--tag KEY=VALUE`).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tags: BTreeMap<String, String>,
+    /// What is wrong with this network or this machine, and what to do about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
     /// Every resolver that was asked.
     pub resolvers: Vec<ResolverReport>,
     /// What is done to the whole line, whatever is asked of it (`everything/*`).
@@ -119,6 +127,32 @@ pub struct Vantage {
     pub techniques: Vec<TechniqueReport>,
     /// What else is worth knowing of this line, in sentences.
     pub notes: Vec<String>,
+}
+
+/// What the user says of this vantage; nothing of it is measured or looked up.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Origin {
+    /// Its name (`--label`).
+    pub label: Option<String>,
+    /// Autonomous system (`--asn`), `AS64500`.
+    pub asn: Option<String>,
+    /// Two capital letters (`--country`).
+    pub country: Option<String>,
+    /// Anything else, by key (`--tag KEY=VALUE`).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tags: BTreeMap<String, String>,
+}
+
+impl Vantage {
+    /// What the user says of it.
+    pub fn origin(&self) -> Origin {
+        Origin {
+            label: self.label.clone(),
+            asn: self.asn.clone(),
+            country: self.country.clone(),
+            tags: self.tags.clone(),
+        }
+    }
 }
 
 /// State of the whole line.

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
 use crate::model::observation::Observation;
-use crate::model::report::{Confidence, Measured, Regime, Report, Run, Status, Vantage, Verdict};
+use crate::model::report::{
+    Confidence, Measured, Origin, Regime, Report, Run, Status, Vantage, Verdict,
+};
 use crate::output::Sink;
 use crate::output::destination::Destination;
 use crate::output::human::layout::Page;
@@ -85,7 +87,7 @@ impl Human {
 }
 
 impl Sink for Human {
-    fn started(&mut self, _: &Run, _: &Measured) -> io::Result<()> {
+    fn started(&mut self, _: &Run, _: &Origin, _: &Measured) -> io::Result<()> {
         Ok(())
     }
 

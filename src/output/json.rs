@@ -3,7 +3,7 @@
 use std::io;
 
 use crate::model::observation::Observation;
-use crate::model::report::{FORMAT, Measured, Report, Run, Vantage, Verdict};
+use crate::model::report::{FORMAT, Measured, Origin, Report, Run, Vantage, Verdict};
 use crate::output::destination::Destination;
 use crate::output::{Sink, software};
 
@@ -28,7 +28,7 @@ impl Json {
 }
 
 impl Sink for Json {
-    fn started(&mut self, _: &Run, measured: &Measured) -> io::Result<()> {
+    fn started(&mut self, _: &Run, _: &Origin, measured: &Measured) -> io::Result<()> {
         self.measured = measured.clone();
         Ok(())
     }

@@ -3,7 +3,7 @@
 use std::io;
 
 use crate::model::observation::Observation;
-use crate::model::report::{FORMAT, Line, Measured, Report, Run, Vantage, Verdict};
+use crate::model::report::{FORMAT, Line, Measured, Origin, Report, Run, Vantage, Verdict};
 use crate::output::destination::Destination;
 use crate::output::{Sink, software};
 
@@ -24,7 +24,7 @@ impl Ndjson {
 }
 
 impl Sink for Ndjson {
-    fn started(&mut self, run: &Run, measured: &Measured) -> io::Result<()> {
+    fn started(&mut self, run: &Run, _: &Origin, measured: &Measured) -> io::Result<()> {
         self.tell(&Line::Started {
             format: FORMAT.to_owned(),
             software: software(),

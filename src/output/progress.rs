@@ -6,7 +6,7 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::model::observation::Observation;
-use crate::model::report::{Measured, Run, Vantage, Verdict};
+use crate::model::report::{Measured, Origin, Run, Vantage, Verdict};
 use crate::output::Sink;
 
 /// Ten pictures a second look alive and cost nothing.
@@ -27,10 +27,10 @@ impl Progress {
 }
 
 impl Sink for Progress {
-    fn started(&mut self, run: &Run, measured: &Measured) -> io::Result<()> {
+    fn started(&mut self, run: &Run, origin: &Origin, measured: &Measured) -> io::Result<()> {
         self.bar.set_style(style());
         self.bar.enable_steady_tick(TICK);
-        self.inner.started(run, measured)
+        self.inner.started(run, origin, measured)
     }
 
     fn progress(&mut self, complete: usize, planned: usize) -> io::Result<()> {

@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::model::observation::Observation;
-use crate::model::report::{Measured, Run, Vantage, Verdict};
+use crate::model::report::{Measured, Origin, Run, Vantage, Verdict};
 use crate::output::Sink;
 use crate::output::scrub::spelling::{Found, places};
 
@@ -266,9 +266,10 @@ impl Scrubbed {
 }
 
 impl Sink for Scrubbed {
-    fn started(&mut self, run: &Run, measured: &Measured) -> io::Result<()> {
+    fn started(&mut self, run: &Run, origin: &Origin, measured: &Measured) -> io::Result<()> {
         let measured = self.scrubber.clean(measured)?;
-        self.inner.started(&*self.scrubber.clean(run)?, &measured)
+        let (run, origin) = (self.scrubber.clean(run)?, self.scrubber.clean(origin)?);
+        self.inner.started(&run, &origin, &measured)
     }
 
     fn progress(&mut self, complete: usize, planned: usize) -> io::Result<()> {

@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::lab::scenarios::Scenario;
 use crate::measure::socket::raise_descriptors;
+use crate::model::report::Origin;
 use crate::output::destination::Destination;
 use crate::output::json::Json;
 use crate::output::scrub::Scrubbed;
@@ -39,7 +40,7 @@ pub fn play(scenario: &Scenario, report: Option<&Path>) -> io::Result<Outcome> {
         let setup = Setup {
             catalog: site.catalog.clone(),
             line: site.line.clone(),
-            label: None,
+            origin: Origin::default(),
             control: None,
             timeout: Some(PATIENCE),
             concurrency: CONCURRENCY,

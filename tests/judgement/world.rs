@@ -760,6 +760,8 @@ pub fn report(world: &World, id: &str, began: i64) -> Report {
             address_families: Vec::new(),
             asn: None,
             country: None,
+            tags: std::collections::BTreeMap::new(),
+            problem: None,
             resolvers: Vec::new(),
             techniques: Vec::new(),
             notes: Vec::new(),

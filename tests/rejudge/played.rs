@@ -7,7 +7,7 @@ use std::time::Duration;
 use blockprobe::analysis::again::judge_report;
 use blockprobe::cli::saved;
 use blockprobe::lab::scenarios::Scenario;
-use blockprobe::model::report::Report;
+use blockprobe::model::report::{Origin, Report};
 use blockprobe::output::destination::Destination;
 use blockprobe::output::json::Json;
 use blockprobe::output::scrub::Scrubbed;
@@ -118,7 +118,10 @@ async fn run(scenario: &Scenario, timeout: Duration, path: &Path) {
     let setup = Setup {
         catalog: site.catalog.clone(),
         line,
-        label: Some("lab".to_owned()),
+        origin: Origin {
+            label: Some("lab".to_owned()),
+            ..Origin::default()
+        },
         control: None,
         timeout: Some(timeout),
         concurrency: 1024,

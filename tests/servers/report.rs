@@ -7,7 +7,7 @@ use std::time::Duration;
 use blockprobe::model::check::{Ask, Climb};
 use blockprobe::model::observation::{Observation, Operation};
 use blockprobe::model::report::{
-    EndpointReport, FORMAT, Measured, Report, Run, Status, Vantage, Verdict,
+    EndpointReport, FORMAT, Measured, Origin, Report, Run, Status, Vantage, Verdict,
 };
 use blockprobe::output::{Sink, schema, software};
 use blockprobe::session::{self, Setup};
@@ -29,7 +29,7 @@ pub async fn measure(site: &Site) -> Report {
     let setup = Setup {
         catalog: site.catalog.clone(),
         line: site.line.clone(),
-        label: None,
+        origin: Origin::default(),
         control: None,
         timeout: Some(TIMEOUT),
         concurrency: CONCURRENCY,
@@ -107,7 +107,7 @@ struct Collected {
 }
 
 impl Sink for Collected {
-    fn started(&mut self, _: &Run, measured: &Measured) -> io::Result<()> {
+    fn started(&mut self, _: &Run, _: &Origin, measured: &Measured) -> io::Result<()> {
         self.measured = measured.clone();
         Ok(())
     }

@@ -17,7 +17,7 @@ use crate::output::{Sink, software};
 
 /// Tells a report to a sink, as a run would.
 pub fn play(report: &Report, sink: &mut dyn Sink) -> io::Result<()> {
-    sink.started(&report.run, &report.measured)?;
+    sink.started(&report.run, &report.vantage.origin(), &report.measured)?;
     for (complete, observation) in report.observations.iter().enumerate() {
         sink.observation(observation)?;
         sink.progress(complete + 1, report.observations.len())?;
@@ -234,6 +234,8 @@ fn report(regime: Regime, verdicts: Vec<Verdict>, observations: Vec<Observation>
             address_families: vec!["ipv4".to_owned()],
             asn: None,
             country: None,
+            tags: std::collections::BTreeMap::new(),
+            problem: None,
             resolvers: vec![
                 resolver("system", "10.0.0.1:53"),
                 resolver("google", "8.8.8.8:53"),
