@@ -22,6 +22,7 @@ use crate::model::check::{Ask, Check};
 use crate::model::failure::Failure;
 use crate::model::line::Line;
 use crate::model::observation::{Observation, Operation, Step};
+use crate::wire::own::Own;
 
 pub mod bogon;
 pub mod certificate;
@@ -59,6 +60,8 @@ pub struct Room {
     pub limits: Limits,
     /// What may be used of this machine's network.
     pub line: Line,
+    /// The vantage's own addresses, which no report may tell.
+    pub own: Arc<Own>,
     /// Who may vouch for a chain.
     pub trust: Arc<Trust>,
     /// Resolvers by id.
@@ -105,6 +108,7 @@ impl Engine {
         let resolvers = catalog.resolvers.iter();
         Self(Arc::new(Room {
             line: line.clone(),
+            own: Arc::new(Own::new(&line.own)),
             trust: Arc::new(Trust::new(catalog, line)),
             resolvers: resolvers
                 .map(|resolver| (resolver.id.clone(), resolver.clone()))

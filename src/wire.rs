@@ -8,6 +8,7 @@ pub mod max;
 pub mod msgpack;
 pub mod mtproto;
 pub mod noise;
+pub mod own;
 pub mod protobuf;
 pub mod quic;
 pub mod reading;

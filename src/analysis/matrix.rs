@@ -285,7 +285,9 @@ fn has_passed(tls: &TlsFacts, failed: Option<&TlsFacts>, manner: Manner) -> bool
 /// Whether the same stranger answered, by who issued the leaf; in clear text, by its beginning.
 fn is_same_impostor(one: &TlsFacts, other: &TlsFacts) -> bool {
     match (one.chain.first(), other.chain.first()) {
-        (Some(one), Some(other)) => one.sha256 == other.sha256 || one.issuer == other.issuer,
+        (Some(one), Some(other)) => {
+            (one.sha256.is_some() && one.sha256 == other.sha256) || one.issuer == other.issuer
+        }
         (None, None) => one.clear_text == other.clear_text,
         _ => false,
     }

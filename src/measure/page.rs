@@ -1,7 +1,10 @@
 //! An HTTP answer as facts: bounded, digested, and without what could name a person.
 
+use std::borrow::Cow;
 use std::io::Read;
+use std::net::IpAddr;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use flate2::read::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
 use http::response::Parts;
@@ -10,6 +13,7 @@ use sha2::{Digest, Sha256};
 
 use crate::measure::limits::Limits;
 use crate::model::observation::HttpFacts;
+use crate::wire::own::Own;
 use crate::wire::text;
 
 /// Headers that are kept: those block pages and middleboxes are known by, never cookies.
@@ -32,9 +36,22 @@ const MAX_VALUE: usize = 300;
 /// Characters kept of a title.
 const MAX_TITLE: usize = 200;
 
+/// Shorter bodies may be an address and nothing else: their hash can be turned back by trying.
+const SHORTEST_HASHED: usize = 64;
+
+/// Which addresses a report must not tell. Only here is the whole body known, so only here can its hash be left out.
+#[derive(Clone, Default)]
+pub struct Privacy {
+    /// The vantage's own addresses.
+    pub own: Arc<Own>,
+    /// The address that was asked, which is no secret.
+    pub asked: Option<IpAddr>,
+}
+
 /// An answer while it is read.
 pub struct Page {
     look_for: Option<String>,
+    privacy: Privacy,
     max_body: usize,
     max_text: usize,
     head: Option<Parts>,
@@ -44,9 +61,10 @@ pub struct Page {
 
 impl Page {
     /// Nothing read yet.
-    pub fn new(look_for: Option<String>, limits: &Limits) -> Self {
+    pub fn new(look_for: Option<String>, privacy: Privacy, limits: &Limits) -> Self {
         Self {
             look_for,
+            privacy,
             max_body: limits.http_body,
             max_text: limits.http_text,
             head: None,
@@ -82,7 +100,7 @@ impl Page {
             headers: kept(&head.headers),
             body_bytes: u64::try_from(self.body.len()).unwrap_or(u64::MAX),
             body_truncated: self.truncated,
-            body_sha256: text::hex(&Sha256::digest(&self.body)),
+            body_sha256: self.digest(&plain),
             body: (is_text && !plain.is_empty()).then(|| text::readable(&plain, self.max_text)),
             title: if is_text { title(&plain) } else { None },
             found: self
@@ -90,6 +108,21 @@ impl Page {
                 .as_ref()
                 .map(|wanted| contains(&plain, wanted.as_bytes())),
         })
+    }
+}
+
+impl Page {
+    /// The hash of the bytes read, unless it could be turned back into an address that is scrubbed.
+    fn digest(&self, plain: &[u8]) -> Option<String> {
+        let Privacy { own, asked } = &self.privacy;
+        let tells = |bytes: &[u8]| {
+            let text = String::from_utf8_lossy(bytes);
+            matches!(own.free_text(&text, *asked), Cow::Owned(_)) || own.is_in_octets(bytes)
+        };
+        let is_secret = self.body.len() < SHORTEST_HASHED
+            || tells(plain)
+            || (plain != self.body && tells(&self.body));
+        (!is_secret).then(|| text::hex(&Sha256::digest(&self.body)))
     }
 }
 
@@ -218,7 +251,11 @@ mod tests {
     use super::*;
 
     fn read(response: http::response::Builder, body: &[u8], look_for: Option<&str>) -> HttpFacts {
-        let mut page = Page::new(look_for.map(str::to_owned), &Limits::default());
+        let privacy = Privacy {
+            own: Arc::new(Own::new(&["93.184.77.13/24".parse().unwrap()])),
+            asked: Some(IpAddr::from([203, 0, 113, 9])),
+        };
+        let mut page = Page::new(look_for.map(str::to_owned), privacy, &Limits::default());
         page.begin(response.body(()).unwrap().into_parts().0);
         let _ = page.read(body);
         page.facts().unwrap()
@@ -284,11 +321,49 @@ mod tests {
     fn a_picture_is_digested_and_not_kept() {
         let facts = read(
             Response::builder().header("content-type", "image/png"),
-            b"\x89PNG",
+            &b"\x89PNG".repeat(20),
             None,
         );
         assert_eq!((facts.body, facts.title), (None, None));
-        assert_eq!(facts.body_sha256.len(), 64);
+        assert_eq!(facts.body_sha256.map(|digits| digits.len()), Some(64));
+    }
+
+    #[test]
+    fn a_hash_that_could_be_turned_back_into_an_address_is_left_out() {
+        let filler = "a page without any address. ".repeat(300);
+        let hash = |body: &str| read(Response::builder(), body.as_bytes(), None).body_sha256;
+        assert!(hash(&filler).is_some());
+        assert!(
+            hash(&format!("{filler} 203.0.113.9")).is_some(),
+            "it was asked"
+        );
+        for told in [
+            "93.184.77.13",
+            "93x184x77x13",
+            "ip-5d-b8-4d-0d",
+            "93&#46;184&#46;77&#46;13",
+            // Behind a NAT the own address is not known.
+            "198.51.100.7",
+        ] {
+            let beyond = format!("{filler} you are {told}");
+            assert!(beyond.len() > Limits::default().http_text);
+            assert_eq!(hash(&beyond), None, "{told}");
+        }
+        assert_eq!(hash("5db84d0d"), None);
+        assert_eq!(hash("short"), None);
+        let octets = [filler.as_bytes(), &[0x5d, 0xb8, 0x4d, 0x0d]].concat();
+        assert_eq!(read(Response::builder(), &octets, None).body_sha256, None);
+    }
+
+    #[test]
+    fn a_compressed_body_is_looked_at_in_clear_too() {
+        let text = "a page that tells its reader: 93.184.77.13, and goes on ".repeat(20);
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(text.as_bytes()).unwrap();
+        let packed = encoder.finish().unwrap();
+        assert!(packed.len() > SHORTEST_HASHED);
+        let response = Response::builder().header("content-encoding", "gzip");
+        assert_eq!(read(response, &packed, None).body_sha256, None);
     }
 
     #[test]

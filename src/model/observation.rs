@@ -320,8 +320,9 @@ impl QuicFacts {
 /// One certificate.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CertificateFacts {
-    /// SHA-256 of the DER bytes, hex.
-    pub sha256: String,
+    /// SHA-256 of the DER bytes, hex. Absent where its names hold an address that is scrubbed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
     /// Subject, as text.
     pub subject: String,
     /// Issuer, as text.
@@ -350,8 +351,10 @@ pub struct HttpFacts {
     /// The body went on past what was read.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub body_truncated: bool,
-    /// SHA-256 of the bytes read, hex.
-    pub body_sha256: String,
+    /// SHA-256 of the bytes read, hex. Absent where they hold an address that is scrubbed, or are fewer than 64: such a
+    /// hash can be turned back into the address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body_sha256: Option<String>,
     /// The beginning of a text body (at most 4 KiB).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body: Option<String>,

@@ -12,16 +12,11 @@ use serde_json::Value;
 use crate::model::observation::Observation;
 use crate::model::report::{Measured, Origin, Run, Vantage, Verdict};
 use crate::output::Sink;
-use crate::output::scrub::spelling::{Found, places};
-
-pub mod spelling;
-
-/// What stands where an address stood.
-pub const SCRUBBED: &str = "[scrubbed]";
+use crate::wire::own::{Own, SCRUBBED};
 
 /// Fields that hold what somebody else wrote. A block page likes to tell its reader's public address, which behind a
 /// NAT no interface of ours knows: so no address is left in them but the one that was asked.
-const FREE_TEXT: [&str; 7] = [
+const FREE_TEXT: [&str; 8] = [
     "body",
     "headers",
     "title",
@@ -29,49 +24,19 @@ const FREE_TEXT: [&str; 7] = [
     "subject",
     "issuer",
     "names",
+    "says",
 ];
 
-/// Knows the vantage's own addresses and takes them out.
+/// Takes the vantage's own addresses out of everything that is written.
 #[derive(Clone, Debug, Default)]
 pub struct Scrubber {
-    ipv4: Vec<Ipv4Addr>,
-    ipv6: Vec<Ipv6Addr>,
-    prefixes: Vec<u64>,
+    own: Own,
 }
 
 impl Scrubber {
-    /// From the addresses of the interfaces (`Line::own`). Loopback is everybody's and no secret; of a global IPv6
-    /// address the whole /64 is the vantage's, since temporary addresses come and go in it (RFC 8981).
+    /// From the addresses of the interfaces (`Line::own`).
     pub fn new(own: &[IpNet]) -> Self {
-        let mut scrubber = Self::default();
-        for address in own
-            .iter()
-            .map(IpNet::addr)
-            .filter(|own| !is_everybodys(*own))
-        {
-            match address {
-                IpAddr::V4(address) => scrubber.ipv4.push(address),
-                IpAddr::V6(address) => {
-                    if is_global(address) {
-                        scrubber.prefixes.push(upper_half(address));
-                    }
-                    scrubber.ipv6.push(address);
-                }
-            }
-        }
-        scrubber
-    }
-
-    /// The text without the vantage's own addresses.
-    pub fn text<'a>(&self, text: &'a str) -> Cow<'a, str> {
-        replace(text, &|found| self.is_own(found))
-    }
-
-    /// The text of somebody else without any address but `asked`.
-    pub fn free_text<'a>(&self, text: &'a str, asked: Option<IpAddr>) -> Cow<'a, str> {
-        replace(text, &|found| {
-            self.is_own(found) || is_foreign_secret(found, asked)
-        })
+        Self { own: Own::new(own) }
     }
 
     /// Scrubs every string and key of a document; tells whether anything changed.
@@ -99,9 +64,9 @@ impl Scrubber {
         match value {
             Value::String(text) => {
                 let scrubbed = if free {
-                    self.free_text(text, asked)
+                    self.own.free_text(text, asked)
                 } else {
-                    self.text(text)
+                    self.own.text(text)
                 };
                 let Cow::Owned(scrubbed) = scrubbed else {
                     return false;
@@ -129,10 +94,16 @@ impl Scrubber {
         let is_resolver = fields.contains_key("operator") && fields.contains_key("transport");
         let is_text_record = fields.get("record").is_some_and(|record| record == "TXT")
             && fields.contains_key("ttl");
-        let mut changed = false;
+        // What was scrubbed could be found again by trying what gives the same hash.
+        let (hash, hashes): (_, &[&str]) = if fields.contains_key("subject") {
+            ("sha256", &["subject", "issuer", "names"])
+        } else {
+            ("body_sha256", &["body", "title"])
+        };
+        let (mut changed, mut hashed) = (false, false);
         for (key, value) in fields.iter_mut() {
             let key = key.as_str();
-            changed |= match key {
+            let this = match key {
                 "address" if is_check || is_resolver => self.unspecify(value),
                 "addresses" => self.unspecify_all(value),
                 "first_received" => self.drop_hex(value),
@@ -142,15 +113,18 @@ impl Scrubber {
                     self.walk(value, asked, free)
                 }
             };
+            changed |= this;
+            hashed |= this && hashes.contains(&key);
         }
+        changed |= hashed && fields.remove(hash).is_some();
         let hostile: Vec<String> = fields
             .keys()
-            .filter(|key| matches!(self.text(key), Cow::Owned(_)))
+            .filter(|key| matches!(self.own.text(key), Cow::Owned(_)))
             .cloned()
             .collect();
         for key in hostile {
             if let Some(value) = fields.remove(&key) {
-                fields.insert(self.text(&key).into_owned(), value);
+                fields.insert(self.own.text(&key).into_owned(), value);
                 changed = true;
             }
         }
@@ -165,7 +139,7 @@ impl Scrubber {
         else {
             return self.walk(value, None, false);
         };
-        if !self.is_own(&Found::Address(address.ip())) {
+        if !self.own.is_address(address.ip()) {
             return false;
         }
         *value = SocketAddr::new(nowhere(address.ip()), address.port())
@@ -183,7 +157,7 @@ impl Scrubber {
             let own = item
                 .as_str()
                 .and_then(|text| text.parse::<IpAddr>().ok())
-                .filter(|address| self.is_own(&Found::Address(*address)));
+                .filter(|address| self.own.is_address(*address));
             let Some(own) = own else {
                 return self.walk(item, None, false) | changed;
             };
@@ -197,56 +171,12 @@ impl Scrubber {
         let Some(bytes) = value.as_str().and_then(unhex) else {
             return self.walk(value, None, false);
         };
-        let text: String = bytes.iter().map(|&byte| char::from(byte)).collect();
-        let holds = |octets: &[u8]| bytes.windows(octets.len()).any(|window| window == octets);
-        let own = matches!(self.free_text(&text, None), Cow::Owned(_))
-            || self.ipv4.iter().any(|address| holds(&address.octets()))
-            || self.ipv6.iter().any(|address| holds(&address.octets()));
+        let own = self.own.is_in_bytes(&bytes);
         if own {
             *value = SCRUBBED.into();
         }
         own
     }
-
-    fn is_own(&self, found: &Found) -> bool {
-        match found {
-            Found::Address(IpAddr::V4(address)) | Found::Reversed(IpAddr::V4(address)) => {
-                self.ipv4.contains(address)
-            }
-            Found::Address(IpAddr::V6(address))
-            | Found::Reversed(IpAddr::V6(address))
-            | Found::Embedded(address) => {
-                self.ipv6.contains(address)
-                    || self.prefixes.contains(&upper_half(*address))
-                    || inner_ipv4(*address).is_some_and(|inner| self.ipv4.contains(&inner))
-            }
-            Found::ReversedPrefix(prefix) => self.prefixes.contains(prefix),
-            Found::Number(address) => self.ipv4.contains(address),
-            Found::Hardware => false,
-        }
-    }
-}
-
-/// The text with a mark in every place that `take` takes.
-fn replace<'a>(text: &'a str, take: &dyn Fn(&Found) -> bool) -> Cow<'a, str> {
-    if let Some(decoded) = without_percent(text)
-        && let Cow::Owned(scrubbed) = replace(&decoded, take)
-    {
-        return Cow::Owned(scrubbed);
-    }
-    let places = places(text, take);
-    if places.is_empty() {
-        return Cow::Borrowed(text);
-    }
-    let mut scrubbed = String::with_capacity(text.len());
-    let mut from = 0;
-    for place in places {
-        scrubbed.push_str(&text[from..place.start]);
-        scrubbed.push_str(SCRUBBED);
-        from = place.end;
-    }
-    scrubbed.push_str(&text[from..]);
-    Cow::Owned(scrubbed)
 }
 
 /// A sink before the sinks: everything that is told passes through it, so that none can forget.
@@ -312,54 +242,6 @@ fn destination(check: &Value) -> Option<IpAddr> {
     last.parse::<IpAddr>()
         .ok()
         .or_else(|| last.parse::<SocketAddr>().ok().map(|address| address.ip()))
-}
-
-/// Whether an address in somebody else's text may tell who we are.
-fn is_foreign_secret(found: &Found, asked: Option<IpAddr>) -> bool {
-    match found {
-        Found::Address(address) => Some(*address) != asked && !is_everybodys(*address),
-        // Four numbers in a row always read backwards too; forwards was asked first.
-        Found::Reversed(address) => address.is_ipv6(),
-        Found::ReversedPrefix(_) | Found::Hardware => true,
-        // `a::b` may be a name in a program, and a number may be anything.
-        Found::Embedded(_) | Found::Number(_) => false,
-    }
-}
-
-fn is_everybodys(address: IpAddr) -> bool {
-    let address = address.to_canonical();
-    address.is_loopback() || address.is_unspecified()
-}
-
-/// 2000::/3, all of the global unicast space that is in use (RFC 4291).
-fn is_global(address: Ipv6Addr) -> bool {
-    address.segments()[0] & 0xe000 == 0x2000
-}
-
-fn upper_half(address: Ipv6Addr) -> u64 {
-    u64::try_from(u128::from(address) >> 64).expect("64 bits are left of 128")
-}
-
-/// The IPv4 address inside: mapped, NAT64 (RFC 6052) or 6to4 (RFC 3056).
-fn inner_ipv4(address: Ipv6Addr) -> Option<Ipv4Addr> {
-    let groups = address.segments();
-    let pair = |at: usize| Ipv4Addr::from(u32::from(groups[at]) << 16 | u32::from(groups[at + 1]));
-    match groups {
-        [0, 0, 0, 0, 0, 0 | 0xffff, ..] | [0x64, 0xff9b, ..] => Some(pair(6)),
-        [0x2002, ..] => Some(pair(1)),
-        _ => None,
-    }
-}
-
-/// Colons and dots as they are written in URLs, undone; `None` if there were none.
-fn without_percent(text: &str) -> Option<String> {
-    let is_written = |code: &str| text.contains(code);
-    (is_written("%3A") || is_written("%3a") || is_written("%2E") || is_written("%2e")).then(|| {
-        text.replace("%3A", ":")
-            .replace("%3a", ":")
-            .replace("%2E", ".")
-            .replace("%2e", ".")
-    })
 }
 
 fn unhex(text: &str) -> Option<Vec<u8>> {

@@ -220,7 +220,7 @@ impl Answer {
             status,
             title: Some(title.to_owned()),
             body: Some(title.to_owned()),
-            body_sha256: title.to_owned(),
+            body_sha256: Some(title.to_owned()),
             ..HttpFacts::default()
         };
         let (failure, facts) = match self {

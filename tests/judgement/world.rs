@@ -534,7 +534,7 @@ pub fn impostor() -> Last {
 
 pub fn certificate() -> CertificateFacts {
     CertificateFacts {
-        sha256: "00".to_owned(),
+        sha256: Some("00".to_owned()),
         subject: "CN=somebody".to_owned(),
         issuer: "CN=somebody".to_owned(),
         not_before: "2026-01-01T00:00:00Z".to_owned(),
@@ -820,7 +820,7 @@ impl Cell {
 fn shown(issuer: &str, trusted_by: Option<&str>) -> TlsFacts {
     TlsFacts {
         chain: vec![CertificateFacts {
-            sha256: issuer.to_owned(),
+            sha256: Some(issuer.to_owned()),
             issuer: format!("CN={issuer}"),
             ..certificate()
         }],

@@ -113,9 +113,15 @@ fn is_same_page(one: &HttpFacts, other: &HttpFacts) -> bool {
         && if leads.is_some() || other.redirect_host().is_some() {
             leads == other.redirect_host()
         } else {
-            one.body_sha256 == other.body_sha256
-                || (one.title.is_some() && one.title == other.title)
+            is_same_body(one, other) || (one.title.is_some() && one.title == other.title)
         }
+}
+
+/// By the hash; where both have none, because they are short or hold an address, by the text that is kept.
+fn is_same_body(one: &HttpFacts, other: &HttpFacts) -> bool {
+    one.body_sha256 == other.body_sha256
+        && (one.body_sha256.is_some()
+            || (one.body == other.body && one.body_bytes == other.body_bytes))
 }
 
 /// Everything around one request.

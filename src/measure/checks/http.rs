@@ -15,7 +15,7 @@ use tokio_rustls::client::TlsStream;
 use crate::measure::checks::Context;
 use crate::measure::classify::http_failure;
 use crate::measure::limits::Limits;
-use crate::measure::page::Page;
+use crate::measure::page::{Page, Privacy};
 use crate::measure::places::Place;
 use crate::measure::tee::{Passed, Tee};
 use crate::measure::trace::Stopped;
@@ -183,7 +183,11 @@ pub async fn round_trip(
 
 /// Where the answer to a climb's request goes, and from there into its step, however that ends.
 pub fn sampled(context: &Context, climb: &Climb) -> Arc<Mutex<Page>> {
-    let page = Page::new(climb.look_for.clone(), &context.room.limits);
+    let privacy = Privacy {
+        own: Arc::clone(&context.room.own),
+        asked: Some(climb.address.ip()),
+    };
+    let page = Page::new(climb.look_for.clone(), privacy, &context.room.limits);
     let page = Arc::new(Mutex::new(page));
     let shared = Arc::clone(&page);
     context.trace.sample(move |step| {

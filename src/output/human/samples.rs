@@ -396,7 +396,7 @@ fn climb(title: &str) -> Observation {
         version: "HTTP/1.1".to_owned(),
         status: 200,
         headers: vec![("location".to_owned(), title.to_owned())],
-        body_sha256: "00".repeat(32),
+        body_sha256: Some("00".repeat(32)),
         body: Some("you are 203.0.113.9".to_owned()),
         title: Some(title.to_owned()),
         ..HttpFacts::default()
