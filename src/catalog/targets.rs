@@ -85,7 +85,7 @@ fn target(fields: &Fields<'_>, taken: &mut BTreeSet<String>, scope: &Scope<'_>) 
     }
     let name = fields
         .required_text("name")
-        .and_then(|text| words::phrase(&text, "`name`", MAX_NAME, problems));
+        .and_then(|text| words::name(&text, "`name`", MAX_NAME, problems));
     let tables = fields.tables("service", &SERVICE);
     if tables.is_empty() {
         let hint = "write `[[target.service]]` below it".to_owned();

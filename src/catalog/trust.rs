@@ -42,7 +42,7 @@ fn private_root(fields: &Fields<'_>, taken: &mut BTreeSet<String>) -> PrivateRoo
     let id = unique_id(fields, "private root", taken);
     let name = fields
         .required_text("name")
-        .and_then(|text| words::phrase(&text, "`name`", MAX_NAME, problems));
+        .and_then(|text| words::name(&text, "`name`", MAX_NAME, problems));
     PrivateRoot {
         id: id.unwrap_or_default(),
         name: name.unwrap_or_default(),
@@ -85,7 +85,7 @@ fn block_page(fields: &Fields<'_>) -> BlockPage {
     let problems = fields.problems();
     let operator = fields
         .required_text("operator")
-        .and_then(|text| words::phrase(&text, "`operator`", MAX_NAME, problems));
+        .and_then(|text| words::name(&text, "`operator`", MAX_NAME, problems));
     let addresses = fields.texts("addresses");
     let hosts = fields.texts("hosts");
     let texts = fields.texts("texts");

@@ -1,13 +1,13 @@
 //! What a single value must look like: ids, host names, addresses, ports, paths and texts.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::ops::Range;
 
 use toml::Spanned;
 
 use crate::catalog::fields::Text;
 use crate::catalog::problem::{Problems, quoted};
-use crate::wire::text::unhex;
+use crate::wire::text::{is_commanding, unhex};
 
 /// Ids appear in reports and command lines.
 const MAX_ID: usize = 64;
@@ -104,18 +104,38 @@ fn host_trouble(host: &str) -> Option<(&'static str, Option<&'static str>)> {
         .any(|label| label.starts_with('-') || label.ends_with('-'))
     {
         ("a label begins or ends with `-`", None)
-    } else if dotted
-        .last()
-        .is_some_and(|label| label.chars().all(|c| c.is_ascii_digit()))
-    {
+    } else if dotted.last().is_some_and(|label| is_number(label)) {
         (
             "it ends in a number",
             Some("an address of four numbers goes into `addresses`"),
+        )
+    } else if !dotted.iter().all(|label| is_punycode(label)) {
+        (
+            "a label begins with `xn--` and is not punycode",
+            Some("copy the name as a browser shows it, or let a tool encode it"),
         )
     } else {
         return None;
     };
     Some(trouble)
+}
+
+/// What `inet_aton` takes for a number, and a URL parser for the end of an address: `1`, `0x7f000001`, `0x`, `017`.
+fn is_number(label: &str) -> bool {
+    match label.strip_prefix("0x") {
+        Some(digits) => digits.chars().all(|c| c.is_ascii_hexdigit()),
+        None => label.chars().all(|c| c.is_ascii_digit()),
+    }
+}
+
+/// Whether a label that says so is the encoding of letters that a name may have (RFC 5891).
+fn is_punycode(label: &str) -> bool {
+    if !label.starts_with("xn--") {
+        return true;
+    }
+    let (decoded, outcome) = idna::domain_to_unicode(label);
+    let encoded = idna::domain_to_ascii(&decoded);
+    outcome.is_ok() && encoded.is_ok_and(|encoded| encoded == label)
 }
 
 /// What an address is for: it decides whether this machine itself is allowed.
@@ -139,12 +159,23 @@ pub(super) fn address(
         return None;
     };
     let plain = address.to_canonical();
+    if let Some((inner, what)) = inner(plain) {
+        let message = format!(
+            "{} is {what}: {inner} in other clothes",
+            quoted(text.get_ref())
+        );
+        let hint = format!("write `{inner}`, if that is meant");
+        problems.add(&text.span(), message, Some(hint));
+        return None;
+    }
     let trouble = if plain.is_unspecified() {
         "is the unspecified address"
     } else if plain.is_multicast() {
         "is a multicast address: nobody answers a connection there"
     } else if matches!(plain, IpAddr::V4(v4) if v4.is_broadcast()) {
         "is the broadcast address"
+    } else if matches!(plain, IpAddr::V4(v4) if v4.octets()[0] == 0) {
+        "is of 0.0.0.0/8: no host has such an address"
     } else if plain.is_loopback() && purpose == Purpose::Measured {
         "is this machine itself: nothing would be learnt about the line"
     } else {
@@ -156,6 +187,22 @@ pub(super) fn address(
         None,
     );
     None
+}
+
+/// The IPv4 address that an IPv6 address stands for: packets to such a one go to it, or nowhere.
+fn inner(address: IpAddr) -> Option<(Ipv4Addr, &'static str)> {
+    let IpAddr::V6(address) = address else {
+        return None;
+    };
+    let groups = address.segments();
+    let pair = |at: usize| Ipv4Addr::from(u32::from(groups[at]) << 16 | u32::from(groups[at + 1]));
+    match groups {
+        [0, 0, 0, 0, 0, 0, 0, 0 | 1] => None,
+        [0, 0, 0, 0, 0, 0, ..] => Some((pair(6), "an IPv4-compatible address (RFC 4291)")),
+        [0x64, 0xff9b, 0, 0, 0, 0, ..] => Some((pair(6), "an address of NAT64 (RFC 6052)")),
+        [0x2002, ..] => Some((pair(1), "an address of 6to4 (RFC 3056)")),
+        _ => None,
+    }
 }
 
 fn address_hint(text: &str) -> Option<String> {
@@ -294,6 +341,29 @@ pub(super) fn phrase(
         return Some(phrase.to_owned());
     };
     problems.add(&text.span(), format!("{what} {trouble}"), None);
+    None
+}
+
+/// A name for people: a phrase whose characters are all seen, in their order.
+pub(super) fn name(
+    text: &Text<'_>,
+    what: &str,
+    longest: usize,
+    problems: &Problems<'_>,
+) -> Option<String> {
+    let name = phrase(text, what, longest, problems)?;
+    let is_hidden = |c: char| {
+        is_commanding(c)
+            || matches!(c, '\u{ad}' | '\u{200b}'..='\u{200d}' | '\u{2060}'..='\u{2064}')
+    };
+    let Some(hidden) = name.chars().find(|c| is_hidden(*c)) else {
+        return Some(name);
+    };
+    let message = format!(
+        "{what} has the character U+{:04X}, which is not seen or turns text around",
+        u32::from(hidden)
+    );
+    problems.add(&text.span(), message, Some("leave it out".to_owned()));
     None
 }
 

@@ -5,6 +5,7 @@ use std::io;
 use crate::model::observation::Observation;
 use crate::model::report::{FORMAT, Measured, Origin, Report, Run, Vantage, Verdict};
 use crate::output::destination::Destination;
+use crate::output::terminal::escape_json;
 use crate::output::{Sink, software};
 
 /// Gathers the run and writes one `Report`.
@@ -75,7 +76,7 @@ pub fn put_in_order(report: &mut Report) {
 
 /// One document, indented for people, with a line feed at the end.
 pub fn to_bytes(report: &impl serde::Serialize) -> io::Result<Vec<u8>> {
-    let mut bytes = serde_json::to_vec_pretty(report)?;
+    let mut bytes = escape_json(serde_json::to_vec_pretty(report)?);
     bytes.push(b'\n');
     Ok(bytes)
 }

@@ -5,6 +5,7 @@ use std::io;
 use crate::model::observation::Observation;
 use crate::model::report::{FORMAT, Line, Measured, Origin, Report, Run, Vantage, Verdict};
 use crate::output::destination::Destination;
+use crate::output::terminal::escape_json;
 use crate::output::{Sink, software};
 
 /// Writes `Line` values.
@@ -81,7 +82,7 @@ pub fn whole(report: Report) -> io::Result<Vec<u8>> {
 
 /// One line, its line feed included. JSON escapes every control character, so there is no other.
 fn to_bytes(line: &Line) -> io::Result<Vec<u8>> {
-    let mut bytes = serde_json::to_vec(line)?;
+    let mut bytes = escape_json(serde_json::to_vec(line)?);
     bytes.push(b'\n');
     Ok(bytes)
 }
@@ -121,9 +122,12 @@ mod tests {
     #[test]
     fn hostile_text_cannot_break_a_line() {
         let mut report = samples::blocked();
-        report.verdicts[0].summary = "one\ntwo\r\u{2028}three\x1b[31m".to_owned();
+        report.verdicts[0].summary = "one\ntwo\r\u{2028}three\x1b[31m\u{9b}31m".to_owned();
         let bytes = to_bytes(&Line::Verdict(Box::new(report.verdicts[0].clone()))).unwrap();
-        let controls = bytes.iter().filter(|byte| byte.is_ascii_control()).count();
-        assert_eq!(controls, 1, "only the line feed at the end");
+        let text = String::from_utf8(bytes).unwrap();
+        let controls = text
+            .chars()
+            .filter(|it| it.is_control() || *it == '\u{2028}');
+        assert_eq!(controls.count(), 1, "only the line feed at the end");
     }
 }

@@ -77,6 +77,54 @@ fn broken_syntax_does_not_hide_the_other_mistakes() {
 }
 
 #[test]
+fn what_the_system_would_take_for_an_address_is_no_host() {
+    for host in ["0x7f000001", "0xc0a80001", "example.0x1", "0x"] {
+        refused(
+            &format!("protocol = \"https\"\nhosts = [\"{host}\"]"),
+            &["my.toml:9:10:", "is no host name: it ends in a number"],
+        );
+    }
+    for host in ["xn--999999999", "www.xn--a.example", "xn--zzzzzzzzzz.org"] {
+        refused(
+            &format!("protocol = \"https\"\nhosts = [\"{host}\"]"),
+            &["my.toml:9:10:", "is not punycode"],
+        );
+    }
+    let sound = "protocol = \"https\"\nhosts = [\"xn--d1acufc.xn--p1ai\", \"0x0.st\", \"_a.xn--mnchen-3ya.de\"]";
+    load("my.toml", format!("{TARGET}{sound}").as_bytes()).expect("these are names");
+}
+
+#[test]
+fn addresses_in_other_clothes_are_refused() {
+    for (address, words) in [
+        ("::127.0.0.1", "write `127.0.0.1`"),
+        ("64:ff9b::7f00:1", "write `127.0.0.1`"),
+        ("2002:7f00:1::1", "write `127.0.0.1`"),
+        ("64:ff9b::808:808", "write `8.8.8.8`"),
+        ("0.1.2.3", "0.0.0.0/8"),
+        ("::ffff:0.1.2.3", "0.0.0.0/8"),
+    ] {
+        refused(
+            &format!("protocol = \"https\"\naddresses = [\"{address}\"]"),
+            &["my.toml:9:14:", words],
+        );
+    }
+}
+
+#[test]
+fn a_name_has_no_character_that_is_not_seen() {
+    for hidden in ["\u{202e}", "\u{200b}", "\u{200f}", "\u{ad}"] {
+        let text = TARGET.replacen("name = \"", &format!("name = \"{hidden}"), 1);
+        assert_ne!(text, TARGET);
+        let told = complaint(&format!(
+            "{text}protocol = \"https\"\nhosts = [\"example.org\"]"
+        ));
+        assert!(told.contains(":4:8: `name` has the character U+"), "{told}");
+        assert!(!told.contains(hidden), "{told}");
+    }
+}
+
+#[test]
 fn hosts_are_checked() {
     for (host, words) in [
         ("", "it is empty"),

@@ -95,3 +95,78 @@ fn what_was_measured_still_reads_back_where_an_address_of_it_is_own() {
     assert!(endpoint.addresses[0].is_unspecified());
     assert_eq!(clean.line_notes, ["from [scrubbed]"]);
 }
+
+/// Calls `change` with every string of a document.
+fn strings(value: &mut Value, change: &mut dyn FnMut(&mut String)) {
+    match value {
+        Value::String(text) => change(text),
+        Value::Array(items) => items.iter_mut().for_each(|item| strings(item, change)),
+        Value::Object(fields) => fields.values_mut().for_each(|item| strings(item, change)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+/// An observation with every field that a server, a resolver or a router on the way fills.
+fn everything_seen() -> Value {
+    json!({
+        "id": "o1",
+        "check": {"id": "c", "ask": "climb", "address": "203.0.113.9:443"},
+        "not_run": "no",
+        "steps": [{
+            "operation": "resolve", "t0": 0.0, "t": 1.0, "failure": "unknown_failure: x",
+            "dns": {"sent": 1, "bogons": ["x"], "replies": [{"malformed": "x", "soa": "x", "answers": [
+                {"name": "x", "record": "CNAME", "ttl": 1, "value": "x"},
+                {"name": "x", "record": "TXT", "ttl": 1, "value": "x"},
+            ]}]},
+            "tcp": {"icmp": [{"kind": 3, "code": 13, "offender": "x", "offender_is_own": false}]},
+            "tls": {
+                "first_received": "x", "clear_text": "x", "version": "x", "alpn": "x", "trusted_by": "x",
+                "chain": [{"sha256": "x", "subject": "x", "issuer": "x", "not_before": "x", "not_after": "x", "names": ["x"]}],
+            },
+            "quic": {"version": "x", "versions": ["x"]},
+            "http": {"version": "x", "status": 200, "headers": [["x", "x"]], "body": "x", "title": "x", "body_sha256": "x"},
+            "exchange": {"first_received": "x", "clear_text": "x", "says": [["x", "x"]]},
+        }],
+    })
+}
+
+#[test]
+fn no_spelling_survives_in_any_field_of_an_observation() {
+    let scrubber = knowing(&["93.184.77.13/32", "2a01:db9:77:88::99/64"]);
+    for (name, spelling) in crate::wire::own::spellings::table() {
+        let mut seen = everything_seen();
+        let mut fields = 0;
+        strings(&mut seen, &mut |text| {
+            if !matches!(text.as_str(), "TXT" | "climb") {
+                *text = format!("Welcome, {spelling} !");
+                fields += 1;
+            }
+        });
+        assert!(fields > 30, "{fields}");
+        scrubber.value(&mut seen);
+        strings(&mut seen, &mut |text| {
+            if matches!(text.as_str(), "TXT" | "climb") {
+                return;
+            }
+            assert!(text.contains(SCRUBBED), "{name}: {text}");
+            assert!(!text.contains(&spelling), "{name}: {text}");
+        });
+        let http = &seen["steps"][0]["http"];
+        assert_eq!(http.get("body_sha256"), None, "{name}");
+        let certificate = &seen["steps"][0]["tls"]["chain"][0];
+        assert_eq!(certificate.get("sha256"), None, "{name}");
+    }
+}
+
+#[test]
+fn what_holds_no_address_keeps_its_hashes_and_words() {
+    let scrubber = knowing(&["93.184.77.13/32", "2a01:db9:77:88::99/64"]);
+    let seen = everything_seen();
+    let mut scrubbed = seen.clone();
+    assert!(!scrubber.value(&mut scrubbed));
+    assert_eq!(scrubbed, seen);
+    // A header says nothing of the body.
+    scrubbed["steps"][0]["http"]["headers"][0][1] = "proxy of 93.184.77.13".into();
+    assert!(scrubber.value(&mut scrubbed));
+    assert_eq!(scrubbed["steps"][0]["http"]["body_sha256"], "x");
+}
