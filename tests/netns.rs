@@ -10,6 +10,8 @@
 
 #[path = "netns/described.rs"]
 mod described;
+#[path = "netns/echoed.rs"]
+mod echoed;
 #[path = "netns/everybody.rs"]
 mod everybody;
 #[path = "netns/facts.rs"]
@@ -38,3 +40,5 @@ mod road;
 mod roads;
 #[path = "netns/scene.rs"]
 mod scene;
+#[path = "../src/wire/own/spellings.rs"]
+mod spellings;

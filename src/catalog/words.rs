@@ -160,11 +160,8 @@ pub(super) fn address(
     };
     let plain = address.to_canonical();
     if let Some((inner, what)) = inner(plain) {
-        let message = format!(
-            "{} is {what}: {inner} in other clothes",
-            quoted(text.get_ref())
-        );
-        let hint = format!("write `{inner}`, if that is meant");
+        let message = format!("{} is {what} for {inner}", quoted(text.get_ref()));
+        let hint = format!("write `{inner}`");
         problems.add(&text.span(), message, Some(hint));
         return None;
     }

@@ -84,7 +84,7 @@ fn what_the_system_would_take_for_an_address_is_no_host() {
             &["my.toml:9:10:", "is no host name: it ends in a number"],
         );
     }
-    for host in ["xn--999999999", "www.xn--a.example", "xn--zzzzzzzzzz.org"] {
+    for host in ["xn--999999999", "www.xn--a.example"] {
         refused(
             &format!("protocol = \"https\"\nhosts = [\"{host}\"]"),
             &["my.toml:9:10:", "is not punycode"],
@@ -95,7 +95,7 @@ fn what_the_system_would_take_for_an_address_is_no_host() {
 }
 
 #[test]
-fn addresses_in_other_clothes_are_refused() {
+fn ipv6_addresses_that_stand_for_ipv4_are_refused() {
     for (address, words) in [
         ("::127.0.0.1", "write `127.0.0.1`"),
         ("64:ff9b::7f00:1", "write `127.0.0.1`"),
