@@ -14,6 +14,7 @@ use crate::model::observation::Observation;
 use crate::model::report::{
     FORMAT, Line, Measured, Regime, Report, Run, Software, Vantage, Verdict,
 };
+use crate::output::terminal::redact_url;
 
 /// A run of four messengers writes some two megabytes; far beyond that it is no report of ours, or a bomb.
 const MOST_BYTES: u64 = 256 << 20;
@@ -101,11 +102,13 @@ async fn fetch(url: &str) -> Result<Vec<u8>, Trouble> {
         Ok::<_, reqwest::Error>(bytes)
     };
     let bytes = gathered.await.map_err(|error| {
-        Trouble::new(format!("cannot fetch {url}: {}", reasons(&error)))
+        let reasons = reasons(&error.without_url());
+        Trouble::new(format!("cannot fetch {}: {reasons}", redact_url(url)))
             .hint("nothing was measured; fetch it where that works and give the file")
     })?;
     if bytes.len() > MOST_FETCHED {
         let most = MOST_FETCHED >> 20;
+        let url = redact_url(url);
         return Err(Trouble::new(format!("{url} is larger than {most} MiB"))
             .hint("a control report has a few: give the address of one report"));
     }
@@ -144,7 +147,7 @@ fn called(source: &str) -> String {
     if source == STDIN {
         "standard input".to_owned()
     } else {
-        source.to_owned()
+        redact_url(source)
     }
 }
 
