@@ -100,7 +100,7 @@ impl Scrubber {
         } else {
             ("body_sha256", &["body", "title"])
         };
-        let (mut changed, mut hashed) = (false, false);
+        let (mut changed, mut is_stale) = (false, false);
         for (key, value) in fields.iter_mut() {
             let key = key.as_str();
             let this = match key {
@@ -114,9 +114,9 @@ impl Scrubber {
                 }
             };
             changed |= this;
-            hashed |= this && hashes.contains(&key);
+            is_stale |= this && hashes.contains(&key);
         }
-        changed |= hashed && fields.remove(hash).is_some();
+        changed |= is_stale && fields.remove(hash).is_some();
         let hostile: Vec<String> = fields
             .keys()
             .filter(|key| matches!(self.own.text(key), Cow::Owned(_)))

@@ -117,9 +117,12 @@ impl Forms {
         }
         for known in [8, known] {
             for pad in [false, true] {
-                let written = groups[..known].iter().map(|group| match pad {
-                    false => format!("{group:x}"),
-                    true => format!("{group:04x}"),
+                let written = groups[..known].iter().map(|group| {
+                    if pad {
+                        format!("{group:04x}")
+                    } else {
+                        format!("{group:x}")
+                    }
                 });
                 let written: Vec<String> = written.collect();
                 for joint in [":", "-"] {

@@ -160,6 +160,7 @@ fn of_ipv6(address: Ipv6Addr) -> Vec<Spelling> {
 }
 
 /// What is done to the characters of any text.
+#[expect(clippy::too_many_lines, reason = "it is a table")]
 fn of_text(text: &str) -> Vec<Spelling> {
     let each = |write: &dyn Fn(char) -> String| text.chars().map(write).collect::<String>();
     let marks = |write: &dyn Fn(char) -> String| {

@@ -16,7 +16,7 @@ fn knowing(own: &[&str]) -> Own {
 /// What is left of a spelling, mark and words around it aside, must be too little to be turned back.
 fn residue(told: &str) -> usize {
     let left = told.replace(SCRUBBED, "");
-    left.chars().filter(|left| left.is_ascii_hexdigit()).count()
+    left.chars().filter(char::is_ascii_hexdigit).count()
 }
 
 #[test]
