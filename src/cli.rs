@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{CommandFactory, Parser};
 
 use crate::cli::arguments::{Arguments, Command};
 use crate::cli::trouble::Trouble;
@@ -11,6 +11,8 @@ use crate::cli::trouble::Trouble;
 pub mod analyze;
 pub mod arguments;
 pub mod check;
+pub mod explain;
+pub mod help;
 pub mod list;
 pub mod manual;
 pub mod pick;
@@ -22,6 +24,7 @@ pub mod selftest;
 pub mod signals;
 pub mod tell;
 pub mod trouble;
+pub mod version;
 
 /// Usage, definitions or output error.
 pub const TROUBLE: u8 = 2;
@@ -30,7 +33,7 @@ pub const TROUBLE: u8 = 2;
 pub fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
-        Err(error) => return explain(&error),
+        Err(error) => return refuse(&error),
     };
     arguments.run.color.unwrap_or_default().apply();
     let ended = match arguments.command {
@@ -40,9 +43,10 @@ pub fn main() -> ExitCode {
         Some(Command::Check(arguments)) => check::run(&arguments),
         Some(Command::Analyze(arguments)) => analyze::run(&arguments),
         Some(Command::Selftest(arguments)) => selftest::run(&arguments),
+        Some(Command::Explain(arguments)) => explain::run(&arguments),
         Some(Command::Schema(arguments)) => schema::run(&arguments),
         Some(Command::Completions(arguments)) => manual::completions(&arguments),
-        Some(Command::Man) => manual::man(),
+        Some(Command::Man(arguments)) => manual::man(&arguments),
     };
     match ended {
         Ok(status) => ExitCode::from(status),
@@ -51,7 +55,7 @@ pub fn main() -> ExitCode {
 }
 
 /// Help goes to standard output, everything else to standard error with what to do next.
-fn explain(error: &clap::Error) -> ExitCode {
+fn refuse(error: &clap::Error) -> ExitCode {
     if matches!(
         error.kind(),
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
@@ -59,10 +63,27 @@ fn explain(error: &clap::Error) -> ExitCode {
         let _ = error.print();
         return ExitCode::SUCCESS;
     }
-    // Every other error of ours ends in a hint, by that name.
-    let told = error.render().ansi().to_string().replace("tip:", "hint:");
-    anstream::eprint!("{told}");
+    anstream::eprint!("{}", in_our_words(error));
     ExitCode::from(TROUBLE)
+}
+
+/// The parser's message in the manner of our own: `hint:`, the nearest command, and no usage that says nothing of the error.
+fn in_our_words(error: &clap::Error) -> String {
+    let text = error.render().ansi().to_string().replace("tip:", "hint:");
+    let has_hint = text.contains("hint:");
+    let mut paragraphs: Vec<&str> = text.trim_end().split("\n\n").collect();
+    if error.kind() == ErrorKind::ArgumentConflict {
+        paragraphs.retain(|paragraph| !paragraph.contains("Usage:"));
+    }
+    let mut text = paragraphs.join("\n\n") + "\n";
+    let wrong = error.get(ContextKind::InvalidSubcommand);
+    if let (false, Some(ContextValue::String(wrong))) = (has_hint, wrong) {
+        let program = Arguments::command();
+        let commands = program.get_subcommands().map(clap::Command::get_name);
+        let suggestion = pick::suggestion(&pick::nearest(wrong, commands));
+        text += &suggestion.map_or_else(String::new, |words| format!("\nhint: {words}\n"));
+    }
+    text
 }
 
 fn tell_trouble(trouble: &Trouble) -> ExitCode {

@@ -91,6 +91,7 @@ fn broken_definitions_are_refused_with_line_and_column() {
         assert_eq!(code(&output), 2, "{arguments:?}");
         assert!(stdout(&output).is_empty());
         let told = stderr(&output);
+        assert!(told.starts_with("error: "), "{told}");
         assert!(told.contains("broken.toml:2:"), "{told}");
     }
 }
@@ -103,11 +104,11 @@ fn definitions_that_do_not_exist_are_refused() {
 }
 
 #[test]
-fn the_definitions_in_the_repository_are_sound() {
+fn the_definitions_in_the_repository_are_valid() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/probes.toml");
     let output = output(&["check", path]);
     assert_eq!(code(&output), 0, "{}", stderr(&output));
-    assert!(stdout(&output).contains("sound"));
+    assert!(stdout(&output).contains("probes.toml: valid (4 targets, "));
 }
 
 #[test]
@@ -134,12 +135,14 @@ fn help_names_every_subcommand_and_shows_examples() {
 }
 
 #[test]
-fn the_version_is_that_of_the_package() {
-    let output = output(&["--version"]);
-    assert_eq!(
-        stdout(&output),
-        format!("blockprobe {}\n", env!("CARGO_PKG_VERSION"))
-    );
+fn the_short_version_is_one_line_and_the_long_one_says_what_it_was_built_from() {
+    let short = format!("blockprobe {}\n", env!("CARGO_PKG_VERSION"));
+    assert_eq!(stdout(&output(&["-V"])), short);
+    let long = stdout(&output(&["--version"]));
+    assert!(long.starts_with(&short), "{long}");
+    for part in ["commit:", "definitions: 20", "target:", "rustc:       1."] {
+        assert!(long.contains(part), "{part} is not in {long}");
+    }
 }
 
 #[test]

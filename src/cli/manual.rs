@@ -1,10 +1,22 @@
 //! `blockprobe completions` and `blockprobe man`.
 
-use clap::CommandFactory;
+use std::fs;
+use std::io::{self, Write};
+use std::path::Path;
 
-use crate::cli::arguments::{Arguments, CompletionsArguments};
-use crate::cli::tell;
+use clap::builder::PossibleValuesParser;
+use clap::{Command, CommandFactory};
+use clap_mangen::Man;
+use clap_mangen::roff::{Inline, Roff, bold, roman};
+
+use crate::catalog;
+use crate::cli::arguments::{Arguments, CompletionsArguments, ManArguments};
+use crate::cli::help::{self, Entry, Topic};
 use crate::cli::trouble::Trouble;
+use crate::cli::{explain, pick, tell};
+use crate::lab;
+
+const NAME: &str = env!("CARGO_PKG_NAME");
 
 /// Prints a completion script; the exit status.
 ///
@@ -12,23 +24,246 @@ use crate::cli::trouble::Trouble;
 /// Of output.
 pub fn completions(arguments: &CompletionsArguments) -> Result<u8, Trouble> {
     let mut script = Vec::new();
-    clap_complete::generate(
-        arguments.shell,
-        &mut Arguments::command(),
-        env!("CARGO_PKG_NAME"),
-        &mut script,
-    );
+    let mut command = with_values(Arguments::command());
+    clap_complete::generate(arguments.shell, &mut command, NAME, &mut script);
     tell::print(&script)?;
     Ok(0)
 }
 
-/// Prints the manual page in roff; the exit status.
+/// The same command line with the words that a person may want to complete. It is only read for them: other words (targets
+/// of an own file) are no error in a real one.
+fn with_values(command: Command) -> Command {
+    let targets: Vec<String> = catalog::embedded()
+        .targets
+        .into_iter()
+        .map(|target| target.id)
+        .collect();
+    let scenarios: Vec<&str> = lab::scenarios().iter().map(|it| it.name).collect();
+    let techniques: Vec<&str> = explain::ids().collect();
+    let run = |command: Command| {
+        command
+            .mut_arg("targets", |arg| {
+                arg.value_parser(PossibleValuesParser::new(&targets))
+            })
+            .mut_arg("lab", |arg| {
+                arg.value_parser(PossibleValuesParser::new(&scenarios))
+            })
+    };
+    run(command)
+        .mut_subcommand("run", run)
+        .mut_subcommand("list", |command| {
+            command.mut_arg("targets", |arg| {
+                arg.value_parser(PossibleValuesParser::new(&targets))
+            })
+        })
+        .mut_subcommand("selftest", |command| {
+            command.mut_arg("scenarios", |arg| {
+                arg.value_parser(PossibleValuesParser::new(&scenarios))
+            })
+        })
+        .mut_subcommand("explain", |command| {
+            command.mut_arg("technique", |arg| {
+                arg.value_parser(PossibleValuesParser::new(&techniques))
+            })
+        })
+}
+
+/// Prints a manual page, or writes every page into a directory; the exit status.
 ///
 /// # Errors
-/// Of output.
-pub fn man() -> Result<u8, Trouble> {
-    let mut page = Vec::new();
-    clap_mangen::Man::new(Arguments::command()).render(&mut page)?;
+/// Of an unknown command and of output.
+pub fn man(arguments: &ManArguments) -> Result<u8, Trouble> {
+    if let Some(directory) = &arguments.out {
+        write_all(directory).map_err(|error| {
+            Trouble::new(format!("cannot write to {}: {error}", directory.display()))
+                .hint("give --out a directory that you may write to")
+        })?;
+        return Ok(0);
+    }
+    let program = program();
+    let page = match arguments.command.as_deref() {
+        None | Some(NAME) => page(&program, help::topic(NAME), &program)?,
+        Some(name) => {
+            let commands = || program.get_subcommands().map(Command::get_name);
+            let Some(command) = program.find_subcommand(name) else {
+                let all = format!(
+                    "the commands are {}",
+                    commands().collect::<Vec<_>>().join(", ")
+                );
+                return Err(pick::unknown("command", name, commands(), &all));
+            };
+            page(command, help::topic(name), &program)?
+        }
+    };
     tell::print(&page)?;
     Ok(0)
+}
+
+fn write_all(directory: &Path) -> io::Result<()> {
+    fs::create_dir_all(directory)?;
+    let program = program();
+    let page_of_program = page(&program, help::topic(NAME), &program)?;
+    fs::write(directory.join(format!("{NAME}.1")), page_of_program)?;
+    for command in program.get_subcommands() {
+        let name = command.get_name();
+        let text = page(command, help::topic(name), &program)?;
+        fs::write(directory.join(format!("{NAME}-{name}.1")), text)?;
+    }
+    Ok(())
+}
+
+/// The program with everything that pages need worked out.
+fn program() -> Command {
+    let mut command = Arguments::command().disable_help_subcommand(true);
+    command.build();
+    command
+}
+
+/// One page in roff.
+fn page(command: &Command, topic: &Topic, program: &Command) -> io::Result<Vec<u8>> {
+    let is_program = topic.command == NAME;
+    let title = if is_program {
+        NAME.to_owned()
+    } else {
+        format!("{NAME}-{}", topic.command)
+    };
+    let environment = environment(command, topic);
+    let files: Vec<(String, String)> = owned(topic.files);
+    let exit_status = owned(topic.exit_status);
+    let man = Man::new(command.clone().display_name(title.clone()))
+        .title(title.clone())
+        .section("1")
+        .source(format!("{NAME} {}", env!("CARGO_PKG_VERSION")))
+        .manual("User Commands");
+    let mut bytes = Vec::new();
+    man.render_title(&mut bytes)?;
+    man.render_name_section(&mut bytes)?;
+    synopsis(&mut bytes, is_program, topic.command, command)?;
+    man.render_description_section(&mut bytes)?;
+    paragraphs(&mut bytes, topic.notes)?;
+    man.render_options_section(&mut bytes)?;
+    if is_program {
+        man.render_subcommands_section(&mut bytes)?;
+    }
+    terms(&mut bytes, "EXIT STATUS", &exit_status)?;
+    terms(&mut bytes, "ENVIRONMENT", &environment)?;
+    terms(&mut bytes, "FILES", &files)?;
+    examples(&mut bytes, topic.examples)?;
+    see_also(&mut bytes, &title, program)?;
+    Ok(bytes)
+}
+
+fn owned(entries: &[Entry]) -> Vec<(String, String)> {
+    let owned = |(term, meaning): &Entry| ((*term).to_owned(), sentence(meaning));
+    entries.iter().map(owned).collect()
+}
+
+fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().into_iter().flat_map(char::to_uppercase);
+    first.chain(letters).chain(['.']).collect()
+}
+
+/// The variables of the command's own options first.
+fn environment(command: &Command, topic: &Topic) -> Vec<(String, String)> {
+    let option = |arg: &clap::Arg| {
+        let variable = arg.get_env()?.to_str()?.to_owned();
+        Some((variable, format!("The same as --{}.", arg.get_long()?)))
+    };
+    let mut all: Vec<_> = command.get_arguments().filter_map(option).collect();
+    all.extend(owned(topic.environment));
+    all
+}
+
+/// The ways to write the command, with the names of its operands.
+fn synopsis(out: &mut Vec<u8>, is_program: bool, name: &str, command: &Command) -> io::Result<()> {
+    let mut operands = String::new();
+    for arg in command.get_positionals() {
+        let value = arg
+            .get_value_names()
+            .map_or_else(String::new, |names| names.join(" "));
+        let many = arg
+            .get_num_args()
+            .is_some_and(|range| range.max_values() > 1)
+            || matches!(arg.get_action(), clap::ArgAction::Append);
+        let value = if many { format!("{value}...") } else { value };
+        operands += &if arg.is_required_set() {
+            format!(" {value}")
+        } else {
+            format!(" [{value}]")
+        };
+    }
+    let mut roff = Roff::default();
+    roff.control("SH", ["SYNOPSIS"]);
+    if is_program {
+        roff.text([bold(NAME), roman(" [run] [OPTION...]"), roman(operands)]);
+        roff.control("br", []);
+        roff.text([bold(NAME), roman(" COMMAND [OPTION...] [ARGUMENT...]")]);
+    } else {
+        roff.text([
+            bold(format!("{NAME} {name}")),
+            roman(" [OPTION...]"),
+            roman(operands),
+        ]);
+    }
+    roff.to_writer(out)
+}
+
+fn paragraphs(out: &mut Vec<u8>, notes: &[&str]) -> io::Result<()> {
+    let mut roff = Roff::default();
+    for note in notes {
+        roff.control("PP", []);
+        roff.text([roman(*note)]);
+    }
+    roff.to_writer(out)
+}
+
+fn terms(out: &mut Vec<u8>, heading: &str, entries: &[(String, String)]) -> io::Result<()> {
+    if entries.is_empty() {
+        return Ok(());
+    }
+    let mut roff = Roff::default();
+    roff.control("SH", [heading]);
+    for (term, meaning) in entries {
+        roff.control("TP", []);
+        roff.text([bold(term)]);
+        roff.text([roman(meaning)]);
+    }
+    roff.to_writer(out)
+}
+
+/// Each command stands on a line of its own, as it is typed.
+fn examples(out: &mut Vec<u8>, examples: &[Entry]) -> io::Result<()> {
+    let mut roff = Roff::default();
+    roff.control("SH", ["EXAMPLES"]);
+    for (command, about) in examples {
+        roff.control("PP", []);
+        roff.text([roman(format!("{}:", sentence(about).trim_end_matches('.')))]);
+        roff.control("PP", []);
+        roff.control("RS", ["4"]);
+        roff.control("nf", []);
+        roff.text([bold(*command)]);
+        roff.control("fi", []);
+        roff.control("RE", []);
+    }
+    roff.to_writer(out)
+}
+
+fn see_also(out: &mut Vec<u8>, title: &str, program: &Command) -> io::Result<()> {
+    let mut pages = vec![NAME.to_owned()];
+    let commands = program.get_subcommands();
+    pages.extend(commands.map(|command| format!("{NAME}-{}", command.get_name())));
+    pages.retain(|page| page != title);
+    let mut text: Vec<Inline> = Vec::new();
+    for page in pages {
+        if !text.is_empty() {
+            text.push(roman(", "));
+        }
+        text.extend([bold(page), roman("(1)")]);
+    }
+    let mut roff = Roff::default();
+    roff.control("SH", ["SEE ALSO"]);
+    roff.text(text);
+    roff.to_writer(out)?;
+    out.flush()
 }

@@ -83,13 +83,7 @@ async fn measure(arguments: &RunArguments) -> Result<u8, Trouble> {
 }
 
 async fn open_lab(name: &str) -> Result<lab::Site, Trouble> {
-    let Some(scenario) = lab::find(name) else {
-        let known: Vec<String> = lab::scenarios()
-            .iter()
-            .map(|scenario| scenario.name.to_owned())
-            .collect();
-        return Err(pick::unknown("scenario", name, &known));
-    };
+    let scenario = pick::scenario(name)?;
     lab::open(scenario, &catalog::embedded())
         .await
         .map_err(|error| {
@@ -100,7 +94,7 @@ async fn open_lab(name: &str) -> Result<lab::Site, Trouble> {
 
 /// The definitions and this machine's network; the system's resolvers come first.
 fn the_network(arguments: &RunArguments) -> Result<(Catalog, Line), Trouble> {
-    let mut catalog = pick::catalog(arguments.definitions.as_deref())?;
+    let mut catalog = pick::catalog(&arguments.definitions)?;
     let (line, resolvers) = network::line(&Options {
         ipv4_only: arguments.ipv4_only,
         ipv6_only: arguments.ipv6_only,

@@ -271,12 +271,9 @@ fn stream(name: &str, bytes: &[u8]) -> Result<Vec<Report>, Trouble> {
                 reports.extend(done);
             }
             (_, None) => {
-                return Err(Trouble::located(format!(
-                    "{name}:{}:1: a line of a run that has not started",
-                    number + 1
-                ))
-                .hint(
-                    "the stream has to begin with its line `started`: it tells what was measured",
+                let message = "this is not the first line of a run";
+                return Err(Trouble::at(name, number + 1, 1, message).hint(
+                    "the file must start with the line `started`: it says what was measured",
                 ));
             }
         }
@@ -390,10 +387,10 @@ fn told(name: &str, line: usize, column: usize, error: &serde_json::Error) -> Tr
     } else if error.is_eof() {
         (
             "the report is cut",
-            "copy it again; of an ndjson stream the whole lines would count",
+            "copy it again. An ndjson file can be read up to the place where it is cut",
         )
     } else {
         ("not JSON", WHAT_TO_GIVE)
     };
-    Trouble::located(format!("{name}:{line}:{column}: {what}: {words}")).hint(hint)
+    Trouble::at(name, line, column, format!("{what}: {words}")).hint(hint)
 }

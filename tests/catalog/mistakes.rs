@@ -35,25 +35,29 @@ hosts = ["example.org", "1.2.3.4"]
 ports = [443, 70000]
 "#;
     insta::assert_snapshot!(complaint(text), @r#"
-    my.toml:7:1: unknown key `esential` in a service
+    error: unknown key `esential` in a service
+      --> my.toml:7:1
        |
      7 | esential = true
        | ^^^^^^^^
     hint: did you mean `essential`?
 
-    my.toml:9:12: unknown protocol `htps`
+    error: unknown protocol `htps`
+      --> my.toml:9:12
        |
      9 | protocol = "htps"
        |            ^^^^^^
     hint: did you mean `https`?
 
-    my.toml:10:25: `1.2.3.4` is no host name: it is an address
+    error: `1.2.3.4` is no host name: it is an address
+      --> my.toml:10:25
         |
      10 | hosts = ["example.org", "1.2.3.4"]
         |                         ^^^^^^^^^
     hint: put it into `addresses`
 
-    my.toml:11:15: port 70000 is not between 1 and 65535
+    error: port 70000 is not between 1 and 65535
+      --> my.toml:11:15
         |
      11 | ports = [443, 70000]
         |               ^^^^^
@@ -63,13 +67,15 @@ ports = [443, 70000]
 #[test]
 fn broken_syntax_does_not_hide_the_other_mistakes() {
     insta::assert_snapshot!(complaint("[[target]]\nid = \"T\"\nname = yes\n[[target.service]]\n"), @r#"
-    my.toml:2:6: id `T` has characters other than a-z, 0-9, `_` and `-`
+    error: id `T` has characters other than a-z, 0-9, `_` and `-`
+      --> my.toml:2:6
        |
      2 | id = "T"
        |      ^^^
     hint: for instance `t`
 
-    my.toml:3:8: not valid TOML: string values must be quoted, expected literal string
+    error: not valid TOML: string values must be quoted, expected literal string
+      --> my.toml:3:8
        |
      3 | name = yes
        |        ^^^
@@ -95,7 +101,7 @@ fn hosts_are_checked() {
     ] {
         refused(
             &format!("protocol = \"tls\"\nhosts = [\"{host}\"]\n"),
-            &["my.toml:9:10: ", words, "^"],
+            &["--> my.toml:9:10\n", words, "^"],
         );
     }
     let label = "a".repeat(64);
@@ -128,7 +134,7 @@ fn addresses_are_checked() {
     ] {
         refused(
             &format!("protocol = \"tls\"\naddresses = [\"{address}\"]\n"),
-            &["my.toml:9:14: ", words, "^"],
+            &["--> my.toml:9:14\n", words, "^"],
         );
     }
 }
@@ -138,7 +144,7 @@ fn ports_are_checked() {
     for port in ["0", "-1", "65536", "99999999999999999999"] {
         refused(
             &format!("protocol = \"tls\"\nhosts = [\"a.example\"]\nports = [{port}]\n"),
-            &["my.toml:10:10: port"],
+            &["error: port", "--> my.toml:10:10\n"],
         );
     }
     refused(
@@ -274,7 +280,10 @@ fn nothing_may_be_there_twice() {
         &format!(
             "{endpoint}[[target.service]]\nid = \"z\"\n[[target.service.endpoint]]\n{endpoint}"
         ),
-        &["my.toml:14:10: endpoint `tls://a.example:443` is here twice: service `s` has it"],
+        &[
+            "error: endpoint `tls://a.example:443` is here twice: service `s` has it",
+            "--> my.toml:14:10\n",
+        ],
     );
     refused(
         &format!("{endpoint}[[target.service]]\nid = \"s\"\n"),
@@ -299,10 +308,13 @@ fn what_is_empty_is_told() {
         complaint("[[target]]\nid = \"t\"\nname = \"T\"\n").contains("the target has no service")
     );
     let text = "[[target]]\nid = \"t\"\nname = \"T\"\n[[target.service]]\nid = \"s\"\n";
-    assert!(complaint(text).contains("my.toml:4:1: the service has no endpoint"));
+    assert!(complaint(text).contains("the service has no endpoint\n  --> my.toml:4:1\n"));
     refused(
         "protocol = \"tls\"\n",
-        &["my.toml:7:1: the endpoint has no host and no address"],
+        &[
+            "error: the endpoint has no host and no address",
+            "--> my.toml:7:1\n",
+        ],
     );
     refused(
         "protocol = \"tls\"\nhosts = []\n",
@@ -435,7 +447,7 @@ fn what_is_not_utf_8_is_told_with_its_place() {
     let errors = load("my.toml", b"[[target]]\nid = \"\xff\"\n").expect_err("not UTF-8");
     let shown = errors.to_string();
     assert!(
-        shown.contains("my.toml:2:7: not UTF-8: byte 0xff at offset 17"),
+        shown.contains("not UTF-8: byte 0xff at offset 17\n  --> my.toml:2:7\n"),
         "{shown}"
     );
 }

@@ -157,10 +157,10 @@ fn what_is_no_report_is_refused_with_its_place_and_what_to_do() {
     let second = stream.find('\n').unwrap() + 1;
     for (given, expected) in [
         (b"".to_vec(), "x is empty"),
-        (b"hello".to_vec(), "x:1:1: not JSON"),
+        (b"hello".to_vec(), "error: not JSON"),
         (b"{}".to_vec(), "is no report of blockprobe"),
         (b" []\n".to_vec(), "x holds no report"),
-        (b"{\"a\":\n oops}".to_vec(), "x:2:2: not JSON"),
+        (b"{\"a\":\n oops}".to_vec(), "x:2:2\n"),
         (
             b"{\"format\": \"blockprobe-report/9\"}".to_vec(),
             "blockprobe-report/9",
@@ -182,13 +182,13 @@ fn what_is_no_report_is_refused_with_its_place_and_what_to_do() {
         ),
         (
             stream.as_bytes()[second..].to_vec(),
-            "x:1:1: a line of a run that has not started",
+            "error: this is not the first line of a run\n",
         ),
         (
             [&stream[..second], "{\"type\": oops\n"]
                 .concat()
                 .into_bytes(),
-            "x:2:10: not JSON",
+            "x:2:10\n",
         ),
         (b"\x1f\x8bhello".to_vec(), "broken gzip"),
         (b"\x28\xb5\x2f\xfdhello".to_vec(), "broken zstd"),
@@ -346,7 +346,7 @@ fn a_control_that_cannot_be_had_is_told_before_anything_is_measured() {
     };
     for (control, expected) in [
         (gone.as_str(), "404"),
-        (&unreadable, ":1:1: not JSON"),
+        (&unreadable, ":1:1\n"),
         (&closed, "cannot fetch"),
         (missing, "cannot read "),
     ] {
