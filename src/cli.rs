@@ -11,6 +11,7 @@ use crate::cli::trouble::Trouble;
 pub mod analyze;
 pub mod arguments;
 pub mod check;
+pub mod completions;
 pub mod explain;
 pub mod help;
 pub mod list;
@@ -31,6 +32,11 @@ pub const TROUBLE: u8 = 2;
 
 /// Parses the arguments, runs the subcommand, and says what is wrong on standard error.
 pub fn main() -> ExitCode {
+    match completions::answer() {
+        Ok(false) => {}
+        Ok(true) => return ExitCode::SUCCESS,
+        Err(error) => return refuse(&error),
+    }
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => return refuse(&error),
@@ -45,7 +51,7 @@ pub fn main() -> ExitCode {
         Some(Command::Selftest(arguments)) => selftest::run(&arguments),
         Some(Command::Explain(arguments)) => explain::run(&arguments),
         Some(Command::Schema(arguments)) => schema::run(&arguments),
-        Some(Command::Completions(arguments)) => manual::completions(&arguments),
+        Some(Command::Completions(arguments)) => completions::run(&arguments),
         Some(Command::Man(arguments)) => manual::man(&arguments),
     };
     match ended {
@@ -70,20 +76,32 @@ fn refuse(error: &clap::Error) -> ExitCode {
 /// The parser's message in the manner of our own: `hint:`, the nearest command, and no usage that says nothing of the error.
 fn in_our_words(error: &clap::Error) -> String {
     let text = error.render().ansi().to_string().replace("tip:", "hint:");
-    let has_hint = text.contains("hint:");
-    let mut paragraphs: Vec<&str> = text.trim_end().split("\n\n").collect();
-    if error.kind() == ErrorKind::ArgumentConflict {
+    let mut paragraphs: Vec<String> = text
+        .trim_end()
+        .split("\n\n")
+        .map(|paragraph| match paragraph.strip_prefix("  ") {
+            Some(hint) if hint.contains("hint:") => hint.to_owned(),
+            _ => paragraph.to_owned(),
+        })
+        .collect();
+    if matches!(
+        error.kind(),
+        ErrorKind::ArgumentConflict | ErrorKind::InvalidSubcommand
+    ) {
         paragraphs.retain(|paragraph| !paragraph.contains("Usage:"));
     }
-    let mut text = paragraphs.join("\n\n") + "\n";
     let wrong = error.get(ContextKind::InvalidSubcommand);
-    if let (false, Some(ContextValue::String(wrong))) = (has_hint, wrong) {
+    if let (false, Some(ContextValue::String(wrong))) = (text.contains("hint:"), wrong) {
         let program = Arguments::command();
         let commands = program.get_subcommands().map(clap::Command::get_name);
         let suggestion = pick::suggestion(&pick::nearest(wrong, commands));
-        text += &suggestion.map_or_else(String::new, |words| format!("\nhint: {words}\n"));
+        paragraphs.insert(
+            1,
+            suggestion.map_or_else(String::new, |words| format!("hint: {words}")),
+        );
+        paragraphs.retain(|paragraph| !paragraph.is_empty());
     }
-    text
+    paragraphs.join("\n\n") + "\n"
 }
 
 fn tell_trouble(trouble: &Trouble) -> ExitCode {

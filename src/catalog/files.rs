@@ -12,7 +12,7 @@ use crate::catalog::{MAX_BYTES, embedded, hex, load};
 use crate::model::catalog::{BlockPage, Catalog};
 
 /// The file name that means standard input.
-const STDIN: &str = "-";
+pub const STDIN: &str = "-";
 
 /// What standard input is called in messages and reports.
 const STDIN_NAME: &str = "<stdin>";
@@ -210,10 +210,10 @@ hosts = ["one.example"]
     const CONTROL: &str = r#"
 [[control]]
 id = "mine"
-operator = "Mine"
+operator = "mine"
 region = "foreign"
 protocol = "https"
-hosts = ["control.example"]
+host = "control.example"
 "#;
 
     fn loaded(name: &str, text: &str) -> Loaded {

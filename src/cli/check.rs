@@ -12,8 +12,9 @@ use crate::model::catalog::Catalog;
 /// Checks every file, also after a wrong one; the exit status.
 ///
 /// # Errors
-/// Of output alone: what is wrong with a file goes to standard error and into the exit status.
+/// Of usage and output: what is wrong with a file goes to standard error and into the exit status.
 pub fn run(arguments: &CheckArguments) -> Result<u8, Trouble> {
+    pick::stdin_once(&arguments.files)?;
     let mut status = 0;
     let mut told = String::new();
     for path in &arguments.files {

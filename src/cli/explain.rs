@@ -315,7 +315,10 @@ mod tests {
                 told.lines().all(|line| line.chars().count() <= 80),
                 "{told}"
             );
-            assert!(!told.contains("**") && !told.contains("s above"), "{told}");
+            assert!(
+                !told.contains("**") && !told.contains("\n  As above"),
+                "{told}"
+            );
             assert!(told.lines().count() > 3, "{told}");
         }
     }

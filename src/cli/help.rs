@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use crate::output::human::layout::wrap;
+
 /// What the help and the manual page of a command say beyond its options.
 pub struct Topic {
     /// The command, or `blockprobe` for the program itself.
@@ -273,7 +275,8 @@ pub const TOPICS: &[Topic] = &[
         environment: &[],
         files: &[],
         notes: &[
-            "Create the directory first where it is missing (mkdir -p). Write the script again after an update: it holds the names of targets and scenarios.",
+            "Create the directory first where it is missing (mkdir -p). Write the script again after an update.",
+            "The script asks `blockprobe` itself for words, so `blockprobe` must be in PATH. It completes commands, options, targets, scenarios, statuses and techniques.",
         ],
     },
     Topic {
@@ -327,6 +330,9 @@ pub fn long(command: &str) -> String {
     text.trim_end().to_owned()
 }
 
+/// Lines of help are no wider than a small terminal.
+const COLUMNS: usize = 80;
+
 /// Commands that are wider than this have their explanation on the next line.
 const WIDE: usize = 46;
 
@@ -351,7 +357,13 @@ fn entries(text: &mut String, heading: &str, entries: &[Entry]) {
     let width = width.unwrap_or(0);
     let _ = writeln!(text, "{heading}:");
     for (term, meaning) in entries {
-        let _ = writeln!(text, "  {term:width$}  {meaning}");
+        for (at, line) in wrap(meaning, COLUMNS.saturating_sub(width + 4))
+            .iter()
+            .enumerate()
+        {
+            let term = if at == 0 { term } else { "" };
+            let _ = writeln!(text, "  {term:width$}  {line}");
+        }
     }
 }
 

@@ -1,72 +1,19 @@
-//! `blockprobe completions` and `blockprobe man`.
+//! `blockprobe man`: a manual page for the program and for each command.
 
 use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 
-use clap::builder::PossibleValuesParser;
 use clap::{Command, CommandFactory};
 use clap_mangen::Man;
 use clap_mangen::roff::{Inline, Roff, bold, roman};
 
-use crate::catalog;
-use crate::cli::arguments::{Arguments, CompletionsArguments, ManArguments};
+use crate::cli::arguments::{Arguments, ManArguments};
 use crate::cli::help::{self, Entry, Topic};
 use crate::cli::trouble::Trouble;
-use crate::cli::{explain, pick, tell};
-use crate::lab;
+use crate::cli::{pick, tell, version};
 
 const NAME: &str = env!("CARGO_PKG_NAME");
-
-/// Prints a completion script; the exit status.
-///
-/// # Errors
-/// Of output.
-pub fn completions(arguments: &CompletionsArguments) -> Result<u8, Trouble> {
-    let mut script = Vec::new();
-    let mut command = with_values(Arguments::command());
-    clap_complete::generate(arguments.shell, &mut command, NAME, &mut script);
-    tell::print(&script)?;
-    Ok(0)
-}
-
-/// The same command line with the words that a person may want to complete. It is only read for them: other words (targets
-/// of an own file) are no error in a real one.
-fn with_values(command: Command) -> Command {
-    let targets: Vec<String> = catalog::embedded()
-        .targets
-        .into_iter()
-        .map(|target| target.id)
-        .collect();
-    let scenarios: Vec<&str> = lab::scenarios().iter().map(|it| it.name).collect();
-    let techniques: Vec<&str> = explain::ids().collect();
-    let run = |command: Command| {
-        command
-            .mut_arg("targets", |arg| {
-                arg.value_parser(PossibleValuesParser::new(&targets))
-            })
-            .mut_arg("lab", |arg| {
-                arg.value_parser(PossibleValuesParser::new(&scenarios))
-            })
-    };
-    run(command)
-        .mut_subcommand("run", run)
-        .mut_subcommand("list", |command| {
-            command.mut_arg("targets", |arg| {
-                arg.value_parser(PossibleValuesParser::new(&targets))
-            })
-        })
-        .mut_subcommand("selftest", |command| {
-            command.mut_arg("scenarios", |arg| {
-                arg.value_parser(PossibleValuesParser::new(&scenarios))
-            })
-        })
-        .mut_subcommand("explain", |command| {
-            command.mut_arg("technique", |arg| {
-                arg.value_parser(PossibleValuesParser::new(&techniques))
-            })
-        })
-}
 
 /// Prints a manual page, or writes every page into a directory; the exit status.
 ///
@@ -114,7 +61,9 @@ fn write_all(directory: &Path) -> io::Result<()> {
 
 /// The program with everything that pages need worked out.
 fn program() -> Command {
-    let mut command = Arguments::command().disable_help_subcommand(true);
+    let mut command = Arguments::command()
+        .disable_help_subcommand(true)
+        .subcommand_help_heading("COMMANDS");
     command.build();
     command
 }
@@ -130,18 +79,16 @@ fn page(command: &Command, topic: &Topic, program: &Command) -> io::Result<Vec<u
     let environment = environment(command, topic);
     let files: Vec<(String, String)> = owned(topic.files);
     let exit_status = owned(topic.exit_status);
-    let man = Man::new(command.clone().display_name(title.clone()))
-        .title(title.clone())
-        .section("1")
-        .source(format!("{NAME} {}", env!("CARGO_PKG_VERSION")))
-        .manual("User Commands");
+    let man = Man::new(command.clone().display_name(title.clone()));
     let mut bytes = Vec::new();
-    man.render_title(&mut bytes)?;
+    head(&mut bytes, &title)?;
     man.render_name_section(&mut bytes)?;
     synopsis(&mut bytes, is_program, topic.command, command)?;
     man.render_description_section(&mut bytes)?;
     paragraphs(&mut bytes, topic.notes)?;
-    man.render_options_section(&mut bytes)?;
+    let mut options = Vec::new();
+    man.render_options_section(&mut options)?;
+    bytes.extend(without_empty_breaks(&options));
     if is_program {
         man.render_subcommands_section(&mut bytes)?;
     }
@@ -173,6 +120,23 @@ fn environment(command: &Command, topic: &Topic) -> Vec<(String, String)> {
     let mut all: Vec<_> = command.get_arguments().filter_map(option).collect();
     all.extend(owned(topic.environment));
     all
+}
+
+fn head(out: &mut Vec<u8>, title: &str) -> io::Result<()> {
+    let title = title.to_uppercase();
+    let source = format!("{NAME} {}", env!("CARGO_PKG_VERSION"));
+    let mut roff = Roff::default();
+    roff.control(
+        "TH",
+        [&title, "1", version::date(), &source, "User Commands"],
+    );
+    roff.to_writer(out)
+}
+
+/// The library breaks the line before and after an empty one, and formatters warn of that.
+fn without_empty_breaks(roff: &[u8]) -> Vec<u8> {
+    let text = String::from_utf8_lossy(roff);
+    text.replace("\n.br\n\n.br\n", "\n\n").into_bytes()
 }
 
 /// The ways to write the command, with the names of its operands.
@@ -236,8 +200,10 @@ fn terms(out: &mut Vec<u8>, heading: &str, entries: &[(String, String)]) -> io::
 fn examples(out: &mut Vec<u8>, examples: &[Entry]) -> io::Result<()> {
     let mut roff = Roff::default();
     roff.control("SH", ["EXAMPLES"]);
-    for (command, about) in examples {
-        roff.control("PP", []);
+    for (at, (command, about)) in examples.iter().enumerate() {
+        if at > 0 {
+            roff.control("PP", []);
+        }
         roff.text([roman(format!("{}:", sentence(about).trim_end_matches('.')))]);
         roff.control("PP", []);
         roff.control("RS", ["4"]);

@@ -1,6 +1,6 @@
 //! Picks what the user named out of what there is, and helps where the name is unknown.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::CommandFactory;
 
@@ -19,6 +19,7 @@ pub fn catalog(definitions: &[PathBuf]) -> Result<Catalog, Trouble> {
     if definitions.is_empty() {
         return Ok(catalog::embedded());
     }
+    stdin_once(definitions)?;
     files::load_files(definitions).map_err(|error| match error {
         LoadError::Invalid(errors) => Trouble::definitions(&errors),
         error @ LoadError::Twice { .. } => {
@@ -26,6 +27,22 @@ pub fn catalog(definitions: &[PathBuf]) -> Result<Catalog, Trouble> {
         }
         error @ LoadError::Read { .. } => Trouble::new(&error),
     })
+}
+
+/// Standard input is empty when it is read again.
+///
+/// # Errors
+/// Where it is given twice.
+pub fn stdin_once(files: &[PathBuf]) -> Result<(), Trouble> {
+    let times = files
+        .iter()
+        .filter(|file| *file == Path::new(files::STDIN))
+        .count();
+    if times < 2 {
+        return Ok(());
+    }
+    Err(Trouble::new("standard input (`-`) is given twice")
+        .hint("it can be read only once: leave one `-` out"))
 }
 
 /// Leaves only these targets, in the order of the definitions; all where none is given.
@@ -89,10 +106,9 @@ pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<
 /// From 0 to 1; a part of a word is very much like it.
 fn likeness(name: &str, known: &str) -> f64 {
     const PART: usize = 3;
-    if name.len() >= PART && known.contains(name) {
-        return 0.95;
-    }
-    strsim::jaro_winkler(known, name)
+    let is_part = name.len() >= PART && known.contains(name);
+    let least = if is_part { 0.95 } else { 0.0 };
+    strsim::jaro_winkler(known, name).max(least)
 }
 
 /// `did you mean a, b or c?`

@@ -15,6 +15,16 @@ pub fn long() -> String {
     )
 }
 
+/// When the program was last changed; of its definitions where the commit is unknown.
+pub fn date() -> &'static str {
+    let commit = env!("BLOCKPROBE_COMMIT_DATE");
+    if commit.starts_with("20") {
+        commit
+    } else {
+        definitions()
+    }
+}
+
 /// The date that the built-in definitions say of themselves.
 fn definitions() -> &'static str {
     let said = catalog::EMBEDDED.split("State of knowledge: ").nth(1);
