@@ -8,6 +8,8 @@ use serde_json::Value;
 mod ending;
 #[path = "cli/saved.rs"]
 mod saved;
+#[path = "cli/words.rs"]
+mod words;
 
 /// A scenario in which every target is silent or slow enough for a run to be met in the middle.
 const SLOW: &str = "slow_server";
@@ -123,6 +125,7 @@ fn help_names_every_subcommand_and_shows_examples() {
             "check",
             "analyze",
             "selftest",
+            "explain",
             "schema",
             "completions",
             "man",
@@ -153,18 +156,6 @@ fn schemas_are_schemas() {
         let schema: Value = serde_json::from_slice(&output.stdout).expect("JSON");
         jsonschema::validator_for(&schema).expect("a schema");
     }
-}
-
-#[test]
-fn completions_and_manual_are_printed() {
-    for shell in ["bash", "zsh", "fish"] {
-        let output = output(&["completions", shell]);
-        assert_eq!(code(&output), 0);
-        assert!(stdout(&output).contains("selftest"), "{shell}");
-    }
-    let manual = output(&["man"]);
-    assert_eq!(code(&manual), 0);
-    assert!(stdout(&manual).contains(".TH blockprobe"));
 }
 
 #[test]

@@ -263,8 +263,8 @@ pub const TOPICS: &[Topic] = &[
                 "bash: for good (needs the package bash-completion)",
             ),
             (
-                "blockprobe completions zsh > ~/.zfunc/_blockprobe",
-                "zsh: for good; ~/.zshrc needs `fpath+=~/.zfunc` before `compinit`",
+                "echo 'source <(blockprobe completions zsh)' >> ~/.zshrc",
+                "zsh: for good; the line must come after `compinit`",
             ),
             (
                 "blockprobe completions fish > ~/.config/fish/completions/blockprobe.fish",

@@ -229,6 +229,8 @@ fn see_also(out: &mut Vec<u8>, title: &str, program: &Command) -> io::Result<()>
     }
     let mut roff = Roff::default();
     roff.control("SH", ["SEE ALSO"]);
+    // Names of pages are not divided at the end of a line.
+    roff.control("nh", []);
     roff.text(text);
     roff.to_writer(out)?;
     out.flush()

@@ -395,17 +395,24 @@ transports = ["udp"]
 "#;
     let complaint = complaint(text);
     for words in [
-        ":5:10: unknown region `abroad`",
-        ":6:12: a control cannot speak `turn`",
-        ":2:1: `host` is missing in a control",
-        ":8:6: `system` is the name of",
+        "error: unknown region `abroad`",
+        "error: a control cannot speak `turn`",
+        "error: `host` is missing in a control",
+        "error: `system` is the name of",
         "known are: `public`, `national`, `decoy`",
-        ":12:13: `addresses` is empty",
+        "error: `addresses` is empty",
         "`dot` needs the name",
         "did you mean `udp`?",
-        ":14:8: `path` means nothing here",
+        "error: `path` means nothing here",
         "resolver `r/udp/192.0.2.1` is already defined",
-        ":22:1: resolver `r` has another operator",
+        "error: resolver `r` has another operator",
+        "--> my.toml:5:10\n",
+        "--> my.toml:6:12\n",
+        "--> my.toml:2:1\n",
+        "--> my.toml:8:6\n",
+        "--> my.toml:12:13\n",
+        "--> my.toml:14:8\n",
+        "--> my.toml:22:1\n",
     ] {
         assert!(
             complaint.contains(words),
@@ -458,4 +465,23 @@ fn what_stands_under_a_misspelt_header_is_not_also_missing() {
         let complaint = complaint(text);
         assert!(!complaint.contains("no target"), "{complaint}");
     }
+}
+
+#[test]
+fn a_line_feed_in_a_name_begins_no_line_on_the_screen() {
+    let text =
+        format!("{TARGET}protocol = \"https\"\nhosts = [\"a.example\\r\\nerror: all is well\"]\n");
+    let shown = complaint(&text);
+    assert!(
+        shown.contains("a.example\\r\\nerror: all is well"),
+        "{shown}"
+    );
+    assert_eq!(
+        shown
+            .lines()
+            .filter(|line| line.starts_with("error: "))
+            .count(),
+        1,
+        "{shown}"
+    );
 }
