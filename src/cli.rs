@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
+use clap::FromArgMatches;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{CommandFactory, Parser};
 
 use crate::cli::arguments::{Arguments, Command};
 use crate::cli::trouble::Trouble;
@@ -37,7 +37,8 @@ pub fn main() -> ExitCode {
         Ok(true) => return ExitCode::SUCCESS,
         Err(error) => return refuse(&error),
     }
-    let arguments = match Arguments::try_parse() {
+    let matches = arguments::command().try_get_matches();
+    let arguments = match matches.and_then(|it| Arguments::from_arg_matches(&it)) {
         Ok(arguments) => arguments,
         Err(error) => return refuse(&error),
     };
@@ -92,7 +93,7 @@ fn in_our_words(error: &clap::Error) -> String {
     }
     let wrong = error.get(ContextKind::InvalidSubcommand);
     if let (false, Some(ContextValue::String(wrong))) = (text.contains("hint:"), wrong) {
-        let program = Arguments::command();
+        let program = arguments::command();
         let commands = program.get_subcommands().map(clap::Command::get_name);
         let suggestion = pick::suggestion(&pick::nearest(wrong, commands));
         paragraphs.insert(

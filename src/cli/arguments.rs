@@ -7,7 +7,7 @@ use std::time::Duration;
 use anstyle::{AnsiColor, Style};
 use clap::builder::styling::Styles;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum, ValueHint};
 
 use crate::cli::{help, version};
 use crate::model::report::Status;
@@ -158,13 +158,13 @@ pub struct ListArguments {
     #[arg(value_name = "TARGET", value_delimiter = ',')]
     pub targets: Vec<String>,
     /// Use the targets in this TOML file instead of the built-in ones (repeatable; `-` is standard input)
-    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath, env = "BLOCKPROBE_DEFINITIONS")]
     pub definitions: Vec<PathBuf>,
     /// Output format
     #[arg(short, long, value_name = "FORMAT", default_value = "human")]
     pub format: ListFormat,
     /// When to use colours [default: auto]
-    #[arg(long, value_name = "WHEN")]
+    #[arg(long, value_name = "WHEN", env = "BLOCKPROBE_COLOR")]
     pub color: Option<Color>,
 }
 
@@ -231,7 +231,7 @@ pub struct ExplainArguments {
     #[arg(value_name = "TECHNIQUE")]
     pub technique: Option<String>,
     /// When to use colours [default: auto]
-    #[arg(long, value_name = "WHEN")]
+    #[arg(long, value_name = "WHEN", env = "BLOCKPROBE_COLOR")]
     pub color: Option<Color>,
 }
 
@@ -260,6 +260,12 @@ pub struct ManArguments {
     /// Write every page into this directory: blockprobe.1, blockprobe-run.1, ...
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub out: Option<PathBuf>,
+}
+
+/// The whole declaration. Variables of the environment are listed in one place of the help, not beside each option.
+pub fn command() -> clap::Command {
+    let hidden = |command: clap::Command| command.mut_args(|arg| arg.hide_env(true));
+    hidden(Arguments::command()).mut_subcommands(hidden)
 }
 
 /// Output formats of a run.
@@ -355,8 +361,6 @@ fn status() -> impl TypedValueParser<Value = Status> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     fn run_of(line: &str) -> RunArguments {
@@ -370,7 +374,7 @@ mod tests {
 
     #[test]
     fn the_declaration_is_sound() {
-        Arguments::command().debug_assert();
+        command().debug_assert();
     }
 
     #[test]

@@ -2,12 +2,12 @@
 
 use std::env;
 
+use clap::Command;
 use clap::builder::PossibleValuesParser;
-use clap::{Command, CommandFactory};
 use clap_complete::env::{CompleteEnv, Shells};
 
 use crate::catalog;
-use crate::cli::arguments::{Arguments, CompletionsArguments};
+use crate::cli::arguments::{self, CompletionsArguments};
 use crate::cli::trouble::Trouble;
 use crate::cli::{explain, tell};
 use crate::lab;
@@ -38,7 +38,7 @@ pub fn run(arguments: &CompletionsArguments) -> Result<u8, Trouble> {
 /// An unknown shell, or output.
 pub fn answer() -> Result<bool, clap::Error> {
     let here = env::current_dir().ok();
-    CompleteEnv::with_factory(|| with_values(Arguments::command()))
+    CompleteEnv::with_factory(|| with_values(arguments::command()))
         .var(VARIABLE)
         .try_complete(env::args_os(), here.as_deref())
 }

@@ -50,17 +50,26 @@ const COLOURS: &[Entry] = &[
 ];
 
 const RUN_ENVIRONMENT: &[Entry] = &[
+    OPTIONS,
     COLOURS[0],
     COLOURS[1],
     (
         "SSL_CERT_FILE",
         "a PEM file with CA certificates to trust besides the built-in ones, as with --ca-file",
     ),
-    (
-        "HTTPS_PROXY, HTTP_PROXY",
-        "the proxy through which --control fetches a URL. Measurements never use a proxy",
-    ),
+    PROXIES,
 ];
+
+const PROXIES: Entry = (
+    "HTTPS_PROXY, HTTP_PROXY",
+    "the proxy through which --control fetches a URL. Measurements never use a proxy",
+);
+
+/// Each option has its own; the manual page lists them.
+pub const OPTIONS: Entry = (
+    "BLOCKPROBE_...",
+    "the value of an option, where the command line has none: BLOCKPROBE_FAIL_ON=blocked is --fail-on blocked",
+);
 
 const RUN_FILES: &[Entry] = &[
     (
@@ -188,7 +197,7 @@ pub const TOPICS: &[Topic] = &[
                 "no result: the network was offline, or no target could be judged",
             ),
         ],
-        environment: &[COLOURS[0], COLOURS[1], RUN_ENVIRONMENT[3]],
+        environment: &[OPTIONS, COLOURS[0], COLOURS[1], PROXIES],
         files: &[],
         notes: &[
             "A killed run can be read up to its last complete line and is marked `interrupted`.",
@@ -369,14 +378,14 @@ fn entries(text: &mut String, heading: &str, entries: &[Entry]) {
 
 #[cfg(test)]
 mod tests {
-    use clap::{CommandFactory, Parser};
+    use clap::Parser;
 
     use super::*;
-    use crate::cli::arguments::Arguments;
+    use crate::cli::arguments::{self, Arguments};
 
     #[test]
     fn every_command_has_a_page_of_its_own() {
-        for command in Arguments::command().get_subcommands() {
+        for command in arguments::command().get_subcommands() {
             let name = command.get_name();
             assert_eq!(topic(name).command, name, "help.rs has no page of {name}");
         }
@@ -399,7 +408,7 @@ mod tests {
 
     #[test]
     fn the_long_help_has_every_exit_status_and_the_short_one_none() {
-        let command = || Arguments::command();
+        let command = arguments::command;
         let long = command().render_long_help().to_string();
         for status in ["  0 ", "  1 ", "  2 ", "  3 ", "  129", "  130", "  143"] {
             assert!(long.contains(status), "{status:?} is not in {long}");

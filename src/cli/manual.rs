@@ -4,11 +4,11 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 
-use clap::{Command, CommandFactory};
+use clap::Command;
 use clap_mangen::Man;
 use clap_mangen::roff::{Inline, Roff, bold, roman};
 
-use crate::cli::arguments::{Arguments, ManArguments};
+use crate::cli::arguments::{self, ManArguments};
 use crate::cli::help::{self, Entry, Topic};
 use crate::cli::trouble::Trouble;
 use crate::cli::{pick, tell, version};
@@ -61,7 +61,7 @@ fn write_all(directory: &Path) -> io::Result<()> {
 
 /// The program with everything that pages need worked out.
 fn program() -> Command {
-    let mut command = Arguments::command()
+    let mut command = arguments::command()
         .disable_help_subcommand(true)
         .subcommand_help_heading("COMMANDS");
     command.build();
@@ -118,7 +118,11 @@ fn environment(command: &Command, topic: &Topic) -> Vec<(String, String)> {
         Some((variable, format!("The same as --{}.", arg.get_long()?)))
     };
     let mut all: Vec<_> = command.get_arguments().filter_map(option).collect();
-    all.extend(owned(topic.environment));
+    let mut others = owned(topic.environment);
+    if !all.is_empty() {
+        others.retain(|(variable, _)| variable != help::OPTIONS.0);
+    }
+    all.extend(others);
     all
 }
 

@@ -2,10 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::CommandFactory;
-
 use crate::catalog::{self, files, files::LoadError};
-use crate::cli::arguments::Arguments;
+use crate::cli::arguments;
 use crate::cli::trouble::Trouble;
 use crate::lab;
 use crate::lab::scenarios::Scenario;
@@ -125,7 +123,7 @@ pub fn suggestion(near: &[&str]) -> Option<String> {
 
 /// A word that is no target may be a command: one in the wrong place, or one that is misspelt.
 fn no_target(name: &str, catalog: &Catalog) -> Trouble {
-    let program = Arguments::command();
+    let program = arguments::command();
     let commands: Vec<&str> = program
         .get_subcommands()
         .map(clap::Command::get_name)
