@@ -131,8 +131,7 @@ impl<'a> Problems<'a> {
             return self.omit();
         }
         // Words of the file may be in both: they get no line of their own on the screen.
-        let hint = hint.map(|hint| printable(&hint));
-        let problem = self.locate(span, printable(&message), hint);
+        let problem = self.locate(span, one_line(message), hint.map(one_line));
         self.found.borrow_mut().push((span.start, problem));
     }
 
@@ -242,7 +241,12 @@ fn harmless(c: char) -> char {
     }
 }
 
-/// Text without anything a terminal would obey.
+fn one_line(text: String) -> String {
+    let shown = printable(&text);
+    if shown == text { text } else { shown }
+}
+
+/// Text without anything a terminal would obey, line feeds included.
 pub(super) fn printable(text: &str) -> String {
     text.chars()
         .flat_map(|c| {

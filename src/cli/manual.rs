@@ -115,7 +115,11 @@ fn sentence(text: &str) -> String {
 fn environment(command: &Command, topic: &Topic) -> Vec<(String, String)> {
     let option = |arg: &clap::Arg| {
         let variable = arg.get_env()?.to_str()?.to_owned();
-        Some((variable, format!("The same as --{}.", arg.get_long()?)))
+        let option = match (arg.get_long(), arg.get_short()) {
+            (Some(long), _) => format!("--{long}"),
+            (None, short) => format!("-{}", short?),
+        };
+        Some((variable, format!("The same as {option}.")))
     };
     let mut all: Vec<_> = command.get_arguments().filter_map(option).collect();
     let mut others = owned(topic.environment);
@@ -155,10 +159,11 @@ fn synopsis(out: &mut Vec<u8>, is_program: bool, name: &str, command: &Command) 
             .is_some_and(|range| range.max_values() > 1)
             || matches!(arg.get_action(), clap::ArgAction::Append);
         let value = if many { format!("{value}...") } else { value };
+        operands.push(' ');
         operands += &if arg.is_required_set() {
-            format!(" {value}")
+            value
         } else {
-            format!(" [{value}]")
+            ["[", &value, "]"].concat()
         };
     }
     let mut roff = Roff::default();
