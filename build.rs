@@ -33,7 +33,13 @@ fn commit() -> Option<(String, String)> {
         return None;
     }
     watch();
-    let said = git(&["log", "-1", "--format=%h %cs"])?;
+    let said = git(&[
+        "-c",
+        "log.showSignature=false",
+        "log",
+        "-1",
+        "--format=%h %cs",
+    ])?;
     let (hash, date) = said.split_once(' ')?;
     Some((hash.to_owned(), date.to_owned()))
 }
@@ -44,7 +50,7 @@ fn packaged() -> Option<(String, String)> {
     let (_, rest) = text.split_once("\"sha1\": \"")?;
     let hash = rest.get(..7)?;
     let is_hash = hash.bytes().all(|byte| byte.is_ascii_hexdigit());
-    is_hash.then(|| (hash.to_owned(), "date unknown".to_owned()))
+    is_hash.then(|| (hash.to_owned(), "unknown".to_owned()))
 }
 
 /// Runs this script again when another commit is checked out, and not for commits on other branches.

@@ -4,11 +4,13 @@ use crate::catalog;
 
 /// The number, and under it where the program comes from.
 pub fn long() -> String {
+    let commit = match (env!("BLOCKPROBE_COMMIT"), env!("BLOCKPROBE_COMMIT_DATE")) {
+        (commit, "unknown") => commit.to_owned(),
+        (commit, date) => format!("{commit} ({date})"),
+    };
     format!(
-        "{}\ncommit:      {} ({})\ndefinitions: {}\ntarget:      {}\nrustc:       {}",
+        "{}\ncommit:      {commit}\ndefinitions: {}\ntarget:      {}\nrustc:       {}",
         env!("CARGO_PKG_VERSION"),
-        env!("BLOCKPROBE_COMMIT"),
-        env!("BLOCKPROBE_COMMIT_DATE"),
         definitions(),
         env!("BLOCKPROBE_TARGET"),
         env!("BLOCKPROBE_RUSTC"),
