@@ -52,6 +52,7 @@ impl Place {
     fn open(&self) -> Result<Destination, Trouble> {
         match (&self.path, self.format) {
             (Some(path), Format::Ndjson) => opened(path, Destination::lines(path, self.packing)),
+            (None, Format::Ndjson) if !closed::stdout() => Ok(Destination::stdout()),
             _ => self.open_whole(),
         }
     }
@@ -64,7 +65,7 @@ impl Place {
         match &self.path {
             Some(path) => opened(path, Destination::whole(path, self.packing)),
             None if closed::stdout() => Err(closed_output()),
-            None => Ok(Destination::stdout()),
+            None => Ok(Destination::stdout_whole()),
         }
     }
 }

@@ -54,6 +54,14 @@ impl Destination {
         Self::new(writer, None, Packing::Plain)
     }
 
+    /// Standard output, for what is written in the end: where that fails, the report is written elsewhere.
+    pub fn stdout_whole() -> Self {
+        let writer = Writer::of(Box::new(io::stdout()), Packing::Plain, true);
+        let mut destination = Self::new(writer, None, Packing::Plain);
+        destination.rescued = true;
+        destination
+    }
+
     /// A file that grows line by line; one that was there is emptied. A new one is readable by its owner alone.
     ///
     /// # Errors
@@ -147,23 +155,22 @@ impl Destination {
     /// Names the file. Where a whole report was lost with it, the report is written elsewhere.
     fn explain(&mut self, lost: Lost) -> io::Error {
         let Lost { error, pieces } = lost;
-        let Some(path) = self.path.clone() else {
-            return error;
-        };
         if error.kind() == io::ErrorKind::BrokenPipe {
             return error;
         }
         self.pending = None;
+        let name = self.path.as_ref().map_or_else(
+            || "standard output".to_owned(),
+            |path| path.display().to_string(),
+        );
+        let path = self.path.as_deref().unwrap_or(Path::new("report"));
         let report = pieces.concat();
         let elsewhere = if report.is_empty() || !self.rescued {
             String::new()
         } else {
-            place::rescue(&path, &report, self.packing)
+            place::rescue(path, &report, self.packing)
         };
-        io::Error::new(
-            error.kind(),
-            format!("{}: {error}{elsewhere}", path.display()),
-        )
+        io::Error::new(error.kind(), format!("{name}: {error}{elsewhere}"))
     }
 }
 

@@ -267,7 +267,8 @@ fn beside(file: NamedTempFile, place: &Path) -> io::Result<PathBuf> {
 /// Writes a report where there is room, as its own place has none: says where.
 pub fn rescue(path: &Path, report: &[u8], packing: Packing) -> String {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    for directory in [PathBuf::from("."), std::env::temp_dir()] {
+    let here = std::env::current_dir().ok();
+    for directory in here.into_iter().chain([std::env::temp_dir()]) {
         let kept = Builder::new()
             .prefix("blockprobe.")
             .suffix(&format!(".{name}"))
