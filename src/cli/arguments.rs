@@ -198,7 +198,6 @@ pub struct CheckArguments {
 }
 
 /// `blockprobe analyze`.
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 #[derive(Args, Clone, Debug, Default)]
 pub struct AnalyzeArguments {
     /// Reports to judge: json or ndjson, gzip and zstd too; `-` is standard input

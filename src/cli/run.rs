@@ -115,7 +115,7 @@ pub fn problem(vantage: &Vantage) -> Option<String> {
     vantage
         .problem
         .clone()
-        .or_else(|| regime().map(|words| words.to_string()))
+        .or_else(|| regime().map(str::to_owned))
 }
 
 async fn open_lab(name: &str) -> Result<lab::Site, Trouble> {

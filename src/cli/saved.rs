@@ -284,7 +284,7 @@ fn stream(name: &str, bytes: &[u8]) -> Result<Vec<Report>, Trouble> {
             Line::Observation { observation, .. } => unfinished.observations.push(*observation),
             Line::Verdict { verdict, .. } => unfinished.verdicts.push(*verdict),
             Line::Finished { run, vantage, .. } => {
-                unfinished.end = Some((run, vantage));
+                unfinished.end = Some((run, *vantage));
                 open.remove(&id);
             }
         }

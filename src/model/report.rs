@@ -466,7 +466,7 @@ pub enum Line {
         /// The run, with its duration.
         run: Run,
         /// The network, as judged in the end.
-        vantage: Vantage,
+        vantage: Box<Vantage>,
     },
 }
 

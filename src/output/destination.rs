@@ -450,7 +450,9 @@ mod tests {
                 };
                 text
             };
+            let began = std::time::Instant::now();
             while readable() != "first\n" {
+                assert!(began.elapsed().as_secs() < 20, "{packing:?}");
                 thread::yield_now();
             }
             destination.finish().unwrap();

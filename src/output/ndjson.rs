@@ -68,7 +68,7 @@ impl Sink for Ndjson {
         self.tell(&Line::Finished {
             run_id: run.id.clone(),
             run: run.clone(),
-            vantage: vantage.clone(),
+            vantage: Box::new(vantage.clone()),
         })?;
         self.destination.finish()
     }
@@ -105,7 +105,7 @@ pub fn whole(report: Report, quiet: bool) -> io::Result<Vec<u8>> {
     bytes.extend(to_bytes(&Line::Finished {
         run_id,
         run: report.run,
-        vantage: report.vantage,
+        vantage: Box::new(report.vantage),
     })?);
     Ok(bytes)
 }
