@@ -1,5 +1,6 @@
 //! The command line: arguments, exit status, one file per subcommand.
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -74,6 +75,7 @@ fn tell_trouble(trouble: &Trouble) -> ExitCode {
     if trouble.is_closed_pipe() {
         return ExitCode::SUCCESS;
     }
-    anstream::eprintln!("{trouble}");
+    // A terminal that is gone is no reason to fail otherwise.
+    let _ = writeln!(anstream::stderr(), "{trouble}");
     ExitCode::from(TROUBLE)
 }

@@ -155,8 +155,10 @@ impl Destination {
     /// Names the file. Where a whole report was lost with it, the report is written elsewhere.
     fn explain(&mut self, lost: Lost) -> io::Error {
         let Lost { error, pieces } = lost;
-        if error.kind() == io::ErrorKind::BrokenPipe {
-            return error;
+        // A terminal that hung up is a reader that left.
+        let hung_up = self.path.is_none() && error.raw_os_error() == Some(libc::EIO);
+        if hung_up || error.kind() == io::ErrorKind::BrokenPipe {
+            return io::ErrorKind::BrokenPipe.into();
         }
         self.pending = None;
         let name = self.path.as_ref().map_or_else(

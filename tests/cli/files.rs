@@ -502,3 +502,22 @@ fn on_a_terminal_a_person_sees_the_result_that_is_saved() {
     assert!(seen.contains(&saved), "{seen}");
     assert!(fs::metadata(&path).unwrap().len() > 0);
 }
+
+#[test]
+fn a_terminal_that_hangs_up_costs_no_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("run.json");
+    let terminal = nix::pty::openpty(None, None).unwrap();
+    let mut child = hearing(&["--lab", SLOW, "-o", told(&path)])
+        .stdout(Stdio::from(terminal.slave.try_clone().unwrap()))
+        .stderr(Stdio::from(terminal.slave))
+        .spawn()
+        .unwrap();
+    meanwhile(&mut child, || names(directory.path()).len() == 1);
+    drop(terminal.master);
+    signal(&child, "HUP");
+    assert_eq!(child.wait().unwrap().code(), Some(129));
+    let report: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    assert_eq!(report["run"]["interrupted"], true);
+    assert_eq!(names(directory.path()), ["run.json"]);
+}

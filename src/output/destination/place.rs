@@ -250,18 +250,20 @@ fn in_place(mut from: &File, place: &Path) -> io::Result<()> {
 
 /// Under a name of its own in the same directory: `report.json` becomes `report.AbC123.json`.
 fn beside(file: NamedTempFile, place: &Path) -> io::Result<PathBuf> {
-    let (from, temporary) = file.keep().map_err(|kept| kept.error)?;
-    drop(from);
-    let name = place.file_name().unwrap_or_default().to_string_lossy();
-    let (stem, endings) = name.split_once('.').unwrap_or((&name, "saved"));
-    let free = Builder::new()
-        .prefix(&format!("{stem}."))
-        .suffix(&format!(".{endings}"))
-        .permissions(Permissions::from_mode(PRIVATE))
-        .tempfile_in(directory_of(place))?;
-    let kept = free.into_temp_path().keep().map_err(|kept| kept.error)?;
-    fs::rename(temporary, &kept)?;
-    Ok(kept)
+    let (_, temporary) = file.keep().map_err(|kept| kept.error)?;
+    let named = || {
+        let name = place.file_name().unwrap_or_default().to_string_lossy();
+        let (stem, endings) = name.split_once('.').unwrap_or((&name, "saved"));
+        let free = Builder::new()
+            .prefix(&format!("{stem}."))
+            .suffix(&format!(".{endings}"))
+            .permissions(Permissions::from_mode(PRIVATE))
+            .tempfile_in(directory_of(place))?;
+        fs::rename(&temporary, free.path())?;
+        free.into_temp_path().keep().map_err(|kept| kept.error)
+    };
+    // Where no better name is to be had it stays under the one it has.
+    Ok(named().unwrap_or(temporary.clone()))
 }
 
 /// Writes a report where there is room, as its own place has none: says where.
