@@ -11,6 +11,8 @@ use crate::cli::trouble::Trouble;
 pub mod analyze;
 pub mod arguments;
 pub mod check;
+pub mod closed;
+pub mod environment;
 pub mod list;
 pub mod manual;
 pub mod pick;
@@ -62,6 +64,9 @@ fn explain(error: &clap::Error) -> ExitCode {
     // Every other error of ours ends in a hint, by that name.
     let told = error.render().ansi().to_string().replace("tip:", "hint:");
     anstream::eprint!("{told}");
+    if let Some(hint) = environment::hint(error) {
+        anstream::eprintln!("{hint}");
+    }
     ExitCode::from(TROUBLE)
 }
 

@@ -1,5 +1,6 @@
 //! Saved reports: found in a file, a pipe or at an address, unpacked, and read; every error says where and what to do.
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, Read};
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use serde::Deserialize;
 use crate::cli::trouble::Trouble;
 use crate::model::observation::Observation;
 use crate::model::report::{
-    FORMAT, Line, Measured, Regime, Report, Run, Software, Vantage, Verdict,
+    FORMAT, Line, Measured, Provenance, Regime, Report, Run, Vantage, Verdict,
 };
 
 /// A run of four messengers writes some two megabytes; far beyond that it is no report of ours, or a bomb.
@@ -236,81 +237,93 @@ fn too_large(name: &str, most: u64) -> Trouble {
         .hint("a report has a few: is this one?")
 }
 
-/// The lines of one run or of several, one after the other. The last line may be cut: a run may be killed at any moment.
+/// The lines of one run or of several: one after the other, or mixed where every line says whose it is. The last line may
+/// be cut: a run may be killed at any moment.
 fn stream(name: &str, bytes: &[u8]) -> Result<Vec<Report>, Trouble> {
-    let mut reports = Vec::new();
-    let mut open: Option<Unfinished> = None;
+    let mut runs: Vec<Unfinished> = Vec::new();
+    // Where in `runs` those stand whose last line has not come yet.
+    let mut open: HashMap<String, usize> = HashMap::new();
+    let mut latest = String::new();
     for (number, text) in bytes.split_inclusive(|byte| *byte == b'\n').enumerate() {
         if text.trim_ascii().is_empty() {
             continue;
         }
         let is_cut = text.last() != Some(&b'\n');
-        let line = match serde_json::from_slice(text) {
+        let line: Line = match serde_json::from_slice(text) {
             Ok(line) => line,
             Err(error) if is_cut && error.is_eof() => break,
             Err(error) => return Err(unreadable_line(name, number + 1, text, &error)),
         };
-        match (line, &mut open) {
-            (
-                Line::Started {
-                    format,
-                    software,
-                    run,
-                    measured,
-                },
-                _,
-            ) => {
-                check_format(name, Some(&format))?;
-                reports.extend(open.take().map(Unfinished::cut_short));
-                open = Some(Unfinished::new(format, software, run, *measured));
-            }
-            (Line::Observation(observation), Some(open)) => open.observations.push(*observation),
-            (Line::Verdict(verdict), Some(open)) => open.verdicts.push(*verdict),
-            (Line::Finished { run, vantage }, Some(_)) => {
-                let done = open.take().map(|open| open.finished(run, vantage));
-                reports.extend(done);
-            }
-            (_, None) => {
-                return Err(Trouble::located(format!(
-                    "{name}:{}:1: a line of a run that has not started",
-                    number + 1
-                ))
-                .hint(
-                    "the stream has to begin with its line `started`: it tells what was measured",
-                ));
+        // Lines of older versions do not say whose they are: they follow their `started`.
+        let id = match line.run_id() {
+            "" => latest.clone(),
+            id => id.to_owned(),
+        };
+        if let Line::Started {
+            provenance,
+            format,
+            run,
+            measured,
+        } = line
+        {
+            check_format(name, Some(&format))?;
+            open.insert(id.clone(), runs.len());
+            latest = id;
+            runs.push(Unfinished::new(format, *provenance, run, *measured));
+            continue;
+        }
+        let Some(unfinished) = open.get(&id).and_then(|at| runs.get_mut(*at)) else {
+            return Err(Trouble::located(format!(
+                "{name}:{}:1: a line of a run that has not started",
+                number + 1
+            ))
+            .hint("the stream has to begin with its line `started`: it tells what was measured"));
+        };
+        match line {
+            Line::Started { .. } => {}
+            Line::Observation { observation, .. } => unfinished.observations.push(*observation),
+            Line::Verdict { verdict, .. } => unfinished.verdicts.push(*verdict),
+            Line::Finished { run, vantage, .. } => {
+                unfinished.end = Some((run, vantage));
+                open.remove(&id);
             }
         }
     }
-    reports.extend(open.map(Unfinished::cut_short));
-    Ok(reports)
+    Ok(runs.into_iter().map(Unfinished::into_report).collect())
 }
 
-/// A stream whose last line has not come yet.
+/// A stream on its way.
 struct Unfinished {
     format: String,
-    software: Software,
+    provenance: Provenance,
     run: Run,
     measured: Measured,
     observations: Vec<Observation>,
     verdicts: Vec<Verdict>,
+    end: Option<(Run, Vantage)>,
 }
 
 impl Unfinished {
-    const fn new(format: String, software: Software, run: Run, measured: Measured) -> Self {
+    const fn new(format: String, provenance: Provenance, run: Run, measured: Measured) -> Self {
         Self {
             format,
-            software,
+            provenance,
             run,
             measured,
             observations: Vec::new(),
             verdicts: Vec::new(),
+            end: None,
         }
     }
 
-    fn finished(self, run: Run, vantage: Vantage) -> Report {
+    fn into_report(mut self) -> Report {
+        let (run, vantage) = match self.end.take() {
+            Some(end) => end,
+            None => self.cut_short(),
+        };
         Report {
             format: self.format,
-            software: self.software,
+            software: self.provenance.software,
             run,
             vantage,
             verdicts: self.verdicts,
@@ -320,7 +333,7 @@ impl Unfinished {
     }
 
     /// The run was killed: it lasted at least until its last observation.
-    fn cut_short(self) -> Report {
+    fn cut_short(&self) -> (Run, Vantage) {
         let steps = self
             .observations
             .iter()
@@ -330,19 +343,20 @@ impl Unfinished {
             interrupted: true,
             ..self.run.clone()
         };
+        let origin = self.provenance.origin();
         let vantage = Vantage {
-            label: None,
+            label: origin.label,
             regime: Regime::Offline,
             address_families: Vec::new(),
-            asn: None,
-            country: None,
-            tags: std::collections::BTreeMap::new(),
+            asn: origin.asn,
+            country: origin.country,
+            tags: origin.tags,
             problem: None,
             resolvers: Vec::new(),
             techniques: Vec::new(),
             notes: Vec::new(),
         };
-        self.finished(run, vantage)
+        (run, vantage)
     }
 }
 
