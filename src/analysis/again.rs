@@ -43,6 +43,11 @@ impl Judge {
         }
     }
 
+    /// Judges beside what another vantage saw, from now on.
+    pub fn hear(&mut self, other: OtherVantage) {
+        self.other = Some(other);
+    }
+
     /// What was measured, as it was given.
     pub fn into_measured(self) -> Measured {
         Measured {
