@@ -1,5 +1,6 @@
 //! The command line: arguments, exit status, one file per subcommand.
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::FromArgMatches;
@@ -11,8 +12,11 @@ use crate::cli::trouble::Trouble;
 pub mod analyze;
 pub mod arguments;
 pub mod check;
+pub mod closed;
 pub mod completions;
+pub mod environment;
 pub mod explain;
+pub mod fetch;
 pub mod help;
 pub mod list;
 pub mod manual;
@@ -71,6 +75,9 @@ fn refuse(error: &clap::Error) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     anstream::eprint!("{}", in_our_words(error));
+    if let Some(hint) = environment::hint(error) {
+        anstream::eprintln!("{hint}");
+    }
     ExitCode::from(TROUBLE)
 }
 
@@ -109,6 +116,7 @@ fn tell_trouble(trouble: &Trouble) -> ExitCode {
     if trouble.is_closed_pipe() {
         return ExitCode::SUCCESS;
     }
-    anstream::eprintln!("{trouble}");
+    // A terminal that is gone is no reason to fail otherwise.
+    let _ = writeln!(anstream::stderr(), "{trouble}");
     ExitCode::from(TROUBLE)
 }

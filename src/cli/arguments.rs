@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
 use clap::builder::styling::Styles;
-use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::builder::{BoolishValueParser, PossibleValuesParser, TypedValueParser};
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum, ValueHint};
 
 use crate::cli::{help, version};
@@ -97,57 +97,68 @@ pub struct RunArguments {
     ///
     /// The targets of all files are measured. Controls and resolvers come from the first file that has them, otherwise
     /// from the built-in definitions. docs/definitions.md explains the format.
-    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = WHAT)]
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = WHAT, env = "BLOCKPROBE_DEFINITIONS", hide_env_values = true)]
     pub definitions: Vec<PathBuf>,
     /// Simulate a network on this machine instead of measuring the real one
     ///
     /// Nothing is sent to the internet. `blockprobe selftest --list` shows the scenarios.
-    #[arg(long, value_name = "SCENARIO", conflicts_with_all = ["definitions", "resolver", "ca_file"], help_heading = WHAT)]
+    #[arg(long, value_name = "SCENARIO", conflicts_with_all = ["definitions", "resolver", "ca_file"], help_heading = WHAT, env = "BLOCKPROBE_LAB", hide_env_values = true)]
     pub lab: Option<String>,
     /// Use IPv4 only
-    #[arg(short = '4', conflicts_with = "ipv6_only", help_heading = WHAT)]
+    #[arg(short = '4', conflicts_with = "ipv6_only", help_heading = WHAT, env = "BLOCKPROBE_IPV4_ONLY", hide_env_values = true, value_parser = BoolishValueParser::new())]
     pub ipv4_only: bool,
     /// Use IPv6 only
-    #[arg(short = '6', help_heading = WHAT)]
+    #[arg(short = '6', help_heading = WHAT, env = "BLOCKPROBE_IPV6_ONLY", hide_env_values = true, value_parser = BoolishValueParser::new())]
     pub ipv6_only: bool,
     /// Compare with a report from an unfiltered network
     ///
     /// This separates "server down" from "blocked", and regional DNS answers from forged ones. The report may be
     /// compressed with gzip or zstd.
-    #[arg(long, value_name = "FILE|URL", value_hint = ValueHint::FilePath, help_heading = HOW)]
+    #[arg(long, value_name = "FILE|URL", value_hint = ValueHint::FilePath, help_heading = HOW, env = "BLOCKPROBE_CONTROL", hide_env_values = true)]
     pub control: Option<String>,
     /// Ask this DNS resolver instead of the system's: 192.0.2.1 or 192.0.2.1:53
-    #[arg(long, value_name = "ADDRESS", value_parser = resolver_address, help_heading = HOW)]
+    #[arg(long, value_name = "ADDRESS", value_parser = resolver_address, help_heading = HOW, env = "BLOCKPROBE_RESOLVER", hide_env_values = true)]
     pub resolver: Option<SocketAddr>,
     /// Also trust the CA certificates in this PEM file (repeatable). SSL_CERT_FILE works too
-    #[arg(long, value_name = "PEM", value_hint = ValueHint::FilePath, help_heading = HOW)]
+    #[arg(long, value_name = "PEM", value_hint = ValueHint::FilePath, help_heading = HOW, env = "BLOCKPROBE_CA_FILE", hide_env_values = true)]
     pub ca_file: Vec<PathBuf>,
     /// Stop the run after SECONDS and report what was measured so far
-    #[arg(long, value_name = "SECONDS", value_parser = seconds, help_heading = HOW)]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds, help_heading = HOW, env = "BLOCKPROBE_TIMEOUT", hide_env_values = true)]
     pub timeout: Option<Duration>,
     /// Run at most N checks at the same time
-    #[arg(long, value_name = "N", default_value_t = 1024, value_parser = concurrency, help_heading = HOW)]
+    #[arg(long, value_name = "N", default_value_t = 1024, value_parser = concurrency, help_heading = HOW, env = "BLOCKPROBE_CONCURRENCY", hide_env_values = true)]
     pub concurrency: usize,
     /// Output format [default: human on a terminal, ndjson in a pipe]
-    #[arg(short, long, value_name = "FORMAT", help_heading = OUTPUT)]
+    #[arg(short, long, value_name = "FORMAT", help_heading = OUTPUT, env = "BLOCKPROBE_FORMAT", hide_env_values = true)]
     pub format: Option<Format>,
-    /// Write to this file; its suffix decides the format (.json, .ndjson, .txt)
-    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = OUTPUT)]
-    pub output: Option<PathBuf>,
+    /// Save to this file, also while the terminal shows the result (repeatable; `-` is standard output)
+    ///
+    /// The suffix decides the format where -f is not given: .json, .ndjson, .jsonl, .csv or .txt, each with .gz or .zst.
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = OUTPUT, env = "BLOCKPROBE_OUTPUT", hide_env_values = true)]
+    pub output: Vec<PathBuf>,
     /// Quiet: no progress bar; text output is one line per target
-    #[arg(short, long, conflicts_with = "verbose", help_heading = OUTPUT)]
+    #[arg(short, long, conflicts_with = "verbose", help_heading = OUTPUT, env = "BLOCKPROBE_QUIET", hide_env_values = true, value_parser = BoolishValueParser::new())]
     pub quiet: bool,
     /// Also show endpoints and evidence in text output
-    #[arg(short, long, help_heading = OUTPUT)]
+    #[arg(short, long, help_heading = OUTPUT, env = "BLOCKPROBE_VERBOSE", hide_env_values = true, value_parser = BoolishValueParser::new())]
     pub verbose: bool,
     /// Name of this vantage point in the report
-    #[arg(long, value_name = "TEXT", help_heading = OUTPUT)]
+    #[arg(long, value_name = "TEXT", help_heading = OUTPUT, env = "BLOCKPROBE_LABEL", hide_env_values = true)]
     pub label: Option<String>,
+    /// Autonomous system of this network, for the report: AS64500
+    #[arg(long, value_name = "ASN", value_parser = asn, help_heading = OUTPUT, env = "BLOCKPROBE_ASN", hide_env_values = true)]
+    pub asn: Option<String>,
+    /// Country of this network, for the report: two letters
+    #[arg(long, value_name = "CODE", value_parser = country, help_heading = OUTPUT, env = "BLOCKPROBE_COUNTRY", hide_env_values = true)]
+    pub country: Option<String>,
+    /// Anything else about this vantage point, for the report (repeatable)
+    #[arg(long, value_name = "KEY=VALUE", value_parser = tag, help_heading = OUTPUT, env = "BLOCKPROBE_TAG", hide_env_values = true)]
+    pub tag: Vec<(String, String)>,
     /// Exit with 1 if a target has one of these statuses, separated by commas
-    #[arg(long, value_name = "STATUS", value_delimiter = ',', value_parser = status(), help_heading = OUTPUT)]
+    #[arg(long, value_name = "STATUS", value_delimiter = ',', value_parser = status(), help_heading = OUTPUT, env = "BLOCKPROBE_FAIL_ON", hide_env_values = true)]
     pub fail_on: Vec<Status>,
     /// When to use colours [default: auto]
-    #[arg(long, value_name = "WHEN", help_heading = OUTPUT)]
+    #[arg(long, value_name = "WHEN", help_heading = OUTPUT, env = "BLOCKPROBE_COLOR", hide_env_values = true)]
     pub color: Option<Color>,
 }
 
@@ -185,25 +196,30 @@ pub struct AnalyzeArguments {
     /// Compare with a report from an unfiltered network
     ///
     /// This separates "server down" from "blocked", and regional DNS answers from forged ones.
-    #[arg(long, value_name = "FILE|URL", value_hint = ValueHint::FilePath)]
+    #[arg(long, value_name = "FILE|URL", value_hint = ValueHint::FilePath, env = "BLOCKPROBE_CONTROL", hide_env_values = true)]
     pub control: Option<String>,
     /// Output format [default: human on a terminal, ndjson in a pipe]
-    #[arg(short, long, value_name = "FORMAT", help_heading = OUTPUT)]
+    #[arg(short, long, value_name = "FORMAT", help_heading = OUTPUT, env = "BLOCKPROBE_FORMAT", hide_env_values = true)]
     pub format: Option<Format>,
-    /// Write to this file; its suffix decides the format (.json, .ndjson, .txt)
-    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = OUTPUT)]
-    pub output: Option<PathBuf>,
+    /// Save to this file, also while the terminal shows the result (repeatable; `-` is standard output)
+    ///
+    /// The suffix decides the format where -f is not given: .json, .ndjson, .jsonl, .csv or .txt, each with .gz or .zst.
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = OUTPUT, env = "BLOCKPROBE_OUTPUT", hide_env_values = true)]
+    pub output: Vec<PathBuf>,
     /// Exit with 1 if a target has one of these statuses, separated by commas
-    #[arg(long, value_name = "STATUS", value_delimiter = ',', value_parser = status(), help_heading = OUTPUT)]
+    #[arg(long, value_name = "STATUS", value_delimiter = ',', value_parser = status(), help_heading = OUTPUT, env = "BLOCKPROBE_FAIL_ON", hide_env_values = true)]
     pub fail_on: Vec<Status>,
+    /// One table of all reports: a row for each day and vantage, a column for each target
+    #[arg(long, help_heading = OUTPUT)]
+    pub summary: bool,
     /// Quiet: text output is one line per target
-    #[arg(short, long, conflicts_with = "verbose", help_heading = OUTPUT)]
+    #[arg(short, long, conflicts_with = "verbose", help_heading = OUTPUT, env = "BLOCKPROBE_QUIET", hide_env_values = true, value_parser = BoolishValueParser::new())]
     pub quiet: bool,
     /// Also show endpoints and evidence in text output
-    #[arg(short, long, help_heading = OUTPUT)]
+    #[arg(short, long, help_heading = OUTPUT, env = "BLOCKPROBE_VERBOSE", hide_env_values = true, value_parser = BoolishValueParser::new())]
     pub verbose: bool,
     /// When to use colours [default: auto]
-    #[arg(long, value_name = "WHEN", help_heading = OUTPUT)]
+    #[arg(long, value_name = "WHEN", help_heading = OUTPUT, env = "BLOCKPROBE_COLOR", hide_env_values = true)]
     pub color: Option<Color>,
 }
 
@@ -277,6 +293,8 @@ pub enum Format {
     Json,
     /// One JSON object per line, written as results arrive
     Ndjson,
+    /// One row for each target and technique
+    Csv,
 }
 
 /// Output formats of a plan.
@@ -347,6 +365,37 @@ fn concurrency(text: &str) -> Result<usize, String> {
         .ok()
         .filter(|checks| (1..=8192).contains(checks))
         .ok_or_else(|| "a number from 1 to 8192 is needed".to_owned())
+}
+
+/// `AS64500` or `64500`, as reports have it.
+fn asn(text: &str) -> Result<String, String> {
+    let prefix = text.get(..2).filter(|it| it.eq_ignore_ascii_case("as"));
+    let number = prefix.map_or(text, |_| &text[2..]);
+    number
+        .parse::<u32>()
+        .ok()
+        .filter(|it| *it > 0 && number.bytes().all(|byte| byte.is_ascii_digit()))
+        .map(|number| format!("AS{number}"))
+        .ok_or_else(|| "the number of an autonomous system is needed: AS64500".to_owned())
+}
+
+/// Two letters, in capitals.
+fn country(text: &str) -> Result<String, String> {
+    let is_code = text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_alphabetic());
+    is_code
+        .then(|| text.to_ascii_uppercase())
+        .ok_or_else(|| "the two letters of a country are needed: DE".to_owned())
+}
+
+/// A key that can be a column, and any value.
+fn tag(text: &str) -> Result<(String, String), String> {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
+    text.split_once('=')
+        .filter(|(key, _)| !key.is_empty() && key.len() <= 64 && key.bytes().all(is_plain))
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .ok_or_else(|| {
+            "KEY=VALUE is needed, the key of letters, digits, `_`, `-` and `.`".to_owned()
+        })
 }
 
 /// A status by its word; the words are offered by completion and in the message where none fits.
@@ -420,6 +469,24 @@ mod tests {
         }
         for text in ["0", "8193", "-1", "many"] {
             assert!(concurrency(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_said_of_a_vantage_has_one_spelling() {
+        assert_eq!(asn("64500"), Ok("AS64500".to_owned()));
+        assert_eq!(asn("as64500"), Ok("AS64500".to_owned()));
+        for text in ["", "AS", "0", "+5", "AS-1", "4294967296", "ASé"] {
+            assert!(asn(text).is_err(), "{text}");
+        }
+        assert_eq!(country("de"), Ok("DE".to_owned()));
+        for text in ["", "d", "deu", "d1", "é"] {
+            assert!(country(text).is_err(), "{text}");
+        }
+        let parsed = tag("line=home=1");
+        assert_eq!(parsed, Ok(("line".to_owned(), "home=1".to_owned())));
+        for text in ["", "line", "=x", "a b=c"] {
+            assert!(tag(text).is_err(), "{text}");
         }
     }
 

@@ -86,8 +86,8 @@ const RUN_EXAMPLES: &[Entry] = &[
     ("blockprobe", "measure all targets"),
     ("blockprobe whatsapp telegram", "measure these two targets"),
     (
-        "blockprobe -o run.ndjson",
-        "save every observation and verdict",
+        "blockprobe -o run.ndjson.zst",
+        "show the result, and save every observation",
     ),
     (
         "blockprobe -q -f human --fail-on blocked,degraded",
@@ -179,6 +179,10 @@ pub const TOPICS: &[Topic] = &[
             (
                 "ssh vps blockprobe -f ndjson | blockprobe analyze -",
                 "measure on another machine, and read the result here",
+            ),
+            (
+                "blockprobe analyze --summary *.ndjson.zst",
+                "one table: day and vantage by target",
             ),
             (
                 "blockprobe analyze --control free.json report.json",
