@@ -1,6 +1,7 @@
 //! Every block of code that needs no network is run, and every example of the help texts.
 
 use std::fs;
+use std::path::Path;
 
 use blockprobe::catalog::load;
 use serde_json::Value;
@@ -52,7 +53,10 @@ fn every_block_of_code_runs() {
 fn check(document: &str, place: &Place, text: &str) {
     load("example.toml", text.as_bytes()).unwrap_or_else(|error| panic!("{document}: {error}"));
     let first = text.lines().next().unwrap_or_default();
-    if let Some(name) = first.strip_prefix("# ").filter(|it| it.ends_with(".toml")) {
+    if let Some(name) = first
+        .strip_prefix("# ")
+        .filter(|it| Path::new(it).extension().is_some_and(|it| it == "toml"))
+    {
         fs::write(place.work().join(name), text).unwrap();
     }
 }
