@@ -5,6 +5,7 @@ use std::io;
 use crate::model::observation::Observation;
 use crate::model::report::{Measured, Origin, Run, Software, Vantage, Verdict};
 
+pub mod csv;
 pub mod destination;
 pub mod human;
 pub mod json;
@@ -13,6 +14,8 @@ pub mod ndjson;
 pub mod progress;
 pub mod schema;
 pub mod scrub;
+pub mod summary;
+pub mod tee;
 pub mod terminal;
 pub mod words;
 
