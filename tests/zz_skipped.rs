@@ -40,7 +40,7 @@ fn summary(lines: &str) -> BTreeMap<&str, (BTreeSet<&str>, BTreeSet<&str>)> {
         };
         let (tests, wants) = suites.entry(suite).or_default();
         tests.insert(test);
-        wants.insert(want);
+        wants.extend(want.split(" and "));
     }
     suites
 }
