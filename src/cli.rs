@@ -14,6 +14,7 @@ pub mod arguments;
 pub mod check;
 pub mod closed;
 pub mod environment;
+pub mod fetch;
 pub mod list;
 pub mod manual;
 pub mod pick;

@@ -3,12 +3,15 @@
 use std::io::{self, IsTerminal};
 
 use crate::analysis::again;
+use crate::catalog;
 use crate::cli::arguments::{AnalyzeArguments, Format};
+use crate::cli::fetch::Means;
 use crate::cli::run::{Ending, exit_status, problem};
 use crate::cli::saved::{self, STDIN};
 use crate::cli::tell::Place;
 use crate::cli::trouble::Trouble;
 use crate::cli::{TROUBLE, tell};
+use crate::model::line::Line;
 use crate::model::report::{Regime, Report, Status};
 use crate::output::destination::Destination;
 use crate::output::human::{self, Manner};
@@ -96,7 +99,18 @@ fn control(source: &str) -> Result<Report, Trouble> {
         .enable_all()
         .build()
         .map_err(|error| Trouble::new(format!("cannot start: {error}")))?;
-    runtime.block_on(saved::control(source))
+    // No run is made, so its requests have the built-in definitions' resolvers.
+    let line = Line {
+        ipv4: true,
+        ipv6: true,
+        ..Line::default()
+    };
+    let means = Means::of(&catalog::embedded(), &line);
+    let control = runtime.block_on(saved::control(source, &means))?;
+    if let Some(note) = control.note {
+        tell::aside(&note);
+    }
+    Ok(control.report)
 }
 
 fn judge(

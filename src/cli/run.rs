@@ -1,17 +1,19 @@
 //! `blockprobe run`: measure now.
 
 use std::io::{self, IsTerminal};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
 use crate::catalog;
 use crate::cli::arguments::RunArguments;
+use crate::cli::fetch::Means;
 use crate::cli::reader::Reader;
 use crate::cli::signals;
 use crate::cli::trouble::Trouble;
-use crate::cli::{pick, saved, tell};
+use crate::cli::{TROUBLE, pick, saved, tell};
 use crate::lab;
 use crate::measure::network::{self, Options};
 use crate::model::catalog::Catalog;
@@ -55,12 +57,22 @@ async fn measure(arguments: &RunArguments) -> Result<u8, Trouble> {
     line.ipv4 &= !arguments.ipv6_only;
     line.ipv6 &= !arguments.ipv4_only;
     pick::targets(&mut catalog, &arguments.targets)?;
-    let control = match &arguments.control {
-        Some(source) => Some(saved::control(source).await?),
-        None => None,
-    };
     let interrupted = signals::watch(cancel.clone())
         .map_err(|error| Trouble::new(format!("cannot watch for signals: {error}")))?;
+    let began = Instant::now();
+    let control = match &arguments.control {
+        Some(source) => {
+            let means = Means::of(&catalog, &line);
+            let reading = saved::control(source, &means);
+            let reading = in_time(reading, arguments.timeout, &cancel).await?;
+            let Some(control) = reading else {
+                return Ok(interrupted.status().unwrap_or(TROUBLE));
+            };
+            line.notes.extend(control.note);
+            Some(Arc::new(control.report))
+        }
+        None => None,
+    };
     let mut sink = Reader::new(tell::sink(arguments, &places, &line.own)?, cancel.clone());
     let left = sink.left();
     let setup = Setup {
@@ -73,11 +85,13 @@ async fn measure(arguments: &RunArguments) -> Result<u8, Trouble> {
             tags: arguments.tag.iter().cloned().collect(),
         },
         control,
-        timeout: arguments.timeout,
+        // Reading the control took a part of it.
+        timeout: arguments
+            .timeout
+            .map(|it| it.saturating_sub(began.elapsed())),
         concurrency: arguments.concurrency,
         cancel,
     };
-    let began = Instant::now();
     let outcome = session::run(&setup, &mut sink).await?;
     if arguments.quiet {
         remark(&outcome, began.elapsed().as_secs_f64());
@@ -97,6 +111,25 @@ async fn measure(arguments: &RunArguments) -> Result<u8, Trouble> {
         statuses: &statuses,
         fail_on: &arguments.fail_on,
     }))
+}
+
+/// What the future gives; `None` where a signal came first.
+///
+/// # Errors
+/// The future's own, and where the time of the whole run was over before.
+async fn in_time<T>(
+    future: impl Future<Output = Result<T, Trouble>>,
+    timeout: Option<Duration>,
+    cancel: &CancellationToken,
+) -> Result<Option<T>, Trouble> {
+    tokio::select! {
+        done = future => done.map(Some),
+        () = cancel.cancelled() => Ok(None),
+        () = session::sleep_or_forever(timeout) => Err(Trouble::new(
+            "the control report was not read within --timeout",
+        )
+        .hint("nothing was measured; give more time, or the report as a file")),
+    }
 }
 
 /// What `-q` leaves out of the result and a person has to know all the same: on standard error.
