@@ -508,6 +508,9 @@ fn a_terminal_that_hangs_up_costs_no_file() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("run.json");
     let terminal = nix::pty::openpty(None, None).unwrap();
+    // The run must not hold the other end of its own terminal.
+    let flag = nix::fcntl::FcntlArg::F_SETFD(nix::fcntl::FdFlag::FD_CLOEXEC);
+    nix::fcntl::fcntl(&terminal.master, flag).unwrap();
     let mut child = hearing(&["--lab", SLOW, "-o", told(&path)])
         .stdout(Stdio::from(terminal.slave.try_clone().unwrap()))
         .stderr(Stdio::from(terminal.slave))
