@@ -13,7 +13,7 @@ use crate::model::report::{Regime, Report, Status};
 use crate::output::destination::Destination;
 use crate::output::human::{self, Manner};
 use crate::output::terminal::escape;
-use crate::output::{json, ndjson, software};
+use crate::output::{json, ndjson, software, words};
 
 /// Judges every report, also after one that cannot be read; the exit status.
 ///
@@ -174,6 +174,6 @@ fn heading(source: &str, report: &Report) -> String {
     format!(
         "== {}{label} · {}\n",
         escape(source),
-        escape(&report.run.started_at)
+        escape(&words::to_the_second(&report.run.started_at))
     )
 }

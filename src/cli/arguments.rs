@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
 use clap::builder::styling::Styles;
-use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
 
 use crate::model::report::Status;
 
@@ -132,9 +132,9 @@ pub struct RunArguments {
     /// No progress; for people, one line a target
     #[arg(short, long, conflicts_with = "verbose")]
     pub quiet: bool,
-    /// For people, endpoints and evidence too
-    #[arg(short, long)]
-    pub verbose: bool,
+    /// For people, evidence too; twice: every endpoint and step
+    #[arg(short, long, action = ArgAction::Count)]
+    pub verbose: u8,
     /// When to use colours [default: auto]
     #[arg(long, value_name = "WHEN")]
     pub color: Option<Color>,
@@ -186,9 +186,9 @@ pub struct AnalyzeArguments {
     /// For people, one line a target
     #[arg(short, long, conflicts_with = "verbose")]
     pub quiet: bool,
-    /// For people, endpoints and evidence too
-    #[arg(short, long)]
-    pub verbose: bool,
+    /// For people, evidence too; twice: every endpoint and step
+    #[arg(short, long, action = ArgAction::Count)]
+    pub verbose: u8,
     /// When to use colours [default: auto]
     #[arg(long, value_name = "WHEN")]
     pub color: Option<Color>,

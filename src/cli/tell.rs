@@ -53,12 +53,21 @@ pub fn sink(arguments: &RunArguments, own: &[IpNet]) -> Result<Box<dyn Sink>, Tr
 pub fn manner(color: Color, detail: Detail) -> Manner {
     color.apply();
     let choice = anstream::AutoStream::choice(&io::stdout());
-    let columns = terminal_size::terminal_size_of(io::stdout());
     Manner {
-        width: columns.map_or(WIDTH, |(width, _)| usize::from(width.0)),
+        width: columns(),
         colour: choice != anstream::ColorChoice::Never,
         detail,
     }
+}
+
+/// Columns of standard output; in a pipe, what `COLUMNS` says.
+fn columns() -> usize {
+    if let Some((width, _)) = terminal_size::terminal_size_of(io::stdout()) {
+        return usize::from(width.0);
+    }
+    let said = std::env::var("COLUMNS").ok();
+    let said = said.and_then(|columns| columns.parse().ok());
+    said.filter(|columns| *columns > 0).unwrap_or(WIDTH)
 }
 
 /// Bytes for standard output; a closed pipe comes back as that `Trouble`.
@@ -70,11 +79,12 @@ pub fn print(bytes: &[u8]) -> Result<(), Trouble> {
 }
 
 /// How to tell a person, by the flags: `-q` and `-v`, and whether it goes to a file.
-pub fn manner_of((quiet, verbose): (bool, bool), color: Option<Color>, into_file: bool) -> Manner {
+pub fn manner_of((quiet, verbose): (bool, u8), color: Option<Color>, into_file: bool) -> Manner {
     let detail = match (quiet, verbose) {
         (true, _) => Detail::Quiet,
-        (_, true) => Detail::Verbose,
-        _ => Detail::Plain,
+        (_, 0) => Detail::Plain,
+        (_, 1) => Detail::Verbose,
+        _ => Detail::Everything,
     };
     let color = color.unwrap_or_default();
     let mut manner = manner(color, detail);

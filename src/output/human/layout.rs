@@ -5,6 +5,7 @@ use unicode_width::UnicodeWidthStr;
 
 use crate::model::report::Status;
 use crate::output::human::Manner;
+use crate::output::human::seen::Mark;
 use crate::output::terminal::escape;
 use crate::output::words;
 
@@ -16,6 +17,9 @@ const NARROWEST: usize = 40;
 
 /// Text beside a label has at least so many columns; where they are not left it stands under the label.
 const ROOM: usize = 22;
+
+/// Narrower than this, two texts do not stand side by side.
+const SIDE_BY_SIDE: usize = 76;
 
 /// Grows line by line.
 pub struct Page {
@@ -88,11 +92,39 @@ impl Page {
         }
     }
 
-    /// A sentence beside the gutter, told what it is.
-    pub fn labelled(&mut self, label: &str, text: &str) {
-        let label = self.dim(&format!("{label}:"));
-        let text = format!("{label} {}", escape(text));
-        self.entry("", &text);
+    /// Two texts side by side after a label, the left one so many columns wide; one below the other where the page is narrow.
+    pub fn columns(&mut self, label: &str, left: &str, column: usize, right: &str) {
+        let indent = width(label);
+        if self.width < SIDE_BY_SIDE || right.is_empty() {
+            self.beside(label, left);
+            if !right.is_empty() {
+                self.indented(indent + 2, right);
+            }
+            return;
+        }
+        let lefts = wrap(left, column.saturating_sub(2));
+        let rights = wrap(right, self.width.saturating_sub(indent + column));
+        for at in 0..lefts.len().max(rights.len()) {
+            let cell = |cells: &[String]| cells.get(at).cloned().unwrap_or_default();
+            let label = if at == 0 { label } else { "" };
+            let line = format!(
+                "{}{}{}",
+                pad(label, indent),
+                pad(&cell(&lefts), column),
+                cell(&rights)
+            );
+            self.line(&line);
+        }
+    }
+
+    /// Marks of attempts.
+    pub fn mark(&self, mark: Mark, text: &str) -> String {
+        let colour = match mark {
+            Mark::Failed => AnsiColor::Red,
+            Mark::Passed => AnsiColor::Green,
+            Mark::Other => AnsiColor::Cyan,
+        };
+        self.paint(text, colour.on_default())
     }
 
     /// Text further in, wrapped under itself.
@@ -168,9 +200,9 @@ impl Page {
     }
 }
 
-/// A symbol and the word of the report.
+/// A symbol and the word for a person.
 pub fn status_label(status: Status) -> String {
-    format!("{} {}", words::symbol(status), status.word())
+    format!("{} {}", words::symbol(status), words::status(status))
 }
 
 /// The colour of a status.

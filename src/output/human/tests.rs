@@ -5,13 +5,20 @@ use proptest::prelude::*;
 use super::*;
 use crate::model::report::Report;
 
-const DETAILS: [Detail; 3] = [Detail::Quiet, Detail::Plain, Detail::Verbose];
+const DETAILS: [Detail; 4] = [
+    Detail::Quiet,
+    Detail::Plain,
+    Detail::Verbose,
+    Detail::Everything,
+];
 
 fn screen(report: &Report, width: usize, colour: bool, detail: Detail) -> String {
+    let facts = Facts::of(&report.observations);
     let told = Told {
         run: &report.run,
         vantage: &report.vantage,
         verdicts: &report.verdicts,
+        facts: &facts,
         observations: &report.observations,
         measured: report.observations.len(),
     };
@@ -209,7 +216,7 @@ proptest! {
         ],
         width in 20..140_usize,
         colour in any::<bool>(),
-        which in 0..3_usize,
+        which in 0..4_usize,
     ) {
         let screen = screen(&samples::hostile(&text), width, colour, DETAILS[which]);
         let bare = bare(&screen);

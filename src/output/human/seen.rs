@@ -1,0 +1,402 @@
+//! A technique in a line or two: what was seen, how often, and what passed where one thing was changed.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::net::IpAddr;
+
+use crate::model::check::Variation;
+use crate::model::failure::Failure;
+use crate::model::observation::Operation;
+use crate::model::report::{EndpointStatus, TechniqueReport, Verdict};
+use crate::model::technique::{Interference, Trigger};
+use crate::output::human::facts::{Asked, Fact, Facts, Index, Shape};
+use crate::output::human::fold::parts;
+use crate::output::words;
+
+/// What is known of a run besides its verdicts.
+pub struct Known<'a> {
+    facts: &'a Facts,
+    index: Index<'a>,
+}
+
+impl<'a> Known<'a> {
+    /// Of these facts.
+    pub fn of(facts: &'a Facts) -> Self {
+        Self {
+            facts,
+            index: facts.index(),
+        }
+    }
+
+    /// The evidence of a technique, each with its mark.
+    pub fn evidence(&self, technique: &TechniqueReport) -> Evidence<'a> {
+        Evidence::of(self.facts.cited(&technique.evidence), technique)
+    }
+}
+
+/// How an attempt ended, compared with the target's own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Mark {
+    /// In the same way as the target's own.
+    Failed,
+    /// With an answer.
+    Passed,
+    /// Otherwise.
+    Other,
+}
+
+impl Mark {
+    /// One column wide.
+    pub const fn symbol(self) -> &'static str {
+        match self {
+            Self::Failed => "✗",
+            Self::Passed => "✓",
+            Self::Other => "?",
+        }
+    }
+
+    /// As a label.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Failed => "failed",
+            Self::Passed => "passed",
+            Self::Other => "other",
+        }
+    }
+}
+
+/// What a technique cites.
+pub struct Evidence<'a> {
+    /// In its own order.
+    pub cited: Vec<&'a Fact>,
+    /// Ways in which the target's own attempts ended.
+    shapes: Vec<&'a Shape>,
+    /// Resolvers that are at fault, for techniques of DNS.
+    resolvers: HashSet<Option<&'a str>>,
+    trigger: Trigger,
+    interference: Interference,
+}
+
+impl<'a> Evidence<'a> {
+    fn of(cited: Vec<&'a Fact>, technique: &TechniqueReport) -> Self {
+        let mut evidence = Self {
+            shapes: Vec::new(),
+            resolvers: HashSet::new(),
+            trigger: technique.trigger,
+            interference: technique.interference,
+            cited,
+        };
+        let Some(&first) = evidence.cited.first() else {
+            return evidence;
+        };
+        let first_resolver = resolver(first);
+        for fact in evidence.cited.iter().filter(|fact| fact.is_own()) {
+            let is_name = resolver(fact).is_some();
+            let is_first = resolver(fact) == first_resolver && is_name;
+            if is_name != first_resolver.is_some()
+                || !(is_first || fact.shape.failure.is_some() || fact.shape == first.shape)
+            {
+                continue;
+            }
+            evidence.resolvers.extend(resolver(fact));
+            if !evidence.shapes.contains(&&fact.shape) {
+                evidence.shapes.push(&fact.shape);
+            }
+        }
+        evidence
+    }
+
+    /// What the censor looks at.
+    pub const fn trigger(&self) -> Trigger {
+        self.trigger
+    }
+
+    /// How a cited attempt ended.
+    pub fn mark(&self, fact: &Fact) -> Mark {
+        let is_same = self.shapes.contains(&&fact.shape);
+        let failed = match resolver(fact) {
+            Some(resolver) => fact.is_own() && self.resolvers.contains(&resolver),
+            None => is_same && self.resolvers.is_empty(),
+        };
+        // A refusal is an answer where the others are silent.
+        let at_address = matches!(self.trigger, Trigger::Address | Trigger::AddressPort);
+        let is_refused = at_address
+            && self.interference == Interference::Drop
+            && fact.shape.failure == Some(Failure::ConnectionRefused);
+        match (failed, fact.is_answered || is_refused) {
+            (true, _) => Mark::Failed,
+            (false, true) => Mark::Passed,
+            (false, false) => Mark::Other,
+        }
+    }
+}
+
+/// The resolver that was asked: `Some(None)` is the system's own lookup.
+fn resolver(fact: &Fact) -> Option<Option<&str>> {
+    match &fact.asked {
+        Asked::Name { resolver, .. } => Some(resolver.as_deref()),
+        Asked::Place(_) => None,
+    }
+}
+
+/// What was seen, with its counts, and the contrast; nothing in it is escaped.
+pub fn sentence(
+    technique: &TechniqueReport,
+    verdict: Option<&Verdict>,
+    known: &Known<'_>,
+) -> String {
+    let evidence = known.evidence(technique);
+    let mut text = words::reported(technique).into_owned();
+    if let Some(counts) = counts(technique, verdict, known, &evidence) {
+        text.push_str(&format!(" ({counts})"));
+    }
+    text.push('.');
+    for clause in contrast(technique, verdict, &evidence) {
+        text.push(' ');
+        text.push_str(&clause);
+        text.push('.');
+    }
+    text
+}
+
+fn counts(
+    technique: &TechniqueReport,
+    verdict: Option<&Verdict>,
+    known: &Known<'_>,
+    evidence: &Evidence<'_>,
+) -> Option<String> {
+    let Some(first) = evidence.cited.first() else {
+        let endpoints = technique.endpoints.len();
+        return (endpoints > 0).then(|| many(endpoints, "endpoint"));
+    };
+    let tally = match &first.asked {
+        Asked::Name { .. } => of_names(technique, verdict, known, evidence),
+        Asked::Place(_) => of_places(technique, verdict, known, evidence, first.shape.last),
+    };
+    if tally.attempts == 0 {
+        return None;
+    }
+    let noun = match (first.shape.last, technique.trigger) {
+        (Some(Operation::Resolve), _) => "quer",
+        (Some(Operation::TlsHandshake | Operation::QuicHandshake), _) => "handshake",
+        (Some(Operation::HttpRoundTrip), _) => "request",
+        _ => "attempt",
+    };
+    let noun = match (noun, tally.attempts) {
+        ("quer", 1) => "query".to_owned(),
+        ("quer", _) => "queries".to_owned(),
+        (noun, 1) => noun.to_owned(),
+        (noun, _) => format!("{noun}s"),
+    };
+    Some(format!(
+        "{}{} of {} {noun}",
+        tally.things, tally.failed, tally.attempts
+    ))
+}
+
+/// How often.
+struct Tally {
+    /// Names or addresses, with the comma that follows.
+    things: String,
+    failed: usize,
+    attempts: usize,
+}
+
+fn of_names(
+    technique: &TechniqueReport,
+    verdict: Option<&Verdict>,
+    known: &Known<'_>,
+    evidence: &Evidence<'_>,
+) -> Tally {
+    let names: BTreeSet<&str> = host_names(technique.endpoints.iter());
+    let all: BTreeSet<&str> = verdict.map_or_else(BTreeSet::new, |verdict| {
+        host_names(endpoints_of(verdict).map(|endpoint| &endpoint.endpoint))
+    });
+    let asked: Vec<&Fact> = names
+        .iter()
+        .flat_map(|name| known.index.name(name))
+        .filter(|fact| resolver(fact).is_some_and(|it| evidence.resolvers.contains(&it)))
+        .copied()
+        .collect();
+    let failed = asked
+        .iter()
+        .filter(|fact| evidence.shapes.contains(&&fact.shape));
+    Tally {
+        failed: failed.count(),
+        attempts: asked.len(),
+        things: format!(
+            "{} of {}, ",
+            names.len(),
+            many(all.len().max(names.len()), "name")
+        ),
+    }
+}
+
+fn of_places(
+    technique: &TechniqueReport,
+    verdict: Option<&Verdict>,
+    known: &Known<'_>,
+    evidence: &Evidence<'_>,
+    last: Option<Operation>,
+) -> Tally {
+    let mut counted: HashSet<*const Fact> = HashSet::new();
+    let mut names: BTreeSet<&str> = BTreeSet::new();
+    let mut addresses: BTreeSet<IpAddr> = BTreeSet::new();
+    let mut failed = 0;
+    for endpoint in &technique.endpoints {
+        for &fact in known.index.endpoint(endpoint) {
+            let Asked::Place(place) = &fact.asked else {
+                continue;
+            };
+            let is_of = verdict.is_none_or(|verdict| verdict.target == fact.subject);
+            // What failed below that step says nothing of it.
+            if !is_of || fact.shape.last < last || !counted.insert(fact) {
+                continue;
+            }
+            if evidence.shapes.contains(&&fact.shape) {
+                failed += 1;
+                names.extend(place.name.as_deref());
+                addresses.insert(place.ip);
+            }
+        }
+    }
+    let by_name = matches!(
+        technique.trigger,
+        Trigger::ServerName
+            | Trigger::ServerNameAtAddress
+            | Trigger::HttpHost
+            | Trigger::QuicServerName
+    );
+    let things = if by_name && !names.is_empty() {
+        many(names.len(), "name")
+    } else if addresses.len() == 1 {
+        "1 address".to_owned()
+    } else {
+        format!("{} addresses", addresses.len())
+    };
+    Tally {
+        things: format!("{things}, "),
+        failed,
+        attempts: counted.len(),
+    }
+}
+
+fn host_names<'a>(ids: impl Iterator<Item = &'a String>) -> BTreeSet<&'a str> {
+    ids.map(|id| parts(id).host)
+        .filter(|host| host.parse::<IpAddr>().is_err())
+        .collect()
+}
+
+fn endpoints_of(verdict: &Verdict) -> impl Iterator<Item = &crate::model::report::EndpointReport> {
+    verdict
+        .services
+        .iter()
+        .flat_map(|service| &service.endpoints)
+}
+
+fn many(count: usize, noun: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {noun}{plural}")
+}
+
+/// What passed and what failed with one thing changed, in sentences without their full stops.
+fn contrast(
+    technique: &TechniqueReport,
+    verdict: Option<&Verdict>,
+    evidence: &Evidence<'_>,
+) -> Vec<String> {
+    let mut clauses = Vec::new();
+    if technique.trigger == Trigger::DomainName {
+        clauses.extend(other_resolvers(technique.interference, evidence));
+    }
+    let mut tallies: BTreeMap<Variation, (usize, usize)> = BTreeMap::new();
+    for fact in &evidence.cited {
+        if let Some(varies) = fact.varies {
+            let (failed, passed) = tallies.entry(varies).or_default();
+            *failed += usize::from(evidence.mark(fact) == Mark::Failed);
+            *passed += usize::from(evidence.mark(fact) == Mark::Passed);
+        }
+    }
+    for (varies, (failed, passed)) in tallies {
+        let total = failed + passed;
+        if failed > 0 && passed == 0 {
+            clauses.extend(failing(varies, technique.trigger).map(|text| text.to_owned()));
+        } else if passed > 0 {
+            let passing = passing(varies, technique.trigger);
+            clauses.push(format!("{passing} ({passed} of {total})"));
+        }
+    }
+    if technique.trigger == Trigger::Address {
+        let answers =
+            |it: &&crate::model::report::EndpointReport| it.status == EndpointStatus::Accessible;
+        let answering = verdict.map_or(0, |verdict| endpoints_of(verdict).filter(answers).count());
+        if answering > 0 {
+            let verb = if answering == 1 { "answers" } else { "answer" };
+            clauses.push(format!(
+                "{} of it {verb}",
+                many(answering, "other endpoint")
+            ));
+        }
+    }
+    clauses
+}
+
+fn other_resolvers(interference: Interference, evidence: &Evidence<'_>) -> Option<String> {
+    let mut names: Vec<&str> = Vec::new();
+    for fact in &evidence.cited {
+        if let Some(Some(id)) = resolver(fact)
+            && fact.is_own()
+            && evidence.mark(fact) == Mark::Passed
+        {
+            let name = id.split('/').next().unwrap_or(id);
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+    }
+    let verb = match (interference, names.len()) {
+        (_, 0) => return None,
+        (Interference::FalseAnswer | Interference::InjectedAnswer, _) => "give other addresses",
+        _ => "know them",
+    };
+    Some(format!("Other resolvers {verb} ({})", names.join(", ")))
+}
+
+/// What one change makes pass.
+fn passing(varies: Variation, trigger: Trigger) -> &'static str {
+    let is_message = matches!(trigger, Trigger::Protocol);
+    match varies {
+        Variation::Nothing => "Some attempts pass",
+        Variation::ServerName => "The same servers answer another name",
+        Variation::Address if is_message => "Control servers answer the same message",
+        Variation::Address => "Control servers answer the same name",
+        Variation::Both if is_message => "Control servers answer other bytes",
+        Variation::Both => "Control servers answer another name",
+        Variation::Port => "Other ports of the same addresses answer",
+        Variation::Host => "The same servers answer another Host",
+        Variation::Split => "The same name passes in two pieces",
+        Variation::Shape if trigger == Trigger::Quic => {
+            "The same servers answer other QUIC versions"
+        }
+        Variation::Shape if trigger == Trigger::QuicServerName => {
+            "The same servers answer a QUIC version without the name"
+        }
+        Variation::Shape => "The same name passes in a ClientHello of another shape",
+        Variation::Hops => "The same packets get further with a limited TTL",
+        Variation::Payload => "Random bytes of the same length get a reaction",
+        Variation::Transport => "The same passes over another transport",
+        Variation::Neighbour => "Neighbouring addresses answer",
+    }
+}
+
+/// What fails whatever is changed; `None` where that says nothing on its own.
+const fn failing(varies: Variation, trigger: Trigger) -> Option<&'static str> {
+    Some(match (varies, trigger) {
+        (Variation::Address, Trigger::Protocol) => "The same message fails at control servers too",
+        (Variation::Address, _) => "The same name fails at control servers too",
+        (Variation::Port, _) => "Other ports of the same addresses fail too",
+        (Variation::ServerName, Trigger::TlsFingerprint | Trigger::Quic) => {
+            "Another name fails there too"
+        }
+        _ => return None,
+    })
+}
