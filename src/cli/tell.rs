@@ -54,20 +54,25 @@ pub fn manner(color: Color, detail: Detail) -> Manner {
     color.apply();
     let choice = anstream::AutoStream::choice(&io::stdout());
     Manner {
-        width: columns(),
+        width: columns().unwrap_or(if detail == Detail::Quiet {
+            // A line that no terminal breaks is left whole.
+            usize::MAX
+        } else {
+            WIDTH
+        }),
         colour: choice != anstream::ColorChoice::Never,
         detail,
     }
 }
 
-/// Columns of standard output; in a pipe, what `COLUMNS` says.
-fn columns() -> usize {
+/// Columns of standard output; in a pipe, what `COLUMNS` says, if it is set.
+fn columns() -> Option<usize> {
     if let Some((width, _)) = terminal_size::terminal_size_of(io::stdout()) {
-        return usize::from(width.0);
+        return Some(usize::from(width.0));
     }
     let said = std::env::var("COLUMNS").ok();
     let said = said.and_then(|columns| columns.parse().ok());
-    said.filter(|columns| *columns > 0).unwrap_or(WIDTH)
+    said.filter(|columns| *columns > 0)
 }
 
 /// Bytes for standard output; a closed pipe comes back as that `Trouble`.
@@ -89,7 +94,11 @@ pub fn manner_of((quiet, verbose): (bool, u8), color: Option<Color>, into_file: 
     let color = color.unwrap_or_default();
     let mut manner = manner(color, detail);
     if into_file {
-        manner.width = WIDTH;
+        manner.width = if detail == Detail::Quiet {
+            usize::MAX
+        } else {
+            WIDTH
+        };
         manner.colour = color == Color::Always;
     }
     manner

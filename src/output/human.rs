@@ -180,7 +180,7 @@ fn order(verdict: &Verdict) -> (usize, &str) {
 pub fn render(told: &Told<'_>, manner: Manner) -> String {
     let mut page = Page::new(manner, gutter(told.verdicts));
     if manner.detail == Detail::Quiet {
-        quiet(&mut page, told.verdicts);
+        quiet(&mut page, told.verdicts, manner.width);
         return page.into_text();
     }
     let known = Known::of(told.facts);
@@ -237,26 +237,39 @@ fn name(verdict: &Verdict) -> String {
     crate::output::terminal::escape_short(&verdict.name, LONGEST_NAME)
 }
 
-fn quiet(page: &mut Page, verdicts: &[Verdict]) {
+/// One line a target, which the terminal never has to break: techniques that do not fit are counted.
+fn quiet(page: &mut Page, verdicts: &[Verdict], columns: usize) {
     for verdict in verdicts {
-        let mut status = page.status(verdict.status);
+        let mut status = page.contract(verdict.status);
         if tells_confidence(verdict) {
             status.push_str(", ");
             status.push_str(verdict.confidence.word());
         }
-        let techniques: Vec<_> = verdict
-            .techniques
-            .iter()
-            .map(|technique| escape(&technique.id))
-            .collect();
-        let line = format!(
-            "{}{}{}",
+        let start = format!(
+            "{}{}",
             page.padded(&name(verdict)),
-            layout::pad(&status, STATUS_WIDTH),
-            techniques.join(" ")
+            layout::pad(&status, STATUS_WIDTH)
         );
-        page.line(&line);
+        let room = columns.saturating_sub(layout::width(&start));
+        page.line(&format!("{start}{}", ids(verdict, room)));
     }
+}
+
+/// As many ids as there is room for.
+fn ids(verdict: &Verdict, room: usize) -> String {
+    let ids: Vec<_> = verdict
+        .techniques
+        .iter()
+        .map(|technique| escape(&technique.id))
+        .collect();
+    let mut text = ids.join(" ");
+    let mut shown = ids.len();
+    while shown > 0 && layout::width(&text) > room {
+        shown -= 1;
+        let more = format!("+{}", ids.len() - shown);
+        text = [&ids[..shown], &[more.into()]].concat().join(" ");
+    }
+    text
 }
 
 /// Where confidence says something: what works for certain is seen, that it cannot be told is no matter of degree.

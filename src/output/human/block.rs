@@ -1,6 +1,6 @@
 //! One target on the default screen: its status, what fails and works, and a line for each technique.
 
-use std::collections::BTreeMap;
+use std::collections::HashSet;
 
 use crate::model::report::{EndpointStatus, ServiceReport, Status, TechniqueReport, Verdict};
 use crate::output::human::layout::{self, Page, pad};
@@ -21,13 +21,18 @@ const LISTED: usize = 5;
 /// Everything that the default screen says of a target.
 pub fn verdict(page: &mut Page, verdict: &Verdict, known: &Known<'_>) {
     head(page, verdict, &services(&verdict.services));
-    for technique in &verdict.techniques {
+    for (at, technique) in verdict.techniques.iter().enumerate() {
         line(page, technique, Some(verdict), known);
+        // What several techniques leave open is said after the last of them.
+        if let Some(doubt) = &technique.doubt
+            && !verdict.techniques[at + 1..]
+                .iter()
+                .any(|later| later.doubt.as_ref() == Some(doubt))
+        {
+            open_question(page, doubt, &layers(verdict, doubt));
+        }
     }
     why(page, verdict);
-    for (doubt, layers) in doubts(verdict) {
-        open_question(page, doubt, &layers);
-    }
 }
 
 /// The first line: mark, name, status, confidence, and beside them the services.
@@ -74,11 +79,14 @@ pub fn line(
     known: &Known<'_>,
 ) {
     let sentence = seen::sentence(technique, verdict, known);
-    let mut text = page.sentence(&sentence);
+    // The label says the layer already.
+    let layer = words::layer(technique.trigger);
+    let rest = sentence.strip_prefix(layer).map(str::trim_start);
+    let mut text = page.sentence(rest.unwrap_or(&sentence));
     if verdict.is_none_or(|verdict| verdict.confidence != technique.confidence) {
         text.push_str(&page.dim(&format!(" ({})", technique.confidence.word())));
     }
-    layered(page, words::layer(technique.trigger), &text);
+    layered(page, layer, &text);
 }
 
 /// Text in the column of what was seen, with a label of its own.
@@ -103,11 +111,9 @@ pub fn why(page: &mut Page, verdict: &Verdict) {
     if let Some(reason) = verdict.reason.as_deref()
         && reason != verdict.summary
     {
-        texts.extend(
-            reason
-                .split(". ")
-                .filter(|it| !is_list_of_services(it, verdict)),
-        );
+        let services: HashSet<&str> = verdict.services.iter().map(|it| &*it.service).collect();
+        let sentences = reason.split(". ");
+        texts.extend(sentences.filter(|it| !is_list_of(it, &services)));
     }
     for text in texts {
         let text = page.sentence(text);
@@ -116,31 +122,26 @@ pub fn why(page: &mut Page, verdict: &Verdict) {
 }
 
 /// `Still working: web, calls`, whatever its first words are.
-fn is_list_of_services(sentence: &str, verdict: &Verdict) -> bool {
-    let Some((_, list)) = sentence.split_once(": ") else {
-        return false;
-    };
-    let is_service = |word: &str| verdict.services.iter().any(|it| it.service == word);
-    list.trim_end_matches('.').split(", ").all(is_service)
+fn is_list_of(sentence: &str, services: &HashSet<&str>) -> bool {
+    sentence.split_once(": ").is_some_and(|(_, list)| {
+        let mut items = list.trim_end_matches('.').split(", ");
+        items.all(|item| services.contains(item))
+    })
 }
 
-/// Each question that is open, with the layers of the techniques that it is open of.
-fn doubts(verdict: &Verdict) -> BTreeMap<&str, Vec<&'static str>> {
-    let mut doubts: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+/// The layers of the techniques that leave this open, where there are several.
+fn layers(verdict: &Verdict, doubt: &str) -> Vec<&'static str> {
+    let mut layers: Vec<&str> = Vec::new();
     for technique in &verdict.techniques {
-        if let Some(doubt) = technique.doubt.as_deref() {
-            let layers = doubts.entry(doubt).or_default();
-            let layer = words::layer(technique.trigger);
-            if !layers.contains(&layer) {
-                layers.push(layer);
-            }
+        let layer = words::layer(technique.trigger);
+        if technique.doubt.as_deref() == Some(doubt) && !layers.contains(&layer) {
+            layers.push(layer);
         }
     }
-    // One that is open of all techniques needs no names.
-    if verdict.techniques.len() == 1 {
-        doubts.values_mut().for_each(Vec::clear);
+    if layers.len() < 2 {
+        layers.clear();
     }
-    doubts
+    layers
 }
 
 fn open_question(page: &mut Page, doubt: &str, layers: &[&str]) {

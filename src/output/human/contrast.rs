@@ -114,7 +114,7 @@ fn outcome(row: &Row<'_>) -> String {
     let mut outcomes = outcomes.into_iter();
     let mut text = escape_short(outcomes.next().unwrap_or_default(), LONGEST);
     if outcomes.next().is_some() {
-        text.push_str(", …");
+        text.push_str(" …");
     }
     let is_silent = row.facts.iter().all(|fact| fact.outcome == words::SILENCE);
     if is_silent {

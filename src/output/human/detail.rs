@@ -19,11 +19,13 @@ const LONGEST: usize = 60;
 
 /// Every endpoint of every service.
 pub fn services(page: &mut Page, services: &[ServiceReport]) {
-    rows::headed(page, services, |page, service| {
+    let column = rows::column(page, services);
+    for service in services {
+        rows::heading(page, service, column);
         for reported in &service.endpoints {
             endpoint(page, reported);
         }
-    });
+    }
 }
 
 fn endpoint(page: &mut Page, endpoint: &EndpointReport) {

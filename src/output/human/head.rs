@@ -1,6 +1,8 @@
 //! What stands above and below the targets: the network, what is wrong with it, resolvers, notes, and the size of the run.
 
-use crate::model::report::{Regime, Status, Vantage, Verdict};
+use std::collections::HashMap;
+
+use crate::model::report::{Regime, ResolverReport, Status, Vantage, Verdict};
 use crate::output::human::block;
 use crate::output::human::layout::Page;
 use crate::output::human::seen::Known;
@@ -82,28 +84,44 @@ pub fn no_verdicts(page: &mut Page, verdicts: &[Verdict]) {
 
 /// Resolvers that do not work or are interfered with.
 pub fn resolvers(page: &mut Page, vantage: &Vantage) {
-    let is_wrong = |resolver: &&crate::model::report::ResolverReport| {
+    let is_wrong = |resolver: &&ResolverReport| {
         // On a network that is not open nothing answers as it should, resolvers included.
         let is_failing = resolver.status != Status::Accessible && vantage.regime == Regime::Open;
         is_failing || !resolver.techniques.is_empty()
     };
-    page.blank();
-    let mut label = "Resolvers";
+    let mut groups: Vec<(String, Vec<String>)> = Vec::new();
+    let mut known: HashMap<String, usize> = HashMap::new();
     for resolver in vantage.resolvers.iter().filter(is_wrong) {
-        let mut text = format!(
-            "{} ({} {}): {}",
+        let state = state(page, resolver);
+        let name = format!(
+            "{} ({} {})",
             escape(&resolver.name),
             resolver.transport.word(),
-            escape(&resolver.address),
-            page.status(resolver.status),
+            escape(&resolver.address)
         );
-        for technique in &resolver.techniques {
-            text.push_str(", ");
-            text.push_str(&words::technique(technique.technique()));
-            text.push_str(&page.dim(&format!(" ({})", technique.confidence.word())));
-        }
+        let at = *known.entry(state.clone()).or_insert_with(|| {
+            groups.push((state, Vec::new()));
+            groups.len() - 1
+        });
+        groups[at].1.push(name);
+    }
+    page.blank();
+    let mut label = "Resolvers";
+    for (state, names) in groups {
+        let text = format!("{}: {state}", names.join(", "));
         page.entry(std::mem::take(&mut label), &text);
     }
+}
+
+/// How a resolver behaves.
+fn state(page: &Page, resolver: &ResolverReport) -> String {
+    let mut text = page.status(resolver.status);
+    for technique in &resolver.techniques {
+        text.push_str(", ");
+        text.push_str(&words::technique(technique.technique()));
+        text.push_str(&page.dim(&format!(" ({})", technique.confidence.word())));
+    }
+    text
 }
 
 /// What else is worth knowing.

@@ -3,7 +3,7 @@
 use anstyle::{AnsiColor, Style};
 use unicode_width::UnicodeWidthStr;
 
-use crate::model::report::Status;
+use crate::model::report::{EndpointStatus, Status};
 use crate::output::human::Manner;
 use crate::output::human::seen::Mark;
 use crate::output::terminal::escape;
@@ -117,6 +117,19 @@ impl Page {
         }
     }
 
+    /// The mark of an endpoint.
+    pub fn endpoint(&self, status: EndpointStatus) -> String {
+        let style = match status {
+            EndpointStatus::Accessible => status_style(Status::Accessible),
+            EndpointStatus::Blocked => status_style(Status::Blocked),
+            EndpointStatus::Down => status_style(Status::Down),
+            EndpointStatus::Inconclusive => status_style(Status::Inconclusive),
+            EndpointStatus::NotRun => Style::new().dimmed(),
+        };
+        let label = words::endpoint_status(status);
+        self.paint(label.split(' ').next().unwrap_or_default(), style)
+    }
+
     /// Marks of attempts.
     pub fn mark(&self, mark: Mark, text: &str) -> String {
         let colour = match mark {
@@ -164,6 +177,12 @@ impl Page {
     /// A status with its symbol.
     pub fn status(&self, status: Status) -> String {
         self.paint(&status_label(status), status_style(status))
+    }
+
+    /// The same in the word of the report, for lines that programs may read.
+    pub fn contract(&self, status: Status) -> String {
+        let label = format!("{} {}", words::symbol(status), status.word());
+        self.paint(&label, status_style(status))
     }
 
     /// Headings and names.

@@ -110,16 +110,29 @@ impl<'a> Evidence<'a> {
         self.trigger
     }
 
+    /// Whether it ended as the target's own attempts did. Silence of an address is one, whatever was sent to it.
+    fn is_same(&self, fact: &Fact) -> bool {
+        let is_like = |shape: &&Shape| {
+            **shape == fact.shape
+                || (self.is_of_addresses()
+                    && shape.failure.is_some()
+                    && shape.failure == fact.shape.failure)
+        };
+        self.shapes.iter().any(is_like)
+    }
+
+    const fn is_of_addresses(&self) -> bool {
+        matches!(self.trigger, Trigger::Address | Trigger::AddressPort)
+    }
+
     /// How a cited attempt ended.
     pub fn mark(&self, fact: &Fact) -> Mark {
-        let is_same = self.shapes.contains(&&fact.shape);
         let failed = match resolver(fact) {
             Some(resolver) => fact.is_own() && self.resolvers.contains(&resolver),
-            None => is_same && self.resolvers.is_empty(),
+            None => self.is_same(fact) && self.resolvers.is_empty(),
         };
         // A refusal is an answer where the others are silent.
-        let at_address = matches!(self.trigger, Trigger::Address | Trigger::AddressPort);
-        let is_refused = at_address
+        let is_refused = self.is_of_addresses()
             && self.interference == Interference::Drop
             && fact.shape.failure == Some(Failure::ConnectionRefused);
         match (failed, fact.is_answered || is_refused) {
@@ -217,9 +230,7 @@ fn of_names(
         .filter(|fact| resolver(fact).is_some_and(|it| evidence.resolvers.contains(&it)))
         .copied()
         .collect();
-    let failed = asked
-        .iter()
-        .filter(|fact| evidence.shapes.contains(&&fact.shape));
+    let failed = asked.iter().filter(|fact| evidence.is_same(fact));
     Tally {
         failed: failed.count(),
         attempts: asked.len(),
@@ -252,7 +263,7 @@ fn of_places(
             if !is_of || fact.shape.last < last || !counted.insert(fact) {
                 continue;
             }
-            if evidence.shapes.contains(&&fact.shape) {
+            if evidence.is_same(fact) {
                 failed += 1;
                 names.extend(place.name.as_deref());
                 addresses.insert(place.ip);
@@ -316,6 +327,20 @@ fn contrast(
             *passed += usize::from(evidence.mark(fact) == Mark::Passed);
         }
     }
+    // One sentence for both, where controls answer another name and not this one.
+    if let (Some(&(this, 0)), Some(&(0, other))) = (
+        tallies.get(&Variation::Address),
+        tallies.get(&Variation::Both),
+    ) && this > 0
+        && other > 0
+    {
+        let (others, these) = things(technique.trigger);
+        clauses.push(format!(
+            "Control servers answer {others} ({other} of {other}), not {these} (0 of {this})"
+        ));
+        tallies.remove(&Variation::Address);
+        tallies.remove(&Variation::Both);
+    }
     for (varies, (failed, passed)) in tallies {
         let total = failed + passed;
         if failed > 0 && passed == 0 {
@@ -332,12 +357,20 @@ fn contrast(
         if answering > 0 {
             let verb = if answering == 1 { "answers" } else { "answer" };
             clauses.push(format!(
-                "{} of it {verb}",
+                "{} {verb}",
                 many(answering, "other endpoint")
             ));
         }
     }
     clauses
+}
+
+/// What was changed and what it was, in the plural.
+const fn things(trigger: Trigger) -> (&'static str, &'static str) {
+    match trigger {
+        Trigger::Protocol => ("other messages", "this one"),
+        _ => ("other names", "these"),
+    }
 }
 
 fn other_resolvers(interference: Interference, evidence: &Evidence<'_>) -> Option<String> {
