@@ -42,6 +42,8 @@ struct Record {
 struct Running {
     operation: Operation,
     t0: f64,
+    /// When it is given up.
+    until: Instant,
     /// What the step's outcome is already known to be, although it goes on.
     settled: Option<Result<(), Failure>>,
 }
@@ -123,11 +125,21 @@ impl Trace {
             operation,
             t0,
             settled: Some(outcome),
+            ..
         }) = &record.running
         {
             steps.push(record.close(*operation, *t0, self.elapsed(), outcome.clone().err()));
         }
         steps
+    }
+
+    /// How long the running step may still take, if it has been without an outcome for longer than `patience`.
+    pub fn silence(&self, patience: Duration) -> Option<Duration> {
+        let record = self.lock();
+        let running = record.running.as_ref()?;
+        let is_silent =
+            running.settled.is_none() && self.elapsed() - running.t0 > patience.as_secs_f64();
+        is_silent.then(|| running.until.saturating_duration_since(Instant::now()))
     }
 
     /// The steps that are over.
@@ -155,13 +167,15 @@ impl Trace {
         let now = Instant::now();
         let t0 = self.elapsed();
         let mut record = self.lock();
+        let deadline = *record.deadline.get_or_insert(now + self.ceiling);
+        let limit = limit.min(deadline.saturating_duration_since(now));
         record.running = Some(Running {
             operation,
             t0,
+            until: now + limit,
             settled: None,
         });
-        let deadline = *record.deadline.get_or_insert(now + self.ceiling);
-        limit.min(deadline.saturating_duration_since(now))
+        limit
     }
 
     fn end(&self, failure: Option<Failure>) {

@@ -356,10 +356,7 @@ fn contrast(
         let answering = verdict.map_or(0, |verdict| endpoints_of(verdict).filter(answers).count());
         if answering > 0 {
             let verb = if answering == 1 { "answers" } else { "answer" };
-            clauses.push(format!(
-                "{} {verb}",
-                many(answering, "other endpoint")
-            ));
+            clauses.push(format!("{} {verb}", many(answering, "other endpoint")));
         }
     }
     clauses
