@@ -1,6 +1,9 @@
 //! Chooses the sink: which format, where to, in what manner.
 
+use std::fs::File;
 use std::io::{self, IsTerminal, Write};
+use std::os::fd::AsFd;
+use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 
 use ipnet::IpNet;
@@ -39,14 +42,23 @@ pub fn sink(arguments: &RunArguments, own: &[IpNet]) -> Result<Box<dyn Sink>, Tr
         Format::Json => Box::new(Json::new(destination)),
         Format::Ndjson => Box::new(Ndjson::new(destination)),
     };
-    // Lines that appear on the same terminal are progress enough, and a bar would be torn by them.
-    let lines_on_terminal = format == Format::Ndjson && arguments.output.is_none() && on_terminal;
+    // Lines that appear on the same terminal are progress enough, and a bar would be torn by them: what reads them from a
+    // pipe usually writes there too.
+    let lines_on_terminal = format == Format::Ndjson
+        && arguments.output.is_none()
+        && (on_terminal || is_pipe(&io::stdout()));
     let told = if arguments.quiet || lines_on_terminal || !io::stderr().is_terminal() {
         told
     } else {
         Box::new(Progress::new(told))
     };
     Ok(Box::new(Scrubbed::new(own, told)))
+}
+
+fn is_pipe(stdout: &io::Stdout) -> bool {
+    let file = stdout.as_fd().try_clone_to_owned().map(File::from);
+    let kind = file.and_then(|file| file.metadata());
+    kind.is_ok_and(|kind| kind.file_type().is_fifo())
 }
 
 /// How to tell a person on standard output.

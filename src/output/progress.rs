@@ -4,6 +4,7 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use unicode_width::UnicodeWidthStr;
 
 use crate::model::check::Round;
 use crate::model::observation::Observation;
@@ -20,8 +21,8 @@ const DELAY: Duration = Duration::from_millis(400);
 /// Columns of a target's name.
 const LONGEST_NAME: usize = 16;
 
-/// Targets whose verdict is shown while others go on.
-const MOST_KNOWN: usize = 4;
+/// Columns for the spinner, the time and what a terminal echoes.
+const MARGIN: usize = 10;
 
 /// Shows beside another sink what the run does, and clears it before that one writes its last.
 pub struct Progress {
@@ -60,45 +61,56 @@ impl Progress {
             self.bar.set_draw_target(ProgressDrawTarget::stderr());
             self.bar.enable_steady_tick(TICK);
         }
-        self.bar.set_prefix(doing(self.counts, waiting));
-        self.bar.set_message(known(&self.known));
+        let columns = columns().saturating_sub(MARGIN);
+        let parts = parts(self.counts, waiting, &self.known);
+        self.bar.set_message(within(&parts, columns));
     }
 }
 
-/// What is done, how much of it is over, and what is waited for.
-fn doing((complete, planned): (usize, usize), waiting: &Waiting) -> String {
-    let phase = match waiting.round {
-        Round::Ground => "checking this network",
-        Round::Resolve => "resolving names",
-        Round::Reach => "connecting to endpoints",
-        Round::Contrast => "comparing failures with controls",
-    };
-    let count = |number: usize| HumanCount(number.try_into().unwrap_or(u64::MAX));
-    let mut text = format!("{phase} · {} of {}", count(complete), count(planned));
+/// Columns of the terminal, or few where it does not say.
+fn columns() -> usize {
+    terminal_size::terminal_size_of(io::stderr()).map_or(80, |(width, _)| usize::from(width.0))
+}
+
+/// What fits into one line: a line that the terminal breaks, or more than one, could not be cleared once something else
+/// was written.
+fn within(parts: &[String], columns: usize) -> String {
+    let mut text = String::new();
+    for part in parts {
+        let gap = if text.is_empty() { "" } else { " · " };
+        let longer = format!("{text}{gap}{part}");
+        if text.is_empty() || longer.width() <= columns {
+            text = longer;
+        }
+    }
+    escape_short(&text, columns)
+}
+
+/// What is waited for, the verdicts that are in, what is done and how much of it is over: what matters most comes first.
+fn parts((complete, planned): (usize, usize), waiting: &Waiting, known: &[String]) -> Vec<String> {
+    let mut parts = Vec::new();
     if waiting.silent > 0 {
         let plural = if waiting.silent == 1 { "" } else { "s" };
         let seconds = waiting.longest.as_secs_f64().ceil();
-        text.push_str(&format!(
-            "\n  waiting for {} silent connection{plural}, up to {seconds:.0} s more",
+        parts.push(format!(
+            "waiting for {} silent connection{plural}, up to {seconds:.0} s more",
             waiting.silent
         ));
     }
-    text
-}
-
-/// The verdicts that are in.
-fn known(verdicts: &[String]) -> String {
-    if verdicts.is_empty() {
-        return "no verdict yet".to_owned();
-    }
-    let shown = &verdicts[verdicts.len().saturating_sub(MOST_KNOWN)..];
-    let more = verdicts.len() - shown.len();
-    let before = if more > 0 {
-        format!("{more} more · ")
-    } else {
-        String::new()
-    };
-    format!("{before}{}", shown.join(" · "))
+    parts.push(
+        match waiting.round {
+            Round::Ground => "checking this network",
+            Round::Resolve => "resolving names",
+            Round::Reach => "connecting to endpoints",
+            Round::Contrast => "comparing failures with controls",
+        }
+        .to_owned(),
+    );
+    // The latest first, if not all of them fit.
+    parts.splice(1..1, known.iter().rev().cloned());
+    let count = |number: usize| HumanCount(number.try_into().unwrap_or(u64::MAX));
+    parts.push(format!("{} of {}", count(complete), count(planned)));
+    parts
 }
 
 fn in_short(verdict: &Verdict) -> String {
@@ -154,7 +166,7 @@ impl Drop for Progress {
 }
 
 fn style() -> ProgressStyle {
-    ProgressStyle::with_template("{spinner} {elapsed} {prefix}\n  {wide_msg}")
+    ProgressStyle::with_template("{spinner} {elapsed} {msg}")
         .expect("the template is a constant")
         .tick_chars("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏ ")
 }
@@ -165,36 +177,53 @@ mod tests {
     use crate::output::human::samples;
 
     #[test]
-    fn it_says_what_is_waited_for_and_for_how_long() {
+    fn it_says_what_is_waited_for_and_what_is_known() {
         let mut waiting = Waiting {
             round: Round::Contrast,
             silent: 36,
             longest: Duration::from_millis(7200),
         };
+        let known: Vec<String> = samples::blocked().verdicts.iter().map(in_short).collect();
+        let line = |waiting: &Waiting, known: &[String], columns| {
+            within(&parts((1873, 1895), waiting, known), columns)
+        };
         assert_eq!(
-            doing((1873, 1895), &waiting),
-            "comparing failures with controls · 1,873 of 1,895\n  waiting for 36 silent connections, up to 8 s more"
+            line(&waiting, &known[..1], 140),
+            "waiting for 36 silent connections, up to 8 s more · ✗ WhatsApp blocked · \
+             comparing failures with controls · 1,873 of 1,895"
+        );
+        assert_eq!(
+            line(&waiting, &known, 70),
+            "waiting for 36 silent connections, up to 8 s more · ✓ MAX works"
         );
         waiting.silent = 1;
-        assert!(doing((1, 2), &waiting).ends_with("1 silent connection, up to 8 s more"));
+        assert_eq!(
+            line(&waiting, &[], 55),
+            "waiting for 1 silent connection, up to 8 s more"
+        );
         waiting.silent = 0;
         waiting.round = Round::Reach;
-        assert_eq!(doing((1, 2), &waiting), "connecting to endpoints · 1 of 2");
+        assert_eq!(
+            line(&waiting, &[], 80),
+            "connecting to endpoints · 1,873 of 1,895"
+        );
     }
 
     #[test]
-    fn the_verdicts_that_are_in_are_shown_and_older_ones_are_counted() {
-        let verdicts: Vec<String> = samples::blocked().verdicts.iter().map(in_short).collect();
-        assert_eq!(
-            known(&verdicts),
-            "✗ WhatsApp blocked · ✓ Telegram works · ~ FaceTime degraded · ✓ MAX works"
-        );
-        let many = [verdicts.clone(), verdicts].concat();
-        assert!(
-            known(&many).starts_with("4 more · ✗ WhatsApp"),
-            "{}",
-            known(&many)
-        );
+    fn progress_takes_one_line_whatever_the_targets_are_called() {
+        let mut report = samples::blocked();
+        report.verdicts[0].name = "测试\n\x1b[2J".repeat(9);
+        let known: Vec<String> = report.verdicts.iter().map(in_short).collect();
+        let waiting = Waiting {
+            round: Round::Reach,
+            silent: 2,
+            longest: Duration::ZERO,
+        };
+        for columns in [10, 40, 80, 200] {
+            let shown = within(&parts((1, 2), &waiting, &known), columns);
+            assert!(shown.width() <= columns, "{columns}: {shown}");
+            assert!(!shown.chars().any(char::is_control), "{shown:?}");
+        }
     }
 
     #[test]
