@@ -8,6 +8,7 @@ use crate::model::report::{
 };
 use crate::output::Sink;
 use crate::output::destination::Destination;
+use crate::output::human::block::Said;
 use crate::output::human::facts::Facts;
 use crate::output::human::layout::Page;
 use crate::output::human::seen::Known;
@@ -189,11 +190,14 @@ pub fn render(told: &Told<'_>, manner: Manner) -> String {
     if !is_open {
         head::no_verdicts(&mut page, told.verdicts);
     }
+    let mut said = Said::new();
     for verdict in told.verdicts {
         match manner.detail {
             Detail::Quiet | Detail::Plain if !is_open => {}
-            Detail::Quiet | Detail::Plain => block::verdict(&mut page, verdict, &known),
-            Detail::Verbose | Detail::Everything => in_detail(&mut page, verdict, &known, manner),
+            Detail::Quiet | Detail::Plain => block::verdict(&mut page, verdict, &known, &mut said),
+            Detail::Verbose | Detail::Everything => {
+                in_detail(&mut page, verdict, &known, &mut said)
+            }
         }
     }
     head::resolvers(&mut page, told.vantage);
@@ -201,19 +205,19 @@ pub fn render(told: &Told<'_>, manner: Manner) -> String {
     if manner.detail == Detail::Everything {
         detail::evidence(&mut page, told);
     }
-    head::foot(&mut page, told, manner.detail);
+    head::foot(&mut page, told);
     page.into_text()
 }
 
 /// A target with its services and contrasts.
-fn in_detail(page: &mut Page, verdict: &Verdict, known: &Known<'_>, manner: Manner) {
+fn in_detail(page: &mut Page, verdict: &Verdict, known: &Known<'_>, said: &mut Said) {
     block::head(page, verdict, &[]);
-    if manner.detail == Detail::Everything {
+    if page.detail() == Detail::Everything {
         detail::services(page, &verdict.services);
     } else {
         rows::services(page, &verdict.services);
     }
-    block::why(page, verdict);
+    block::why(page, verdict, said);
     for technique in &verdict.techniques {
         page.blank();
         contrast::technique(page, technique, Some(verdict), known);

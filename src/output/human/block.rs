@@ -18,8 +18,11 @@ const LAYER: usize = 10;
 /// Services of one kind that are listed; more are counted.
 const LISTED: usize = 5;
 
+/// Sentences that stand on the screen already.
+pub type Said = HashSet<String>;
+
 /// Everything that the default screen says of a target.
-pub fn verdict(page: &mut Page, verdict: &Verdict, known: &Known<'_>) {
+pub fn verdict(page: &mut Page, verdict: &Verdict, known: &Known<'_>, said: &mut Said) {
     head(page, verdict, &services(&verdict.services));
     for (at, technique) in verdict.techniques.iter().enumerate() {
         line(page, technique, Some(verdict), known);
@@ -32,7 +35,7 @@ pub fn verdict(page: &mut Page, verdict: &Verdict, known: &Known<'_>) {
             open_question(page, doubt, &layers(verdict, doubt));
         }
     }
-    why(page, verdict);
+    why(page, verdict, said);
 }
 
 /// The first line: mark, name, status, confidence, and beside them the services.
@@ -100,7 +103,7 @@ fn layered(page: &mut Page, label: &str, text: &str) {
 }
 
 /// What the analysis adds: its summary where no technique was found, and its reason, but for lists of services, which stand above.
-pub fn why(page: &mut Page, verdict: &Verdict) {
+pub fn why(page: &mut Page, verdict: &Verdict, said: &mut Said) {
     let has_words = !verdict.techniques.is_empty() || verdict.status == Status::Accessible;
     let mut texts: Vec<&str> = Vec::new();
     if !has_words {
@@ -116,8 +119,11 @@ pub fn why(page: &mut Page, verdict: &Verdict) {
         texts.extend(sentences.filter(|it| !is_list_of(it, &services)));
     }
     for text in texts {
-        let text = page.sentence(text);
-        page.entry("", &text);
+        // What several targets share is said once.
+        if said.insert(text.to_owned()) {
+            let text = page.sentence(text);
+            page.entry("", &text);
+        }
     }
 }
 
@@ -150,7 +156,7 @@ fn open_question(page: &mut Page, doubt: &str, layers: &[&str]) {
         layers => format!(" ({})", layers.join(", ")),
     };
     let label = page.dim(&format!("Open question{whose}:"));
-    let text = format!("{label} {}", escape(doubt));
+    let text = format!("{label} {}", page.sentence(doubt));
     let indent = page.gutter() + LAYER;
     if page.width() < indent + 30 {
         page.entry("", &text);

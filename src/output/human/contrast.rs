@@ -212,6 +212,10 @@ fn place_words(place: &Place, fact: &Fact, trigger: Trigger) -> String {
         Trigger::HttpHost => "Host",
         _ => "",
     };
+    let is_quic = matches!(trigger, Trigger::Quic | Trigger::QuicServerName);
+    if is_quic && fact.varies == Some(Variation::Shape) {
+        return format!("another QUIC version at {ip}");
+    }
     let own = match (by_name, name) {
         ("", Some(name)) => format!("{protocol} {name} at {ip}:{port}"),
         ("", None) => format!("{protocol} {ip}:{port}"),

@@ -148,6 +148,7 @@ fn outcome(last: &Step) -> String {
         (None, Operation::Resolve) if answers.is_empty() => "an answer without address".to_owned(),
         (None, Operation::Resolve) => answers,
         (None, Operation::TcpConnect) => "connected".to_owned(),
+        (None, Operation::QuicHandshake) if lists_versions(last) => "list of versions".to_owned(),
         (None, Operation::TlsHandshake | Operation::QuicHandshake) => {
             "handshake complete".to_owned()
         }
@@ -166,6 +167,11 @@ fn outcome(last: &Step) -> String {
         }
         (Some(failure), _) => words::brief(failure).into_owned(),
     }
+}
+
+fn lists_versions(last: &Step) -> bool {
+    let quic = last.quic.as_ref();
+    quic.is_some_and(|quic| !quic.versions.is_empty())
 }
 
 fn has_alert(last: &Step) -> bool {

@@ -8,6 +8,9 @@ use crate::model::check::parent_of;
 /// Names of one group that are shown; more are counted.
 const MOST: usize = 12;
 
+/// Suffixes that are shown; names under others are counted.
+const MOST_FAMILIES: usize = 8;
+
 /// So many numbers in a row are written as a range.
 const RANGE: usize = 3;
 
@@ -99,11 +102,13 @@ pub fn names(hosts: &[&str]) -> String {
         });
         families[at].1.push(host);
     }
-    let texts: Vec<String> = families
-        .iter()
-        .map(|(parent, hosts)| family(parent, hosts))
-        .collect();
-    texts.join(", ")
+    let shown = families.iter().take(MOST_FAMILIES);
+    let texts: Vec<String> = shown.map(|(parent, hosts)| family(parent, hosts)).collect();
+    let left = families.iter().skip(MOST_FAMILIES);
+    match left.map(|(_, hosts)| hosts.len()).sum::<usize>() {
+        0 => texts.join(", "),
+        more => format!("{} and {more} more", texts.join(", ")),
+    }
 }
 
 /// Addresses, or hosts under one parent.
@@ -284,5 +289,9 @@ mod tests {
             "{}",
             names(&hosts)
         );
+
+        let hosts: Vec<String> = (0..40).map(|at| format!("www.a{at}.org")).collect();
+        let hosts: Vec<&str> = hosts.iter().map(String::as_str).collect();
+        assert!(names(&hosts).ends_with("www.a7.org and 32 more"));
     }
 }

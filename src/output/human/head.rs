@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 
 use crate::model::report::{Regime, ResolverReport, Status, Vantage, Verdict};
-use crate::output::human::block;
 use crate::output::human::layout::Page;
 use crate::output::human::seen::Known;
 use crate::output::human::{Detail, Told};
+use crate::output::human::{block, contrast};
 use crate::output::terminal::escape;
 use crate::output::words;
 
@@ -29,7 +29,11 @@ pub fn top(page: &mut Page, told: &Told<'_>, known: &Known<'_>) {
         (None, false) => warn(page, "Network", words::regime(vantage.regime)),
     }
     for technique in &vantage.techniques {
-        block::line(page, technique, None, known);
+        if page.detail() > Detail::Plain {
+            contrast::technique(page, technique, None, known);
+        } else {
+            block::line(page, technique, None, known);
+        }
     }
     if told.run.interrupted {
         let short = format!(
@@ -134,10 +138,10 @@ pub fn notes(page: &mut Page, vantage: &Vantage) {
 }
 
 /// The size of the run, and where there is more to see.
-pub fn foot(page: &mut Page, told: &Told<'_>, detail: Detail) {
+pub fn foot(page: &mut Page, told: &Told<'_>) {
     page.blank();
     let plural = if told.measured == 1 { "" } else { "s" };
-    let more = match detail {
+    let more = match page.detail() {
         Detail::Everything => "all data: -f json",
         Detail::Verbose => "every endpoint and step: -vv",
         _ => "evidence: -v",

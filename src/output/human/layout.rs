@@ -4,8 +4,8 @@ use anstyle::{AnsiColor, Style};
 use unicode_width::UnicodeWidthStr;
 
 use crate::model::report::{EndpointStatus, Status};
-use crate::output::human::Manner;
 use crate::output::human::seen::Mark;
+use crate::output::human::{Detail, Manner};
 use crate::output::terminal::escape;
 use crate::output::words;
 
@@ -26,6 +26,7 @@ pub struct Page {
     text: String,
     width: usize,
     colour: bool,
+    detail: Detail,
     gutter: usize,
 }
 
@@ -36,6 +37,7 @@ impl Page {
             text: String::new(),
             width: manner.width.clamp(NARROWEST, WIDEST),
             colour: manner.colour,
+            detail: manner.detail,
             gutter,
         }
     }
@@ -43,6 +45,11 @@ impl Page {
     /// Columns of the page.
     pub const fn width(&self) -> usize {
         self.width
+    }
+
+    /// How much is shown.
+    pub const fn detail(&self) -> Detail {
+        self.detail
     }
 
     /// Columns of the gutter.

@@ -85,15 +85,14 @@ impl<'a> Evidence<'a> {
             interference: technique.interference,
             cited,
         };
-        let Some(&first) = evidence.cited.first() else {
+        let Some(lead) = evidence.lead() else {
             return evidence;
         };
-        let first_resolver = resolver(first);
+        let asked = resolver(lead);
         for fact in evidence.cited.iter().filter(|fact| fact.is_own()) {
-            let is_name = resolver(fact).is_some();
-            let is_first = resolver(fact) == first_resolver && is_name;
-            if is_name != first_resolver.is_some()
-                || !(is_first || fact.shape.failure.is_some() || fact.shape == first.shape)
+            let is_its_resolver = asked.is_some() && resolver(fact) == asked;
+            if resolver(fact).is_some() != asked.is_some()
+                || !(is_its_resolver || fact.shape.failure.is_some() || fact.shape == lead.shape)
             {
                 continue;
             }
@@ -108,6 +107,13 @@ impl<'a> Evidence<'a> {
     /// What the censor looks at.
     pub const fn trigger(&self) -> Trigger {
         self.trigger
+    }
+
+    /// The attempt that shows the technique: one that failed, or where the censor answers, the first.
+    fn lead(&self) -> Option<&'a Fact> {
+        let mut own = self.cited.iter().filter(|fact| fact.is_own());
+        let failed = own.find(|fact| fact.shape.failure.is_some());
+        failed.or(self.cited.first()).copied()
     }
 
     /// Whether it ended as the target's own attempts did. Silence of an address is one, whatever was sent to it.
@@ -177,7 +183,7 @@ fn counts(
     known: &Known<'_>,
     evidence: &Evidence<'_>,
 ) -> Option<String> {
-    let Some(first) = evidence.cited.first() else {
+    let Some(first) = evidence.lead() else {
         let endpoints = technique.endpoints.len();
         return (endpoints > 0).then(|| many(endpoints, "endpoint"));
     };
@@ -200,15 +206,19 @@ fn counts(
         (noun, 1) => noun.to_owned(),
         (noun, _) => format!("{noun}s"),
     };
+    // A false answer beside an empty one is no attempt that passed.
+    if matches!(first.asked, Asked::Name { .. }) && tally.failed < tally.attempts {
+        return Some(tally.things);
+    }
     Some(format!(
-        "{}{} of {} {noun}",
+        "{}, {} of {} {noun}",
         tally.things, tally.failed, tally.attempts
     ))
 }
 
 /// How often.
 struct Tally {
-    /// Names or addresses, with the comma that follows.
+    /// Names or addresses.
     things: String,
     failed: usize,
     attempts: usize,
@@ -235,7 +245,7 @@ fn of_names(
         failed: failed.count(),
         attempts: asked.len(),
         things: format!(
-            "{} of {}, ",
+            "{} of {}",
             names.len(),
             many(all.len().max(names.len()), "name")
         ),
@@ -285,7 +295,7 @@ fn of_places(
         format!("{} addresses", addresses.len())
     };
     Tally {
-        things: format!("{things}, "),
+        things,
         failed,
         attempts: counted.len(),
     }
