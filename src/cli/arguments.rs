@@ -84,7 +84,6 @@ pub enum Command {
 }
 
 /// `blockprobe run`.
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 #[derive(Args, Clone, Debug, Default)]
 pub struct RunArguments {
     /// What to measure; everything in the definitions by default

@@ -9,14 +9,15 @@ use crate::model::report::{
 use crate::output::Sink;
 use crate::output::destination::Destination;
 use crate::output::human::block::Said;
+use crate::output::human::evidence::Known;
 use crate::output::human::facts::Facts;
 use crate::output::human::layout::Page;
-use crate::output::human::seen::Known;
 use crate::output::terminal::escape;
 
 pub mod block;
 pub mod contrast;
 pub mod detail;
+pub mod evidence;
 pub mod facts;
 pub mod fold;
 pub mod head;
@@ -160,7 +161,7 @@ pub fn render_report(report: &mut Report, manner: Manner) -> String {
         verdicts: &report.verdicts,
         facts: &facts,
         observations: &report.observations,
-        measured: facts.len(),
+        measured: facts.count(),
     };
     render(&told, manner)
 }
@@ -196,7 +197,7 @@ pub fn render(told: &Told<'_>, manner: Manner) -> String {
             Detail::Quiet | Detail::Plain if !is_open => {}
             Detail::Quiet | Detail::Plain => block::verdict(&mut page, verdict, &known, &mut said),
             Detail::Verbose | Detail::Everything => {
-                in_detail(&mut page, verdict, &known, &mut said)
+                in_detail(&mut page, verdict, &known, &mut said);
             }
         }
     }

@@ -3,9 +3,10 @@
 use std::collections::HashSet;
 
 use crate::model::report::{EndpointStatus, ServiceReport, Status, TechniqueReport, Verdict};
+use crate::output::human::evidence::Known;
 use crate::output::human::layout::{self, Page, pad};
 use crate::output::human::name;
-use crate::output::human::seen::{self, Known};
+use crate::output::human::seen;
 use crate::output::terminal::escape;
 use crate::output::words;
 

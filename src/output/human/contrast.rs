@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::model::check::Variation;
 use crate::model::report::{TechniqueReport, Verdict};
 use crate::model::technique::Trigger;
+use crate::output::human::evidence::{Evidence, Known, Mark};
 use crate::output::human::facts::{Asked, Fact, Place};
 use crate::output::human::layout::{self, Page, pad};
-use crate::output::human::seen::{self, Evidence, Known, Mark};
+use crate::output::human::seen;
 use crate::output::terminal::{escape, escape_short};
 use crate::output::words;
 

@@ -220,7 +220,7 @@ impl Facts {
     }
 
     /// How many checks were run.
-    pub const fn len(&self) -> usize {
+    pub const fn count(&self) -> usize {
         self.all.len()
     }
 

@@ -44,17 +44,19 @@ pub fn parts(id: &str) -> Parts<'_> {
     }
 }
 
+/// Ports of each scheme, by their length and digits: in numeric order.
+type Spoken<'a> = BTreeMap<&'a str, BTreeSet<(usize, &'a str)>>;
+
 /// Endpoints in short, one text for each set of protocols and ports that hosts have in common.
 pub fn endpoints<'a>(ids: impl Iterator<Item = &'a str>) -> Vec<String> {
     let mut hosts: Vec<&str> = Vec::new();
-    let mut spoken: HashMap<&str, BTreeMap<&str, BTreeSet<(usize, &str)>>> = HashMap::new();
+    let mut spoken: HashMap<&str, Spoken<'_>> = HashMap::new();
     for id in ids {
         let Parts { scheme, host, port } = parts(id);
         let schemes = spoken.entry(host).or_insert_with(|| {
             hosts.push(host);
             BTreeMap::new()
         });
-        // Ports in numeric order, with the port of the scheme first.
         schemes
             .entry(scheme)
             .or_default()
@@ -76,7 +78,7 @@ pub fn endpoints<'a>(ids: impl Iterator<Item = &'a str>) -> Vec<String> {
         .collect()
 }
 
-fn protocols(schemes: &BTreeMap<&str, BTreeSet<(usize, &str)>>) -> String {
+fn protocols(schemes: &Spoken<'_>) -> String {
     let texts: Vec<String> = schemes
         .iter()
         .map(|(scheme, ports)| {
@@ -179,7 +181,7 @@ fn ranges(heads: &[&str]) -> Vec<String> {
         if !left.contains(&number) {
             continue;
         }
-        let last = (number..).take_while(|it| left.contains(it)).last();
+        let last = (number..u32::MAX).take_while(|it| left.contains(it)).last();
         let first = (0..=number).rev().take_while(|it| left.contains(it)).last();
         let (first, last) = (first.unwrap_or(number), last.unwrap_or(number));
         if (last - first) as usize + 1 >= RANGE {

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use crate::model::report::{Regime, ResolverReport, Status, Vantage, Verdict};
+use crate::output::human::evidence::Known;
 use crate::output::human::layout::Page;
-use crate::output::human::seen::Known;
 use crate::output::human::{Detail, Told};
 use crate::output::human::{block, contrast};
 use crate::output::terminal::escape;
@@ -160,7 +160,7 @@ fn grouped(number: usize) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at) % 3 == 0 {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);

@@ -4,7 +4,7 @@ use anstyle::{AnsiColor, Style};
 use unicode_width::UnicodeWidthStr;
 
 use crate::model::report::{EndpointStatus, Status};
-use crate::output::human::seen::Mark;
+use crate::output::human::evidence::Mark;
 use crate::output::human::{Detail, Manner};
 use crate::output::terminal::escape;
 use crate::output::words;

@@ -1,161 +1,17 @@
 //! A technique in a line or two: what was seen, how often, and what passed where one thing was changed.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::fmt::Write as _;
 use std::net::IpAddr;
 
 use crate::model::check::Variation;
-use crate::model::failure::Failure;
 use crate::model::observation::Operation;
-use crate::model::report::{EndpointStatus, TechniqueReport, Verdict};
+use crate::model::report::{EndpointReport, EndpointStatus, TechniqueReport, Verdict};
 use crate::model::technique::{Interference, Trigger};
-use crate::output::human::facts::{Asked, Fact, Facts, Index, Shape};
+use crate::output::human::evidence::{Evidence, Known, Mark, OWN_LOOKUP, resolver};
+use crate::output::human::facts::{Asked, Fact};
 use crate::output::human::fold::parts;
 use crate::output::words;
-
-/// What is known of a run besides its verdicts.
-pub struct Known<'a> {
-    facts: &'a Facts,
-    index: Index<'a>,
-}
-
-impl<'a> Known<'a> {
-    /// Of these facts.
-    pub fn of(facts: &'a Facts) -> Self {
-        Self {
-            facts,
-            index: facts.index(),
-        }
-    }
-
-    /// The evidence of a technique, each with its mark.
-    pub fn evidence(&self, technique: &TechniqueReport) -> Evidence<'a> {
-        Evidence::of(self.facts.cited(&technique.evidence), technique)
-    }
-}
-
-/// How an attempt ended, compared with the target's own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Mark {
-    /// In the same way as the target's own.
-    Failed,
-    /// With an answer.
-    Passed,
-    /// Otherwise.
-    Other,
-}
-
-impl Mark {
-    /// One column wide.
-    pub const fn symbol(self) -> &'static str {
-        match self {
-            Self::Failed => "✗",
-            Self::Passed => "✓",
-            Self::Other => "?",
-        }
-    }
-
-    /// As a label.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Failed => "failed",
-            Self::Passed => "passed",
-            Self::Other => "other",
-        }
-    }
-}
-
-/// What a technique cites.
-pub struct Evidence<'a> {
-    /// In its own order.
-    pub cited: Vec<&'a Fact>,
-    /// Ways in which the target's own attempts ended.
-    shapes: Vec<&'a Shape>,
-    /// Resolvers that are at fault, for techniques of DNS.
-    resolvers: HashSet<Option<&'a str>>,
-    trigger: Trigger,
-    interference: Interference,
-}
-
-impl<'a> Evidence<'a> {
-    fn of(cited: Vec<&'a Fact>, technique: &TechniqueReport) -> Self {
-        let mut evidence = Self {
-            shapes: Vec::new(),
-            resolvers: HashSet::new(),
-            trigger: technique.trigger,
-            interference: technique.interference,
-            cited,
-        };
-        let Some(lead) = evidence.lead() else {
-            return evidence;
-        };
-        let asked = resolver(lead);
-        for fact in evidence.cited.iter().filter(|fact| fact.is_own()) {
-            let is_its_resolver = asked.is_some() && resolver(fact) == asked;
-            if resolver(fact).is_some() != asked.is_some()
-                || !(is_its_resolver || fact.shape.failure.is_some() || fact.shape == lead.shape)
-            {
-                continue;
-            }
-            evidence.resolvers.extend(resolver(fact));
-            if !evidence.shapes.contains(&&fact.shape) {
-                evidence.shapes.push(&fact.shape);
-            }
-        }
-        evidence
-    }
-
-    /// What the censor looks at.
-    pub const fn trigger(&self) -> Trigger {
-        self.trigger
-    }
-
-    /// The attempt that shows the technique: one that failed, or where the censor answers, the first.
-    fn lead(&self) -> Option<&'a Fact> {
-        let mut own = self.cited.iter().filter(|fact| fact.is_own());
-        let failed = own.find(|fact| fact.shape.failure.is_some());
-        failed.or(self.cited.first()).copied()
-    }
-
-    /// Whether it ended as the target's own attempts did. Silence of an address is one, whatever was sent to it.
-    fn is_same(&self, fact: &Fact) -> bool {
-        let is_like = |shape: &&Shape| {
-            **shape == fact.shape
-                || (self.is_of_addresses()
-                    && shape.failure.is_some()
-                    && shape.failure == fact.shape.failure)
-        };
-        self.shapes.iter().any(is_like)
-    }
-
-    const fn is_of_addresses(&self) -> bool {
-        matches!(self.trigger, Trigger::Address | Trigger::AddressPort)
-    }
-
-    /// How a cited attempt ended.
-    pub fn mark(&self, fact: &Fact) -> Mark {
-        let failed = match resolver(fact) {
-            Some(resolver) => fact.is_own() && self.resolvers.contains(&resolver),
-            None => self.is_same(fact) && self.resolvers.is_empty(),
-        };
-        // A refusal is an answer where the others are silent.
-        let is_refused = self.is_of_addresses()
-            && self.interference == Interference::Drop
-            && fact.shape.failure == Some(Failure::ConnectionRefused);
-        match (failed, fact.is_answered || is_refused) {
-            (true, _) => Mark::Failed,
-            (false, true) => Mark::Passed,
-            (false, false) => Mark::Other,
-        }
-    }
-}
-
-/// The resolver that was asked: `Some(None)` is the system's own lookup.
-fn resolver(fact: &Fact) -> Option<Option<&str>> {
-    match &fact.asked {
-        Asked::Name { resolver, .. } => Some(resolver.as_deref()),
-        Asked::Place(_) => None,
-    }
-}
 
 /// What was seen, with its counts, and the contrast; nothing in it is escaped.
 pub fn sentence(
@@ -166,7 +22,7 @@ pub fn sentence(
     let evidence = known.evidence(technique);
     let mut text = words::reported(technique).into_owned();
     if let Some(counts) = counts(technique, verdict, known, &evidence) {
-        text.push_str(&format!(" ({counts})"));
+        let _ = write!(text, " ({counts})");
     }
     text.push('.');
     for clause in contrast(technique, verdict, &evidence) {
@@ -307,7 +163,7 @@ fn host_names<'a>(ids: impl Iterator<Item = &'a String>) -> BTreeSet<&'a str> {
         .collect()
 }
 
-fn endpoints_of(verdict: &Verdict) -> impl Iterator<Item = &crate::model::report::EndpointReport> {
+fn endpoints_of(verdict: &Verdict) -> impl Iterator<Item = &EndpointReport> {
     verdict
         .services
         .iter()
@@ -354,15 +210,14 @@ fn contrast(
     for (varies, (failed, passed)) in tallies {
         let total = failed + passed;
         if failed > 0 && passed == 0 {
-            clauses.extend(failing(varies, technique.trigger).map(|text| text.to_owned()));
+            clauses.extend(failing(varies, technique.trigger).map(str::to_owned));
         } else if passed > 0 {
             let passing = passing(varies, technique.trigger);
             clauses.push(format!("{passing} ({passed} of {total})"));
         }
     }
     if technique.trigger == Trigger::Address {
-        let answers =
-            |it: &&crate::model::report::EndpointReport| it.status == EndpointStatus::Accessible;
+        let answers = |it: &&EndpointReport| it.status == EndpointStatus::Accessible;
         let answering = verdict.map_or(0, |verdict| endpoints_of(verdict).filter(answers).count());
         if answering > 0 {
             let verb = if answering == 1 { "answers" } else { "answer" };
@@ -383,7 +238,8 @@ const fn things(trigger: Trigger) -> (&'static str, &'static str) {
 fn other_resolvers(interference: Interference, evidence: &Evidence<'_>) -> Option<String> {
     let mut names: Vec<&str> = Vec::new();
     for fact in &evidence.cited {
-        if let Some(Some(id)) = resolver(fact)
+        if let Some(id) = resolver(fact)
+            && id != OWN_LOOKUP
             && fact.is_own()
             && evidence.mark(fact) == Mark::Passed
         {
