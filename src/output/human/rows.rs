@@ -1,5 +1,6 @@
 //! The services of a target, for `-v`: a row for each different outcome.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use crate::model::report::{EndpointReport, EndpointStatus, ServiceReport, Status};
@@ -24,13 +25,16 @@ const WORKS: usize = 7;
 /// Columns from which the endpoints of a service that works stand beside it.
 const BESIDE: usize = 90;
 
+/// Between the names of services that are shown as one.
+const SEPARATOR: &str = ", ";
+
 /// Rows of one service; more are counted.
 const MOST: usize = 40;
 
 /// Every service, its endpoints folded where they share an outcome.
 pub fn services(page: &mut Page, services: &[ServiceReport]) {
     let column = column(page, services);
-    for service in services {
+    for service in &merged(services) {
         if works_as_a_whole(service) && page.width() >= BESIDE {
             let label = label(page, service, column);
             let ids = service.endpoints.iter().map(|it| it.endpoint.as_str());
@@ -45,6 +49,44 @@ pub fn services(page: &mut Page, services: &[ServiceReport]) {
             outcomes(page, service);
         }
     }
+}
+
+/// Services that fail as a whole and in the same way become one.
+fn merged(services: &[ServiceReport]) -> Vec<Cow<'_, ServiceReport>> {
+    let mut merged: Vec<Cow<'_, ServiceReport>> = Vec::new();
+    let mut known: HashMap<(Status, EndpointStatus, String), usize> = HashMap::new();
+    for service in services {
+        let Some(likeness) = likeness(service) else {
+            merged.push(Cow::Borrowed(service));
+            continue;
+        };
+        match known.get(&likeness) {
+            Some(&at) => {
+                let first = merged[at].to_mut();
+                first.service.push_str(SEPARATOR);
+                first.service.push_str(&service.service);
+                first.endpoints.extend(service.endpoints.iter().cloned());
+            }
+            None => {
+                known.insert(likeness, merged.len());
+                merged.push(Cow::Borrowed(service));
+            }
+        }
+    }
+    merged
+}
+
+/// What makes a service like others; `None` where it has a part of its own, or several outcomes.
+fn likeness(service: &ServiceReport) -> Option<(Status, EndpointStatus, String)> {
+    let has_part = service.essential || service.alternative;
+    if has_part || service.status == Status::Accessible {
+        return None;
+    }
+    let first = service.endpoints.first()?;
+    let its = outcome(first);
+    let is_like = |it: &EndpointReport| it.status == first.status && outcome(it) == its;
+    let is_whole = service.endpoints.iter().all(is_like);
+    is_whole.then_some((service.status, first.status, its))
 }
 
 fn works_as_a_whole(service: &ServiceReport) -> bool {
@@ -74,8 +116,13 @@ fn label(page: &Page, service: &ServiceReport, column: usize) -> String {
 /// A service and its status.
 pub fn heading(page: &mut Page, service: &ServiceReport, column: usize) {
     let mut status = page.status(service.status);
+    let name = named(service);
+    if service.service.contains(SEPARATOR) && layout::width(&name) + 2 > column {
+        page.indented(INDENT, &format!("{name}  {status}"));
+        return;
+    }
     // A name that is too long goes on under itself.
-    for part in layout::wrap(&named(service), column.saturating_sub(2)) {
+    for part in layout::wrap(&name, column.saturating_sub(2)) {
         let line = format!("{}{}{status}", " ".repeat(INDENT), pad(&part, column));
         page.line(&line);
         status.clear();

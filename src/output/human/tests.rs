@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::model::failure::Failure;
 use crate::model::report::{EndpointReport, Report};
 use crate::model::technique::Trigger;
 
@@ -127,6 +128,8 @@ fn long_names() -> Report {
     for verdict in &mut report.verdicts {
         verdict.services[0].service = "data_centres_abroad".to_owned();
         verdict.services[1].service = "data_centre_alternatives".to_owned();
+        // Another outcome than that of the next: they do not become one.
+        verdict.services[1].endpoints[0].failure = Some(Failure::ConnectionReset);
     }
     report
 }
@@ -210,6 +213,26 @@ fn a_technique_says_what_failed_and_what_passed_with_one_thing_changed() {
     report.observations[2].steps[1].failure = None;
     let text = screen(&report, 160, false, Detail::Plain);
     assert!(text.contains("2 of 3 handshakes"), "{text}");
+}
+
+#[test]
+fn services_that_fail_in_the_same_way_are_one_and_others_stand_apart() {
+    let mut report = samples::blocked();
+    let text = screen(&report, 100, false, Detail::Verbose);
+    assert!(
+        text.contains("\n  web, media              ✗ blocked\n    ✗ web, media .whatsapp"),
+        "{text}"
+    );
+    assert!(
+        text.contains("\n  chat (essential)        ✗ blocked\n"),
+        "{text}"
+    );
+    report.verdicts[0].services[2].endpoints[0].failure = Some(Failure::ConnectionReset);
+    let text = screen(&report, 100, false, Detail::Verbose);
+    assert!(
+        text.contains("\n  media                   ✗ blocked\n"),
+        "{text}"
+    );
 }
 
 #[test]
