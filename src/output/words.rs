@@ -1,118 +1,11 @@
-//! The vocabulary in plain words.
+//! Failures, statuses and layers in plain words; the sentences of techniques stand in `model::plain`.
 
 use std::borrow::Cow;
 
 use crate::model::failure::Failure;
 use crate::model::observation::Operation;
-use crate::model::report::{EndpointStatus, Regime, Status, TechniqueReport};
-use crate::model::technique::{Interference, Technique, Trigger};
-
-/// What is done to a target, subject first, in lower case and without a full stop.
-pub fn technique(technique: Technique) -> Cow<'static, str> {
-    match technique.trigger {
-        Trigger::DomainName => domain_name(technique.interference),
-        Trigger::Resolver => resolver(technique.interference),
-        trigger => Cow::Owned(format!(
-            "{} {}",
-            subject(trigger),
-            predicate(technique.interference)
-        )),
-    }
-}
-
-/// The same of a technique in a report: what it hits may have words of its own.
-pub fn reported(report: &TechniqueReport) -> Cow<'static, str> {
-    if report.hits_calls_alone() {
-        return Cow::Owned(format!(
-            "its call requests (STUN) {}",
-            predicate(report.interference)
-        ));
-    }
-    technique(report.technique())
-}
-
-fn domain_name(interference: Interference) -> Cow<'static, str> {
-    Cow::Borrowed(match interference {
-        Interference::Nxdomain => "your DNS resolver says that its host names do not exist",
-        Interference::NoAnswer => "your DNS resolver gives no address for its host names",
-        Interference::RefusedAnswer => "your DNS resolver refuses its host names",
-        Interference::Servfail => "your DNS resolver fails for its host names",
-        Interference::FalseAnswer => "your DNS resolver gives false addresses for its host names",
-        Interference::InjectedAnswer => {
-            "forged DNS answers for its host names arrive before the real ones"
-        }
-        Interference::HijackedResolver => {
-            "another machine answers DNS queries for its host names in place of the resolver"
-        }
-        Interference::Drop => "DNS queries for its host names get no reply",
-        Interference::Blockpage => "DNS sends its host names to a block page",
-        other => {
-            return Cow::Owned(format!(
-                "DNS queries for its host names {}",
-                predicate(other)
-            ));
-        }
-    })
-}
-
-fn resolver(interference: Interference) -> Cow<'static, str> {
-    Cow::Borrowed(match interference {
-        Interference::HijackedResolver => "another machine answers in its place",
-        Interference::InjectedAnswer => "forged answers arrive before its own",
-        Interference::Drop => "it gives no reply",
-        Interference::Nxdomain
-        | Interference::NoAnswer
-        | Interference::RefusedAnswer
-        | Interference::Servfail => "it does not answer the queries",
-        Interference::FalseAnswer => "it gives false answers",
-        other => return Cow::Owned(format!("connections to it {}", predicate(other))),
-    })
-}
-
-/// What the censor looks at, as a plural subject.
-fn subject(trigger: Trigger) -> &'static str {
-    match trigger {
-        Trigger::DomainName => "DNS queries for its host names",
-        Trigger::Resolver => "connections to the resolver",
-        Trigger::Address => "connections to its IP addresses",
-        Trigger::AddressPort => "connections to one port of its IP addresses",
-        Trigger::ServerName => "TLS connections with its host names (SNI)",
-        Trigger::ServerNameAtAddress => {
-            "TLS connections with its host names (SNI) to its own addresses"
-        }
-        Trigger::TlsFingerprint => "TLS connections that look like its app's (fingerprint)",
-        Trigger::HttpHost => "HTTP requests with its host names",
-        Trigger::Quic => "QUIC connections",
-        Trigger::QuicServerName => "QUIC connections with its host names (SNI)",
-        Trigger::Protocol => "connections with its own protocol",
-        Trigger::Volume => "connections that carry more than a little data",
-        Trigger::ConnectionRate => "connections in quick succession",
-        Trigger::Everything => "connections to anything but a short list",
-    }
-}
-
-/// What the censor does, after a plural subject.
-fn predicate(interference: Interference) -> &'static str {
-    match interference {
-        Interference::Nxdomain => "get the answer that the name does not exist",
-        Interference::NoAnswer => "get an answer without addresses",
-        Interference::RefusedAnswer => "are refused an answer",
-        Interference::Servfail => "get a failure (SERVFAIL)",
-        Interference::FalseAnswer => "get false addresses",
-        Interference::InjectedAnswer => "get forged answers",
-        Interference::HijackedResolver => "are answered by another machine",
-        Interference::Drop => "get no reply",
-        Interference::Reset => "are reset",
-        Interference::Refuse => "are refused",
-        Interference::Unreachable => "are turned back by a router (ICMP)",
-        Interference::Close => "are closed without a reply",
-        Interference::Alert => "end with a forged TLS alert",
-        Interference::Intercept => "get another certificate",
-        Interference::Blockpage => "get a block page",
-        Interference::Throttle => "are slowed down",
-        Interference::Freeze => "stall after the first bytes",
-    }
-}
+use crate::model::report::{EndpointStatus, Regime, Status};
+use crate::model::technique::Trigger;
 
 /// The layer at which a censor looks, as a label.
 pub const fn layer(trigger: Trigger) -> &'static str {
@@ -294,46 +187,6 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::model::report::Confidence;
-
-    #[test]
-    fn every_technique_has_words_of_its_own() {
-        let mut told = BTreeSet::new();
-        for &trigger in Trigger::ALL {
-            for &interference in Interference::ALL {
-                let words = technique(Technique::new(trigger, interference));
-                assert!(words.len() > 10, "{trigger:?}/{interference:?}: {words}");
-                assert!(
-                    words.starts_with(|first: char| first.is_lowercase()
-                        || words.starts_with(['Q', 'T', 'H', 'D']))
-                );
-                if trigger != Trigger::Resolver {
-                    assert!(told.insert(words.clone()), "{words} is told twice");
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn silent_stun_is_told_as_calls_and_beside_another_protocol_as_before() {
-        let mut report = TechniqueReport {
-            id: "protocol/drop".to_owned(),
-            trigger: Trigger::Protocol,
-            interference: Interference::Drop,
-            confidence: Confidence::Confirmed,
-            services: Vec::new(),
-            endpoints: vec!["stun://192.0.2.1:3478".to_owned()],
-            evidence: Vec::new(),
-            doubt: None,
-            seen: String::new(),
-        };
-        let calls = "its call requests (STUN) get no reply";
-        assert_eq!(reported(&report), calls);
-        report
-            .endpoints
-            .push("whatsapp_noise://192.0.2.1:443".to_owned());
-        assert_eq!(reported(&report), technique(report.technique()));
-    }
 
     #[test]
     fn a_time_is_shown_to_the_second() {

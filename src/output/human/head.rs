@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use crate::model::plain;
 use crate::model::report::{Regime, ResolverReport, Status, Vantage, Verdict};
 use crate::output::human::evidence::Known;
 use crate::output::human::layout::Page;
@@ -121,8 +122,8 @@ pub fn resolvers(page: &mut Page, vantage: &Vantage) {
 fn state(page: &Page, resolver: &ResolverReport) -> String {
     let mut text = page.status(resolver.status);
     for technique in &resolver.techniques {
-        text.push_str(", ");
-        text.push_str(&words::technique(technique.technique()));
+        text.push_str(". ");
+        text.push_str(&plain::technique(technique.technique()));
         text.push_str(&page.dim(&format!(" ({})", technique.confidence.word())));
     }
     text

@@ -6,12 +6,12 @@ use std::net::IpAddr;
 
 use crate::model::check::Variation;
 use crate::model::observation::Operation;
+use crate::model::plain;
 use crate::model::report::{EndpointReport, EndpointStatus, TechniqueReport, Verdict};
 use crate::model::technique::{Interference, Trigger};
 use crate::output::human::evidence::{Evidence, Known, Mark, OWN_LOOKUP, resolver};
 use crate::output::human::facts::{Asked, Fact};
 use crate::output::human::fold::parts;
-use crate::output::words;
 
 /// What was seen, with its counts, and the contrast; nothing in it is escaped.
 pub fn sentence(
@@ -20,7 +20,7 @@ pub fn sentence(
     known: &Known<'_>,
 ) -> String {
     let evidence = known.evidence(technique);
-    let mut text = words::reported(technique).into_owned();
+    let mut text = plain::reported(technique).into_owned();
     if let Some(counts) = counts(technique, verdict, known, &evidence) {
         let _ = write!(text, " ({counts})");
     }
