@@ -223,6 +223,7 @@ impl Record {
 #[cfg(test)]
 mod tests {
     use std::future::{pending, ready};
+    use std::task::{Context, Waker};
 
     use super::*;
 
@@ -230,6 +231,25 @@ mod tests {
 
     fn works() -> impl Future<Output = Result<u8, Failure>> {
         ready(Ok(1))
+    }
+
+    #[tokio::test]
+    async fn a_step_without_an_outcome_is_silent_until_it_is_given_up() {
+        let trace = Trace::new(Clock::start(), LONG);
+        assert_eq!(trace.silence(Duration::ZERO), None, "nothing runs");
+        let limit = Duration::from_secs(5);
+        let mut step = Box::pin(trace.step(
+            Operation::TcpConnect,
+            limit,
+            pending::<Result<(), Failure>>(),
+        ));
+        let mut context = Context::from_waker(Waker::noop());
+        assert!(step.as_mut().poll(&mut context).is_pending());
+        let left = trace.silence(Duration::ZERO).expect("it runs");
+        assert!(left <= limit && left > limit / 2, "{left:?}");
+        assert_eq!(trace.silence(LONG), None, "that is no silence yet");
+        trace.settle(Ok(()));
+        assert_eq!(trace.silence(Duration::ZERO), None, "its outcome is known");
     }
 
     #[tokio::test]
