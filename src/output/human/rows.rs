@@ -60,17 +60,14 @@ fn merged(services: &[ServiceReport]) -> Vec<Cow<'_, ServiceReport>> {
             merged.push(Cow::Borrowed(service));
             continue;
         };
-        match known.get(&likeness) {
-            Some(&at) => {
-                let first = merged[at].to_mut();
-                first.service.push_str(SEPARATOR);
-                first.service.push_str(&service.service);
-                first.endpoints.extend(service.endpoints.iter().cloned());
-            }
-            None => {
-                known.insert(likeness, merged.len());
-                merged.push(Cow::Borrowed(service));
-            }
+        if let Some(&at) = known.get(&likeness) {
+            let first = merged[at].to_mut();
+            first.service.push_str(SEPARATOR);
+            first.service.push_str(&service.service);
+            first.endpoints.extend(service.endpoints.iter().cloned());
+        } else {
+            known.insert(likeness, merged.len());
+            merged.push(Cow::Borrowed(service));
         }
     }
     merged
