@@ -1,5 +1,6 @@
 //! The command line: arguments, exit status, one file per subcommand.
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -11,6 +12,9 @@ use crate::cli::trouble::Trouble;
 pub mod analyze;
 pub mod arguments;
 pub mod check;
+pub mod closed;
+pub mod environment;
+pub mod fetch;
 pub mod list;
 pub mod manual;
 pub mod pick;
@@ -62,6 +66,9 @@ fn explain(error: &clap::Error) -> ExitCode {
     // Every other error of ours ends in a hint, by that name.
     let told = error.render().ansi().to_string().replace("tip:", "hint:");
     anstream::eprint!("{told}");
+    if let Some(hint) = environment::hint(error) {
+        anstream::eprintln!("{hint}");
+    }
     ExitCode::from(TROUBLE)
 }
 
@@ -69,6 +76,7 @@ fn tell_trouble(trouble: &Trouble) -> ExitCode {
     if trouble.is_closed_pipe() {
         return ExitCode::SUCCESS;
     }
-    anstream::eprintln!("{trouble}");
+    // A terminal that is gone is no reason to fail otherwise.
+    let _ = writeln!(anstream::stderr(), "{trouble}");
     ExitCode::from(TROUBLE)
 }

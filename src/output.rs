@@ -7,6 +7,7 @@ use crate::model::check::Round;
 use crate::model::observation::Observation;
 use crate::model::report::{Measured, Origin, Run, Software, Vantage, Verdict};
 
+pub mod csv;
 pub mod destination;
 pub mod human;
 pub mod json;
@@ -15,6 +16,8 @@ pub mod ndjson;
 pub mod progress;
 pub mod schema;
 pub mod scrub;
+pub mod summary;
+pub mod tee;
 pub mod terminal;
 pub mod words;
 

@@ -8,10 +8,11 @@ pub mod rehearsal;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::analysis::again::{self, Judge};
@@ -49,7 +50,7 @@ pub struct Setup {
     /// What the user says of this vantage.
     pub origin: Origin,
     /// Another vantage's report of the same targets.
-    pub control: Option<Report>,
+    pub control: Option<Arc<Report>>,
     /// For the whole run.
     pub timeout: Option<Duration>,
     /// Checks at once.
@@ -92,13 +93,13 @@ pub async fn run(setup: &Setup, sink: &mut dyn Sink) -> io::Result<Outcome> {
     let measured = Measured::of(&setup.catalog, &setup.line.notes);
     let measured = scrubber.clean(&measured)?.into_owned();
     sink.started(&run, &setup.origin, &measured)?;
-    let other = setup
+    let judge = Judge::new(measured, started_at, None);
+    let mut journeys = Journeys::new(setup, scrubber, judge);
+    let mut witness = setup
         .control
         .clone()
-        .map(|control| OtherVantage::new(control, &run.id, started_at));
-    let other = other.transpose().map_err(io::Error::other)?;
-    let judge = Judge::new(measured, started_at, other);
-    let mut journeys = Journeys::new(setup, scrubber, judge);
+        .map(|control| judged_apart(control, &run.id, started_at));
+    journeys.awaits_witness = witness.is_some();
     let deadline = sleep_or_forever(setup.timeout);
     tokio::pin!(deadline);
     let mut overdue = tokio::time::interval(OVERDUE);
@@ -126,7 +127,12 @@ pub async fn run(setup: &Setup, sink: &mut dyn Sink) -> io::Result<Outcome> {
             }
             _ = overdue.tick() => journeys.grow_impatient(),
             _ = glance.tick() => sink.waiting(&journeys.waiting(&engine))?,
+            other = arrival(&mut witness) => {
+                witness = None;
+                journeys.hear(other.map_err(io::Error::other)?);
+            }
             () = &mut deadline, if !cancel.is_cancelled() => cancel.cancel(),
+            () = cancel.cancelled(), if !journeys.stopped => {}
         }
         for event in events.drain(..) {
             if let Some(observation) = journeys.note(event) {
@@ -135,6 +141,9 @@ pub async fn run(setup: &Setup, sink: &mut dyn Sink) -> io::Result<Outcome> {
         }
         sink.progress(journeys.complete, journeys.started)?;
         journeys.stopped |= cancel.is_cancelled();
+        if journeys.stopped && witness.take().is_some() {
+            journeys.go_without_witness();
+        }
     }
     run.duration_s = engine.elapsed();
     run.interrupted = journeys.stopped;
@@ -148,7 +157,34 @@ pub async fn run(setup: &Setup, sink: &mut dyn Sink) -> io::Result<Outcome> {
     })
 }
 
-async fn sleep_or_forever(timeout: Option<Duration>) {
+/// Another vantage's report, judged on a thread of its own: it may be large, or made to be slow, and timers go on meanwhile.
+fn judged_apart(control: Arc<Report>, run: &str, started_at: Timestamp) -> Witness {
+    let (sender, receiver) = oneshot::channel();
+    let run = run.to_owned();
+    std::thread::spawn(move || {
+        let _ = sender.send(OtherVantage::new(
+            Arc::unwrap_or_clone(control),
+            &run,
+            started_at,
+        ));
+    });
+    receiver
+}
+
+/// What another vantage saw, once it is judged.
+type Witness = oneshot::Receiver<Result<OtherVantage, jiff::Error>>;
+
+async fn arrival(witness: &mut Option<Witness>) -> Result<OtherVantage, jiff::Error> {
+    match witness {
+        Some(witness) => witness
+            .await
+            .expect("judging another vantage's report does not panic"),
+        None => std::future::pending().await,
+    }
+}
+
+/// Waits for so long; for ever where nothing is said.
+pub async fn sleep_or_forever(timeout: Option<Duration>) {
     match timeout {
         Some(timeout) => tokio::time::sleep(timeout).await,
         None => std::future::pending().await,
@@ -166,6 +202,8 @@ struct Journeys<'a> {
     controls: Option<Controls>,
     /// All of the ground but its contrasts is seen.
     is_surveyed: bool,
+    /// Another vantage's report is not judged yet: nothing is judged for good before.
+    awaits_witness: bool,
     /// What targets' servers say of this vantage.
     remarks: BTreeSet<String>,
     waiting: VecDeque<&'a Target>,
@@ -202,6 +240,7 @@ impl<'a> Journeys<'a> {
             judged_ground: None,
             controls: None,
             is_surveyed: false,
+            awaits_witness: false,
             remarks: BTreeSet::new(),
             waiting: setup.catalog.targets.iter().collect(),
             targets: Vec::new(),
@@ -278,6 +317,20 @@ impl<'a> Journeys<'a> {
         }
     }
 
+    fn hear(&mut self, other: OtherVantage) {
+        self.judge.hear(other);
+        self.awaits_witness = false;
+    }
+
+    /// The run ended first: it is judged by what this vantage saw alone.
+    fn go_without_witness(&mut self) {
+        self.awaits_witness = false;
+        self.remarks.insert(
+            "The run ended before the control report was judged: nothing was compared with it"
+                .to_owned(),
+        );
+    }
+
     fn grow_impatient(&mut self) {
         for journey in std::iter::once(&mut self.ground).chain(&mut self.targets) {
             if journey.patience == Patience::Waiting {
@@ -306,7 +359,7 @@ impl<'a> Journeys<'a> {
                 return Ok(true);
             }
         }
-        if !self.ground.is_done(self.stopped) {
+        if self.awaits_witness || !self.ground.is_done(self.stopped) {
             return Ok(false);
         }
         self.judged_ground = Some(self.ground_so_far()?);

@@ -6,6 +6,8 @@ use serde_json::Value;
 
 #[path = "cli/ending.rs"]
 mod ending;
+#[path = "cli/files.rs"]
+mod files;
 #[path = "cli/saved.rs"]
 mod saved;
 
@@ -302,17 +304,18 @@ fn what_cannot_be_measured_exits_three() {
 }
 
 #[test]
-fn a_file_gets_the_format_of_its_name_and_is_nobody_elses() {
+fn a_file_gets_the_format_of_its_name_and_keeps_its_mode() {
     use std::os::unix::fs::PermissionsExt;
     let directory = tempfile::tempdir().unwrap();
     for (name, begin) in [
         ("run.json", "{\n"),
         ("run.ndjson", "{\"type\""),
         ("run.txt", "\n"),
-        ("run", "{\n"),
+        ("run.csv", "run_id,"),
     ] {
         let path = directory.path().join(name);
         std::fs::write(&path, "OLDER-CONTENT").unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).unwrap();
         let run = output(&["max", "--lab", "open", "-o", path.to_str().unwrap()]);
         assert_eq!(code(&run), 0, "{}", stderr(&run));
         assert!(run.stdout.is_empty());
@@ -323,7 +326,7 @@ fn a_file_gets_the_format_of_its_name_and_is_nobody_elses() {
         );
         assert!(!text.contains('\x1b') && !text.contains("OLDER"));
         let mode = std::fs::metadata(&path).unwrap().permissions().mode();
-        assert_eq!(mode & 0o777, 0o600, "{name}");
+        assert_eq!(mode & 0o777, 0o640, "{name}");
     }
     assert_eq!(
         std::fs::read_dir(directory.path()).unwrap().count(),
@@ -334,7 +337,7 @@ fn a_file_gets_the_format_of_its_name_and_is_nobody_elses() {
 
 #[test]
 fn a_file_that_cannot_be_written_is_told_before_the_run() {
-    for path in ["/nonexistent/report.json", "/"] {
+    for path in ["/nonexistent/report.json", "/", "report", "report.xml.gz"] {
         let run = output(&["--lab", SLOW, "-o", path]);
         assert_eq!(code(&run), 2, "{path}");
         assert!(stderr(&run).contains("hint:"), "{}", stderr(&run));

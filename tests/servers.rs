@@ -4,6 +4,8 @@
 mod blame;
 #[path = "servers/certificates.rs"]
 mod certificates;
+#[path = "servers/fetched.rs"]
+mod fetched;
 #[path = "servers/names.rs"]
 mod names;
 #[path = "servers/nginx.rs"]

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
+use clap::builder::BoolishValueParser;
 use clap::builder::styling::Styles;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
 
@@ -90,52 +91,78 @@ pub struct RunArguments {
     #[arg(value_name = "TARGET")]
     pub targets: Vec<String>,
     /// Measure what this TOML file says instead of the built-in definitions
-    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath, env = "BLOCKPROBE_DEFINITIONS", hide_env_values = true)]
     pub definitions: Option<PathBuf>,
     /// How to tell it [default: human on a terminal, ndjson in a pipe]
-    #[arg(short, long, value_name = "FORMAT")]
+    #[arg(
+        short,
+        long,
+        value_name = "FORMAT",
+        env = "BLOCKPROBE_FORMAT",
+        hide_env_values = true
+    )]
     pub format: Option<Format>,
-    /// Write to this file; its name may tell the format (.json, .ndjson, .txt)
-    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub output: Option<PathBuf>,
+    /// Save to this file, format by its name: .json .ndjson .jsonl .csv .txt, each with .gz or .zst; `-` is standard output
+    /// (repeatable)
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath, env = "BLOCKPROBE_OUTPUT", hide_env_values = true)]
+    pub output: Vec<PathBuf>,
     /// Let another vantage's report tell down from blocked, and geography from lies; gzip and zstd are read too
-    #[arg(long, value_name = "FILE|URL", value_hint = ValueHint::FilePath)]
+    #[arg(long, value_name = "FILE|URL", value_hint = ValueHint::FilePath, env = "BLOCKPROBE_CONTROL", hide_env_values = true)]
     pub control: Option<String>,
     /// Ask this resolver instead of the system's own: 1.2.3.4, 1.2.3.4:53
-    #[arg(long, value_name = "ADDR", value_parser = resolver_address)]
+    #[arg(long, value_name = "ADDR", value_parser = resolver_address, env = "BLOCKPROBE_RESOLVER", hide_env_values = true)]
     pub resolver: Option<SocketAddr>,
     /// Trust these roots too, like those of SSL_CERT_FILE; may be repeated
-    #[arg(long, value_name = "PEM", value_hint = ValueHint::FilePath)]
+    #[arg(long, value_name = "PEM", value_hint = ValueHint::FilePath, env = "BLOCKPROBE_CA_FILE", hide_env_values = true)]
     pub ca_file: Vec<PathBuf>,
     /// Use IPv4 alone
-    #[arg(short = '4', conflicts_with = "ipv6_only")]
+    #[arg(short = '4', conflicts_with = "ipv6_only", env = "BLOCKPROBE_IPV4_ONLY", hide_env_values = true, value_parser = BoolishValueParser::new())]
     pub ipv4_only: bool,
     /// Use IPv6 alone
-    #[arg(short = '6')]
+    #[arg(short = '6', env = "BLOCKPROBE_IPV6_ONLY", hide_env_values = true, value_parser = BoolishValueParser::new())]
     pub ipv6_only: bool,
     /// End the whole run after so long, and tell what was measured until then
-    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds, env = "BLOCKPROBE_TIMEOUT", hide_env_values = true)]
     pub timeout: Option<Duration>,
     /// Checks at once
-    #[arg(long, value_name = "N", default_value_t = 1024, value_parser = concurrency)]
+    #[arg(long, value_name = "N", default_value_t = 1024, value_parser = concurrency, env = "BLOCKPROBE_CONCURRENCY", hide_env_values = true)]
     pub concurrency: usize,
     /// What to call this vantage point in the report
-    #[arg(long, value_name = "TEXT")]
+    #[arg(
+        long,
+        value_name = "TEXT",
+        env = "BLOCKPROBE_LABEL",
+        hide_env_values = true
+    )]
     pub label: Option<String>,
+    /// Autonomous system of this network, for the report: AS64500
+    #[arg(long, value_name = "ASN", value_parser = asn, env = "BLOCKPROBE_ASN", hide_env_values = true)]
+    pub asn: Option<String>,
+    /// Country of this network, for the report: two letters
+    #[arg(long, value_name = "CODE", value_parser = country, env = "BLOCKPROBE_COUNTRY", hide_env_values = true)]
+    pub country: Option<String>,
+    /// Anything else about this vantage point, for the report (repeatable)
+    #[arg(long, value_name = "KEY=VALUE", value_parser = tag, env = "BLOCKPROBE_TAG", hide_env_values = true)]
+    pub tag: Vec<(String, String)>,
     /// Exit with 1 if a target is one of these: accessible, degraded, blocked, down, inconclusive
-    #[arg(long, value_name = "STATUS", value_delimiter = ',', value_parser = status)]
+    #[arg(long, value_name = "STATUS", value_delimiter = ',', value_parser = status, env = "BLOCKPROBE_FAIL_ON", hide_env_values = true)]
     pub fail_on: Vec<Status>,
     /// Measure a scenario of the lab on this machine instead of the network; `selftest --list` tells their names
-    #[arg(long, value_name = "SCENARIO", conflicts_with_all = ["definitions", "resolver", "ca_file"])]
+    #[arg(long, value_name = "SCENARIO", conflicts_with_all = ["definitions", "resolver", "ca_file"], env = "BLOCKPROBE_LAB", hide_env_values = true)]
     pub lab: Option<String>,
     /// No progress; for people, one line a target
-    #[arg(short, long, conflicts_with = "verbose")]
+    #[arg(short, long, conflicts_with = "verbose", env = "BLOCKPROBE_QUIET", hide_env_values = true, value_parser = BoolishValueParser::new())]
     pub quiet: bool,
     /// For people, evidence too; twice: every endpoint and step
-    #[arg(short, long, action = ArgAction::Count)]
+    #[arg(short, long, action = ArgAction::Count, env = "BLOCKPROBE_VERBOSE", hide_env_values = true, value_parser = verbosity)]
     pub verbose: u8,
     /// When to use colours [default: auto]
-    #[arg(long, value_name = "WHEN")]
+    #[arg(
+        long,
+        value_name = "WHEN",
+        env = "BLOCKPROBE_COLOR",
+        hide_env_values = true
+    )]
     pub color: Option<Color>,
 }
 
@@ -146,13 +173,18 @@ pub struct ListArguments {
     #[arg(value_name = "TARGET")]
     pub targets: Vec<String>,
     /// List what this TOML file says instead of the built-in definitions
-    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath, env = "BLOCKPROBE_DEFINITIONS", hide_env_values = true)]
     pub definitions: Option<PathBuf>,
     /// How to tell it
     #[arg(short, long, value_name = "FORMAT", default_value = "human")]
     pub format: ListFormat,
     /// When to use colours [default: auto]
-    #[arg(long, value_name = "WHEN")]
+    #[arg(
+        long,
+        value_name = "WHEN",
+        env = "BLOCKPROBE_COLOR",
+        hide_env_values = true
+    )]
     pub color: Option<Color>,
 }
 
@@ -171,25 +203,40 @@ pub struct AnalyzeArguments {
     #[arg(value_name = "REPORT", required = true, value_hint = ValueHint::FilePath)]
     pub reports: Vec<String>,
     /// Let another vantage's report tell down from blocked, and geography from lies
-    #[arg(long, value_name = "FILE|URL", value_hint = ValueHint::FilePath)]
+    #[arg(long, value_name = "FILE|URL", value_hint = ValueHint::FilePath, env = "BLOCKPROBE_CONTROL", hide_env_values = true)]
     pub control: Option<String>,
     /// How to tell it [default: human on a terminal, ndjson in a pipe]
-    #[arg(short, long, value_name = "FORMAT")]
+    #[arg(
+        short,
+        long,
+        value_name = "FORMAT",
+        env = "BLOCKPROBE_FORMAT",
+        hide_env_values = true
+    )]
     pub format: Option<Format>,
-    /// Write to this file; its name may tell the format (.json, .ndjson, .txt)
-    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub output: Option<PathBuf>,
+    /// Save to this file, format by its name: .json .ndjson .jsonl .csv .txt, each with .gz or .zst; `-` is standard output
+    /// (repeatable)
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath, env = "BLOCKPROBE_OUTPUT", hide_env_values = true)]
+    pub output: Vec<PathBuf>,
     /// Exit with 1 if a target is one of these: accessible, degraded, blocked, down, inconclusive
-    #[arg(long, value_name = "STATUS", value_delimiter = ',', value_parser = status)]
+    #[arg(long, value_name = "STATUS", value_delimiter = ',', value_parser = status, env = "BLOCKPROBE_FAIL_ON", hide_env_values = true)]
     pub fail_on: Vec<Status>,
+    /// One table of all reports: a row for each day and vantage, a column for each target
+    #[arg(long)]
+    pub summary: bool,
     /// For people, one line a target
-    #[arg(short, long, conflicts_with = "verbose")]
+    #[arg(short, long, conflicts_with = "verbose", env = "BLOCKPROBE_QUIET", hide_env_values = true, value_parser = BoolishValueParser::new())]
     pub quiet: bool,
     /// For people, evidence too; twice: every endpoint and step
-    #[arg(short, long, action = ArgAction::Count)]
+    #[arg(short, long, action = ArgAction::Count, env = "BLOCKPROBE_VERBOSE", hide_env_values = true, value_parser = verbosity)]
     pub verbose: u8,
     /// When to use colours [default: auto]
-    #[arg(long, value_name = "WHEN")]
+    #[arg(
+        long,
+        value_name = "WHEN",
+        env = "BLOCKPROBE_COLOR",
+        hide_env_values = true
+    )]
     pub color: Option<Color>,
 }
 
@@ -235,6 +282,8 @@ pub enum Format {
     Json,
     /// One object a line, as it comes
     Ndjson,
+    /// One row for each target and technique
+    Csv,
 }
 
 /// How a plan is told.
@@ -298,11 +347,53 @@ fn seconds(text: &str) -> Result<Duration, String> {
         .ok_or_else(|| "seconds are needed, more than 0 and at most 86400: 30, 2.5".to_owned())
 }
 
+/// How often `-v` is meant, where the environment says it: a number, or a word as for other flags.
+fn verbosity(text: &str) -> Result<u8, String> {
+    match text.to_lowercase().as_str() {
+        "true" | "yes" | "on" | "y" | "t" => Ok(1),
+        "" | "false" | "no" | "off" | "n" | "f" => Ok(0),
+        number => number
+            .parse()
+            .map_err(|_| "neither a number (0, 1, 2) nor yes or no".to_owned()),
+    }
+}
+
 fn concurrency(text: &str) -> Result<usize, String> {
     text.parse()
         .ok()
         .filter(|checks| (1..=8192).contains(checks))
         .ok_or_else(|| "a number from 1 to 8192 is needed".to_owned())
+}
+
+/// `AS64500` or `64500`, as reports have it.
+fn asn(text: &str) -> Result<String, String> {
+    let prefix = text.get(..2).filter(|it| it.eq_ignore_ascii_case("as"));
+    let number = prefix.map_or(text, |_| &text[2..]);
+    number
+        .parse::<u32>()
+        .ok()
+        .filter(|it| *it > 0 && number.bytes().all(|byte| byte.is_ascii_digit()))
+        .map(|number| format!("AS{number}"))
+        .ok_or_else(|| "the number of an autonomous system is needed: AS64500".to_owned())
+}
+
+/// Two letters, in capitals.
+fn country(text: &str) -> Result<String, String> {
+    let is_code = text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_alphabetic());
+    is_code
+        .then(|| text.to_ascii_uppercase())
+        .ok_or_else(|| "the two letters of a country are needed: DE".to_owned())
+}
+
+/// A key that can be a column, and any value.
+fn tag(text: &str) -> Result<(String, String), String> {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
+    text.split_once('=')
+        .filter(|(key, _)| !key.is_empty() && key.len() <= 64 && key.bytes().all(is_plain))
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .ok_or_else(|| {
+            "KEY=VALUE is needed, the key of letters, digits, `_`, `-` and `.`".to_owned()
+        })
 }
 
 fn status(text: &str) -> Result<Status, String> {
@@ -329,6 +420,15 @@ mod tests {
             None => arguments.run,
             other => panic!("another subcommand: {other:?}"),
         }
+    }
+
+    #[test]
+    fn verbosity_is_counted_and_the_environment_may_say_it_in_words() {
+        assert_eq!(run_of("blockprobe").verbose, 0);
+        assert_eq!(run_of("blockprobe -v").verbose, 1);
+        assert_eq!(run_of("blockprobe -vv").verbose, 2);
+        let said = ["true", "no", "2", "maybe"].map(verbosity);
+        assert_eq!(said.map(Result::ok), [Some(1), Some(0), Some(2), None]);
     }
 
     #[test]
@@ -379,6 +479,24 @@ mod tests {
         }
         for text in ["0", "8193", "-1", "many"] {
             assert!(concurrency(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_said_of_a_vantage_has_one_spelling() {
+        assert_eq!(asn("64500"), Ok("AS64500".to_owned()));
+        assert_eq!(asn("as64500"), Ok("AS64500".to_owned()));
+        for text in ["", "AS", "0", "+5", "AS-1", "4294967296", "ASé"] {
+            assert!(asn(text).is_err(), "{text}");
+        }
+        assert_eq!(country("de"), Ok("DE".to_owned()));
+        for text in ["", "d", "deu", "d1", "é"] {
+            assert!(country(text).is_err(), "{text}");
+        }
+        let parsed = tag("line=home=1");
+        assert_eq!(parsed, Ok(("line".to_owned(), "home=1".to_owned())));
+        for text in ["", "line", "=x", "a b=c"] {
+            assert!(tag(text).is_err(), "{text}");
         }
     }
 

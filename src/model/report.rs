@@ -35,7 +35,7 @@ pub struct Report {
 }
 
 /// What wrote the report.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Software {
     /// `blockprobe`.
     pub name: String,
@@ -374,30 +374,113 @@ impl Confidence {
     }
 }
 
+/// Whose line it is: what every `started` and every `verdict` line says of its run.
+///
+/// Streams of older versions have none of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Provenance {
+    /// Id of the run; every line of the run has it.
+    pub run_id: String,
+    /// RFC 3339, UTC.
+    pub started_at: String,
+    /// What the user calls the vantage.
+    pub label: Option<String>,
+    /// What the user says of the vantage, by key (`--tag KEY=VALUE`).
+    pub tags: BTreeMap<String, String>,
+    /// Autonomous system of the vantage, `AS64500`.
+    pub asn: Option<String>,
+    /// Country of the vantage, two capital letters.
+    pub country: Option<String>,
+    /// What writes the stream.
+    pub software: Software,
+    /// The definitions that are measured.
+    pub definitions: Definitions,
+}
+
+impl Provenance {
+    /// What the lines of this run say.
+    pub fn of(run: &Run, origin: &Origin, software: Software) -> Self {
+        Self {
+            run_id: run.id.clone(),
+            started_at: run.started_at.clone(),
+            label: origin.label.clone(),
+            tags: origin.tags.clone(),
+            asn: origin.asn.clone(),
+            country: origin.country.clone(),
+            software,
+            definitions: run.definitions.clone(),
+        }
+    }
+
+    /// What the user says of the vantage.
+    pub fn origin(&self) -> Origin {
+        Origin {
+            label: self.label.clone(),
+            asn: self.asn.clone(),
+            country: self.country.clone(),
+            tags: self.tags.clone(),
+        }
+    }
+}
+
 /// One line of the NDJSON stream.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Line {
     /// The first line.
     Started {
+        /// Whose line it is.
+        #[serde(flatten)]
+        provenance: Box<Provenance>,
         /// `blockprobe-report/1`.
         format: String,
-        /// What writes the stream.
-        software: Software,
         /// The run; its duration is 0 so far.
         run: Run,
         /// What is measured.
         measured: Box<Measured>,
     },
     /// One observation, as soon as it is complete.
-    Observation(Box<Observation>),
+    Observation {
+        /// Id of the run.
+        #[serde(default)]
+        run_id: String,
+        /// What was seen.
+        #[serde(flatten)]
+        observation: Box<Observation>,
+    },
     /// One verdict, as soon as its target's last round is done.
-    Verdict(Box<Verdict>),
+    Verdict {
+        /// Whose line it is.
+        #[serde(flatten)]
+        provenance: Box<Provenance>,
+        /// What we say.
+        #[serde(flatten)]
+        verdict: Box<Verdict>,
+    },
     /// The last line.
     Finished {
+        /// Id of the run.
+        #[serde(default)]
+        run_id: String,
         /// The run, with its duration.
         run: Run,
-        /// The line, as judged in the end.
-        vantage: Vantage,
+        /// The network, as judged in the end.
+        vantage: Box<Vantage>,
     },
+}
+
+impl Line {
+    /// Id of its run; empty in streams of older versions.
+    pub fn run_id(&self) -> &str {
+        match self {
+            Self::Started {
+                provenance, run, ..
+            } if provenance.run_id.is_empty() => &run.id,
+            Self::Started { provenance, .. } | Self::Verdict { provenance, .. } => {
+                &provenance.run_id
+            }
+            Self::Observation { run_id, .. } | Self::Finished { run_id, .. } => run_id,
+        }
+    }
 }

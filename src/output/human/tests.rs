@@ -333,7 +333,10 @@ fn trouble_comes_first() {
         colour: false,
         detail: Detail::Quiet,
     };
-    let mut sink = Human::new(Destination::whole(&path).unwrap(), manner);
+    let mut sink = Human::new(
+        Destination::whole(&path, crate::output::destination::Packing::Plain).unwrap(),
+        manner,
+    );
     let mut report = samples::blocked();
     report.verdicts.reverse();
     samples::play(&report, &mut sink).unwrap();
