@@ -6,7 +6,7 @@
 pub mod rehearsal;
 
 use std::borrow::Cow;
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,8 +24,8 @@ use crate::model::check::{Check, GROUND, Role, Round};
 use crate::model::line::Line;
 use crate::model::observation::Observation;
 use crate::model::report::{Measured, Origin, Regime, Report, Run, Vantage, Verdict};
-use crate::output::Sink;
 use crate::output::scrub::Scrubber;
+use crate::output::{Sink, Waiting};
 use crate::plan::contrast::Controls;
 use crate::plan::resolve::Subject;
 use crate::plan::{Patience, Seen, contrast, ground, reach, resolve};
@@ -34,6 +34,9 @@ use crate::plan::{Patience, Seen, contrast, ground, reach, resolve};
 const TARGETS_IN_FLIGHT: usize = 8;
 /// An ordinary answer takes far less. After this the plan goes on with what other resolvers say.
 const OVERDUE: Duration = Duration::from_millis(1500);
+
+/// So often a person sees what is waited for.
+const GLANCE: Duration = Duration::from_millis(250);
 
 /// What comes in together is planned from together: the plan looks at everything that was seen.
 const GATHER: Duration = Duration::from_millis(1);
@@ -101,6 +104,7 @@ pub async fn run(setup: &Setup, sink: &mut dyn Sink) -> io::Result<Outcome> {
     tokio::pin!(deadline);
     let mut overdue = tokio::time::interval(OVERDUE);
     overdue.tick().await;
+    let mut glance = tokio::time::interval(GLANCE);
     let mut verdicts = Vec::new();
     let mut events = Vec::new();
     while !journeys.are_over() {
@@ -122,6 +126,7 @@ pub async fn run(setup: &Setup, sink: &mut dyn Sink) -> io::Result<Outcome> {
                 events.extend(std::iter::from_fn(|| journeys.events.try_recv().ok()));
             }
             _ = overdue.tick() => journeys.grow_impatient(),
+            _ = glance.tick() => sink.waiting(&journeys.waiting(&engine))?,
             other = arrival(&mut witness) => {
                 witness = None;
                 journeys.hear(other.map_err(io::Error::other)?);
@@ -207,6 +212,8 @@ struct Journeys<'a> {
     sender: mpsc::UnboundedSender<Event>,
     started: usize,
     complete: usize,
+    /// Checks in flight of each round.
+    rounds: BTreeMap<Round, usize>,
     stopped: bool,
 }
 
@@ -241,6 +248,7 @@ impl<'a> Journeys<'a> {
             sender,
             started: 0,
             complete: 0,
+            rounds: BTreeMap::new(),
             stopped: false,
         }
     }
@@ -265,6 +273,7 @@ impl<'a> Journeys<'a> {
                 if journey.started.insert(check.id.clone()) {
                     self.started += 1;
                     journey.in_flight += 1;
+                    *self.rounds.entry(check.round).or_default() += 1;
                     journey.contrasts_in_flight += usize::from(check.round == Round::Contrast);
                     engine.start(format!("o{}", self.started), check, &self.sender);
                 }
@@ -287,10 +296,25 @@ impl<'a> Journeys<'a> {
             let is_contrast = observation.check.round == Round::Contrast;
             journey.contrasts_in_flight -= usize::from(is_contrast);
             self.complete += 1;
+            if let Some(count) = self.rounds.get_mut(&observation.check.round) {
+                *count -= 1;
+            }
         }
         let told = complete.then(|| observation.clone());
         journey.seen.note(observation, complete);
         told
+    }
+
+    fn waiting(&self, engine: &Engine) -> Waiting {
+        let silence = engine.silence();
+        let mut rounds = self.rounds.iter().filter(|(_, count)| **count > 0);
+        Waiting {
+            round: rounds
+                .next_back()
+                .map_or(Round::Ground, |(round, _)| *round),
+            silent: silence.checks,
+            longest: silence.longest,
+        }
     }
 
     fn hear(&mut self, other: OtherVantage) {

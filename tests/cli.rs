@@ -355,6 +355,22 @@ fn no_colours_go_into_a_pipe_unless_asked_for() {
 }
 
 #[test]
+fn a_pipe_is_as_wide_as_columns_says() {
+    let widest = |columns: &str| {
+        let run = blockprobe(&["max", "--lab", "open", "-f", "human", "-vv"])
+            .env("COLUMNS", columns)
+            .output()
+            .unwrap();
+        let text = stdout(&run);
+        assert!(text.contains("MAX"), "{}", stderr(&run));
+        text.lines().map(|line| line.chars().count()).max().unwrap()
+    };
+    assert!(widest("60") <= 60);
+    let wide = widest("120");
+    assert!(wide > 60 && wide <= 120, "{wide}");
+}
+
+#[test]
 fn quiet_tells_one_line_a_target() {
     let run = output(&["--lab", "open", "-f", "human", "-q"]);
     assert_eq!(stdout(&run).lines().count(), 4, "{}", stdout(&run));

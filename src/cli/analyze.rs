@@ -17,7 +17,7 @@ use crate::output::destination::Destination;
 use crate::output::human::{self, Manner};
 use crate::output::summary::Summary;
 use crate::output::terminal::escape;
-use crate::output::{csv, json, ndjson, software};
+use crate::output::{csv, json, ndjson, software, words};
 
 /// Judges every report, also after one that cannot be read; the exit status.
 ///
@@ -273,6 +273,6 @@ fn heading(source: &str, report: &Report) -> String {
     format!(
         "== {}{label} · {}\n",
         escape(source),
-        escape(&report.run.started_at)
+        escape(&words::to_the_second(&report.run.started_at))
     )
 }

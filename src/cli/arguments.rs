@@ -7,7 +7,7 @@ use std::time::Duration;
 use anstyle::{AnsiColor, Style};
 use clap::builder::styling::Styles;
 use clap::builder::{BoolishValueParser, PossibleValuesParser, TypedValueParser};
-use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum, ValueHint};
+use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand, ValueEnum, ValueHint};
 
 use crate::cli::{help, version};
 use crate::model::report::Status;
@@ -82,10 +82,6 @@ pub enum Command {
 }
 
 /// `blockprobe run`.
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is an option of its own"
-)]
 #[derive(Args, Clone, Debug, Default)]
 pub struct RunArguments {
     /// Targets to measure, separated by spaces or commas [default: all]
@@ -139,9 +135,9 @@ pub struct RunArguments {
     /// Quiet: no progress bar; text output is one line per target
     #[arg(short, long, conflicts_with = "verbose", help_heading = OUTPUT, env = "BLOCKPROBE_QUIET", hide_env_values = true, value_parser = BoolishValueParser::new())]
     pub quiet: bool,
-    /// Also show endpoints and evidence in text output
-    #[arg(short, long, help_heading = OUTPUT, env = "BLOCKPROBE_VERBOSE", hide_env_values = true, value_parser = BoolishValueParser::new())]
-    pub verbose: bool,
+    /// Also show evidence in text output; -vv: every endpoint and step
+    #[arg(short, long, action = ArgAction::Count, help_heading = OUTPUT, env = "BLOCKPROBE_VERBOSE", hide_env_values = true, value_parser = verbosity)]
+    pub verbose: u8,
     /// Name of this vantage point in the report
     #[arg(long, value_name = "TEXT", help_heading = OUTPUT, env = "BLOCKPROBE_LABEL", hide_env_values = true)]
     pub label: Option<String>,
@@ -215,9 +211,9 @@ pub struct AnalyzeArguments {
     /// Quiet: text output is one line per target
     #[arg(short, long, conflicts_with = "verbose", help_heading = OUTPUT, env = "BLOCKPROBE_QUIET", hide_env_values = true, value_parser = BoolishValueParser::new())]
     pub quiet: bool,
-    /// Also show endpoints and evidence in text output
-    #[arg(short, long, help_heading = OUTPUT, env = "BLOCKPROBE_VERBOSE", hide_env_values = true, value_parser = BoolishValueParser::new())]
-    pub verbose: bool,
+    /// Also show evidence in text output; -vv: every endpoint and step
+    #[arg(short, long, action = ArgAction::Count, help_heading = OUTPUT, env = "BLOCKPROBE_VERBOSE", hide_env_values = true, value_parser = verbosity)]
+    pub verbose: u8,
     /// When to use colours [default: auto]
     #[arg(long, value_name = "WHEN", help_heading = OUTPUT, env = "BLOCKPROBE_COLOR", hide_env_values = true)]
     pub color: Option<Color>,
@@ -360,6 +356,17 @@ fn seconds(text: &str) -> Result<Duration, String> {
         .ok_or_else(|| "seconds are needed, more than 0 and at most 86400: 30, 2.5".to_owned())
 }
 
+/// How often `-v` is meant, where the environment says it: a number, or a word as for other flags.
+fn verbosity(text: &str) -> Result<u8, String> {
+    match text.to_lowercase().as_str() {
+        "true" | "yes" | "on" | "y" | "t" => Ok(1),
+        "" | "false" | "no" | "off" | "n" | "f" => Ok(0),
+        number => number
+            .parse()
+            .map_err(|_| "neither a number (0, 1, 2) nor yes or no".to_owned()),
+    }
+}
+
 fn concurrency(text: &str) -> Result<usize, String> {
     text.parse()
         .ok()
@@ -419,6 +426,15 @@ mod tests {
             None => arguments.run,
             other => panic!("another subcommand: {other:?}"),
         }
+    }
+
+    #[test]
+    fn verbosity_is_counted_and_the_environment_may_say_it_in_words() {
+        assert_eq!(run_of("blockprobe").verbose, 0);
+        assert_eq!(run_of("blockprobe -v").verbose, 1);
+        assert_eq!(run_of("blockprobe -vv").verbose, 2);
+        let said = ["true", "no", "2", "maybe"].map(verbosity);
+        assert_eq!(said.map(Result::ok), [Some(1), Some(0), Some(2), None]);
     }
 
     #[test]

@@ -6,10 +6,10 @@ use std::sync::OnceLock;
 use crate::cli::arguments::ExplainArguments;
 use crate::cli::trouble::Trouble;
 use crate::cli::{pick, tell};
+use crate::model::plain;
 use crate::model::technique::{Interference, Technique, Trigger};
 use crate::output::human::Detail;
 use crate::output::human::layout::Page;
-use crate::output::words;
 
 /// The one text of techniques: people read it in the repository too.
 const TEXT: &str = include_str!("../../docs/techniques.md");
@@ -221,7 +221,7 @@ fn without_text(page: &mut Page, technique: Technique) {
 fn heading(page: &mut Page, id: &str, technique: Technique) {
     let id = page.bold(id);
     page.line(&id);
-    let sentence = page.sentence(&words::technique(technique));
+    let sentence = page.sentence(&plain::technique(technique));
     page.indented(0, &sentence);
     page.blank();
 }
@@ -250,7 +250,7 @@ fn show(page: &mut Page, section: &Section) {
 
 fn list<'a>(page: &mut Page, sections: impl IntoIterator<Item = &'a Section>) {
     for section in sections {
-        let sentence = page.sentence(&words::technique(section.technique));
+        let sentence = page.sentence(&plain::technique(section.technique));
         page.entry(section.id, &sentence);
     }
     page.blank();

@@ -1,7 +1,9 @@
 //! Chooses the sinks: which formats, where to, in what manner.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::{self, IsTerminal, Write};
+use std::os::fd::AsFd;
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
 use ipnet::IpNet;
@@ -154,8 +156,10 @@ pub fn sink(
         1 => sinks.remove(0),
         _ => Box::new(Tee::new(sinks)),
     };
-    // Lines that appear on the same terminal are progress enough, and a bar would be torn by them.
-    let lines_on_terminal = io::stdout().is_terminal()
+    // Lines that appear on the same terminal are progress enough, and a bar would be torn by them: what reads them from a
+    // pipe usually writes there too.
+    let stdout = io::stdout();
+    let lines_on_terminal = (stdout.is_terminal() || is_pipe(&stdout))
         && places
             .iter()
             .any(|place| place.path.is_none() && place.format == Format::Ndjson);
@@ -165,6 +169,12 @@ pub fn sink(
         Box::new(Progress::new(told))
     };
     Ok(Box::new(Scrubbed::new(own, told)))
+}
+
+fn is_pipe(stdout: &io::Stdout) -> bool {
+    let file = stdout.as_fd().try_clone_to_owned().map(File::from);
+    let kind = file.and_then(|file| file.metadata());
+    kind.is_ok_and(|kind| kind.file_type().is_fifo())
 }
 
 fn one(arguments: &RunArguments, place: &Place) -> Result<Box<dyn Sink>, Trouble> {
@@ -221,12 +231,26 @@ fn size(bytes: u64) -> String {
 pub fn manner(color: Color, detail: Detail) -> Manner {
     color.apply();
     let choice = anstream::AutoStream::choice(&io::stdout());
-    let columns = terminal_size::terminal_size_of(io::stdout());
     Manner {
-        width: columns.map_or(WIDTH, |(width, _)| usize::from(width.0)),
+        width: columns().unwrap_or(if detail == Detail::Quiet {
+            // A line that no terminal breaks is left whole.
+            usize::MAX
+        } else {
+            WIDTH
+        }),
         colour: choice != anstream::ColorChoice::Never,
         detail,
     }
+}
+
+/// Columns of standard output; in a pipe, what `COLUMNS` says, if it is set.
+fn columns() -> Option<usize> {
+    if let Some((width, _)) = terminal_size::terminal_size_of(io::stdout()) {
+        return Some(usize::from(width.0));
+    }
+    let said = std::env::var("COLUMNS").ok();
+    let said = said.and_then(|columns| columns.parse().ok());
+    said.filter(|columns| *columns > 0)
 }
 
 /// Bytes for standard output; a closed pipe comes back as that `Trouble`.
@@ -245,16 +269,21 @@ fn closed_output() -> Trouble {
 }
 
 /// How to tell a person, by the flags: `-q` and `-v`, and whether it goes to a file.
-pub fn manner_of((quiet, verbose): (bool, bool), color: Option<Color>, into_file: bool) -> Manner {
+pub fn manner_of((quiet, verbose): (bool, u8), color: Option<Color>, into_file: bool) -> Manner {
     let detail = match (quiet, verbose) {
         (true, _) => Detail::Quiet,
-        (_, true) => Detail::Verbose,
-        _ => Detail::Plain,
+        (_, 0) => Detail::Plain,
+        (_, 1) => Detail::Verbose,
+        _ => Detail::Everything,
     };
     let color = color.unwrap_or_default();
     let mut manner = manner(color, detail);
     if into_file {
-        manner.width = WIDTH;
+        manner.width = if detail == Detail::Quiet {
+            usize::MAX
+        } else {
+            WIDTH
+        };
         manner.colour = color == Color::Always;
     }
     manner

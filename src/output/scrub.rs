@@ -11,8 +11,8 @@ use serde_json::Value;
 
 use crate::model::observation::Observation;
 use crate::model::report::{Measured, Origin, Run, Vantage, Verdict};
-use crate::output::Sink;
 use crate::output::scrub::spelling::{Found, places};
+use crate::output::{Sink, Waiting};
 
 pub mod spelling;
 
@@ -274,6 +274,10 @@ impl Sink for Scrubbed {
 
     fn progress(&mut self, complete: usize, planned: usize) -> io::Result<()> {
         self.inner.progress(complete, planned)
+    }
+
+    fn waiting(&mut self, waiting: &Waiting) -> io::Result<()> {
+        self.inner.waiting(waiting)
     }
 
     fn observation(&mut self, observation: &Observation) -> io::Result<()> {

@@ -320,7 +320,7 @@ mod tests {
                 assert!(layout::width(line) <= width, "{width}: {line}");
             }
             assert!(text.contains("✗ blocked 1/2"), "{width}: {text}");
-            assert_eq!(text.matches("✓ accessible").count(), 10, "{width}: {text}");
+            assert_eq!(text.matches("✓ works").count(), 10, "{width}: {text}");
             assert!(text.contains("nxdomain"), "{width}: {text}");
         }
         assert!(

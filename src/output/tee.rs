@@ -4,7 +4,7 @@ use std::io;
 
 use crate::model::observation::Observation;
 use crate::model::report::{Measured, Origin, Run, Vantage, Verdict};
-use crate::output::Sink;
+use crate::output::{Sink, Waiting};
 
 /// Passes everything on to each of its sinks.
 pub struct Tee {
@@ -64,6 +64,10 @@ impl Sink for Tee {
 
     fn progress(&mut self, complete: usize, planned: usize) -> io::Result<()> {
         self.each(|sink| sink.progress(complete, planned))
+    }
+
+    fn waiting(&mut self, waiting: &Waiting) -> io::Result<()> {
+        self.each(|sink| sink.waiting(waiting))
     }
 
     fn observation(&mut self, observation: &Observation) -> io::Result<()> {

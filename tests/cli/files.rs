@@ -497,7 +497,7 @@ fn on_a_terminal_a_person_sees_the_result_that_is_saved() {
     let _ = fs::File::from(terminal.master).read_to_end(&mut seen);
     assert_eq!(child.wait().unwrap().code(), Some(0));
     let seen = String::from_utf8_lossy(&seen);
-    assert!(seen.contains("accessible"), "{seen}");
+    assert!(seen.contains("all 9 services"), "{seen}");
     let saved = format!("saved {} (", told(&path));
     assert!(seen.contains(&saved), "{seen}");
     assert!(fs::metadata(&path).unwrap().len() > 0);
