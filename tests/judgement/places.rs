@@ -202,7 +202,7 @@ fn places_that_are_lost_or_reached_by_other_ways_alone_are_counted() {
         let verdict = played(|place, way| fails[place][way]);
         silent(&verdict, Status::Degraded);
         let summary =
-            "Target works here only in part: centres is impaired, and nothing measured tells why";
+            "Target works only in part: centres works in part. The cause is not known";
         assert_eq!(verdict.summary, summary);
         let reason = verdict.reason.unwrap();
         assert!(reason.starts_with(told), "{reason}");

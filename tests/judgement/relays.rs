@@ -477,7 +477,7 @@ fn where_stun_alone_is_silent_calls_are_told_and_no_protocol_of_its_own() {
     }
     let verdict = world.judge();
     assert_eq!(ids(&verdict), ["protocol/drop"]);
-    let words = "its calls' connection requests (STUN) are left without an answer";
+    let words = "The connection requests of its calls (STUN) get no reply";
     assert!(verdict.summary.ends_with(words), "{}", verdict.summary);
     let mut technique = verdict.techniques[0].clone();
     assert_eq!(technique.endpoints.len(), relays.len());
