@@ -380,7 +380,7 @@ fn another_vantage_does_not_take_away_the_doubts_that_it_cannot_settle() {
         (
             forbidden,
             [(End::Told(3, PROHIBITED), 2); 3],
-            "Whose router",
+            "router's owner",
         ),
     ] {
         let verdict = settled(&dead(failed, roads));
@@ -776,7 +776,7 @@ fn a_port_prohibited_by_a_router_on_the_way_is_named() {
             .doubt
             .as_deref()
             .unwrap()
-            .contains("Whose")
+            .contains("router's owner")
     );
 }
 
