@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use crate::analysis;
 use crate::analysis::control::OtherVantage;
 use crate::analysis::ground::Ground;
+use crate::analysis::problem;
 use crate::model::catalog::{Catalog, Definitions, Region};
 use crate::model::check::GROUND;
 use crate::model::observation::{Observation, Operation, Stage};
@@ -96,7 +97,7 @@ pub fn remarks(catalog: &Catalog, target: &str, observations: &[Observation]) ->
     let places = exchanges.flat_map(|exchange| &exchange.says);
     places
         .filter(|(key, _)| key == "location")
-        .map(|(_, place)| format!("{name}'s server takes this vantage to be in {place}"))
+        .map(|(_, place)| format!("{name}'s server locates you in {place}"))
         .collect()
 }
 
@@ -117,7 +118,7 @@ fn beside(catalog: &Catalog, verdicts: &[Verdict]) -> Option<String> {
     let works = names(Status::Accessible, Region::Domestic);
     (!blocked.is_empty() && !works.is_empty()).then(|| {
         format!(
-            "Works here and is at home in the country: {}; blocked here and foreign: {}",
+            "Works, domestic: {}. Blocked, foreign: {}",
             works.join(", "),
             blocked.join(", ")
         )
@@ -132,6 +133,7 @@ pub fn vantage(
     remarks: BTreeSet<String>,
     verdicts: &[Verdict],
 ) -> Vantage {
+    let problem = problem::of(&ground);
     ground.notes.extend(remarks);
     let mut ordered: Vec<Verdict> = verdicts.to_vec();
     ordered.sort_by(|one, other| one.target.cmp(&other.target));
@@ -143,7 +145,7 @@ pub fn vantage(
         asn: origin.asn,
         country: origin.country,
         tags: origin.tags,
-        problem: None,
+        problem,
         resolvers: ground.resolvers,
         techniques: ground.techniques,
         notes: ground.notes,

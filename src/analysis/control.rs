@@ -225,16 +225,16 @@ impl OtherVantage {
     pub fn note(&self) -> String {
         let when = self.when();
         if self.is_itself {
-            "The control report is of this very run and says nothing".to_owned()
+            "The control report is not used: it is a report of this same run".to_owned()
         } else if self.seen.ground.regime != Regime::Open {
             let regime = self.seen.ground.regime.word();
-            format!("The control report says nothing: its own line was not open ({regime})")
+            format!("The control report is not used: its own network was not open ({regime})")
         } else if self.seen.ground.families.is_empty() {
-            "The control report says nothing: not one of its controls was reached".to_owned()
+            "The control report is not used: it reached no control server".to_owned()
         } else if self.before_s.unsigned_abs() > OLDEST_S {
             let side = self.side();
             format!(
-                "The control report says nothing: it was measured more than a day {side} this run"
+                "The control report is not used: it was measured more than a day {side} this run"
             )
         } else {
             format!(
