@@ -17,6 +17,7 @@ pub mod hops;
 pub mod innocuous;
 pub mod matrix;
 pub mod places;
+pub mod problem;
 pub mod rate;
 pub mod regime;
 pub mod replies;
@@ -25,6 +26,7 @@ pub mod rules;
 pub mod states;
 pub mod status;
 pub mod summary;
+pub mod words;
 
 use crate::analysis::chance::Trains;
 use crate::analysis::evidence::Evidence;

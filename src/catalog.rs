@@ -1,14 +1,10 @@
 //! probes.toml becomes a Catalog, or an error that points at line, column and key.
 
 use std::collections::BTreeSet;
-use std::fs::File;
-use std::io::{self, Read};
 use std::ops::Range;
-use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use sha2::{Digest, Sha256};
-use thiserror::Error;
 use toml::de::DeTable;
 
 use crate::catalog::fields::{Fields, Kind, word};
@@ -21,6 +17,7 @@ mod custom;
 mod endpoints;
 mod expect;
 mod fields;
+pub mod files;
 pub mod grammar;
 pub mod problem;
 mod targets;
@@ -49,22 +46,6 @@ const FILE: Kind = Kind {
     ],
 };
 
-/// Why definitions could not be loaded from a file.
-#[derive(Debug, Error)]
-pub enum LoadError {
-    /// The file could not be read.
-    #[error("cannot read definitions {}: {error}", path.display())]
-    Read {
-        /// The path as given.
-        path: PathBuf,
-        /// Why.
-        error: io::Error,
-    },
-    /// It was read, and it is wrong.
-    #[error(transparent)]
-    Invalid(#[from] CatalogErrors),
-}
-
 /// The definitions compiled into the binary.
 ///
 /// # Panics
@@ -85,25 +66,6 @@ pub fn embedded() -> Catalog {
 /// Every problem of the file at once; `source` is how they name it.
 pub fn load(source: &str, bytes: &[u8]) -> Result<Catalog, CatalogErrors> {
     read(source, bytes, &embedded())
-}
-
-/// Loads definitions from a file, of which no more than [`MAX_BYTES`] is read.
-///
-/// # Errors
-/// The file cannot be read, or it is wrong.
-pub fn load_file(path: &Path) -> Result<Catalog, LoadError> {
-    let fail = |error| LoadError::Read {
-        path: path.to_owned(),
-        error,
-    };
-    let mut bytes = Vec::new();
-    let most = MAX_BYTES as u64 + 1;
-    File::open(path)
-        .map_err(fail)?
-        .take(most)
-        .read_to_end(&mut bytes)
-        .map_err(fail)?;
-    Ok(load(&path.to_string_lossy(), &bytes)?)
 }
 
 /// The JSON Schema of a definitions file.
@@ -136,7 +98,7 @@ fn decode<'t>(source: &str, bytes: &'t [u8]) -> Result<&'t str, CatalogErrors> {
         return Err(CatalogErrors::whole_file(
             source,
             message,
-            "split it into several files",
+            "split it into several files, and give each with `-d`",
         ));
     }
     std::str::from_utf8(bytes).map_err(|error| {

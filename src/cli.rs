@@ -1,9 +1,10 @@
 //! The command line: arguments, exit status, one file per subcommand.
 
+use std::io::Write;
 use std::process::ExitCode;
 
-use clap::Parser;
-use clap::error::ErrorKind;
+use clap::FromArgMatches;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use crate::cli::arguments::{Arguments, Command};
 use crate::cli::trouble::Trouble;
@@ -11,6 +12,12 @@ use crate::cli::trouble::Trouble;
 pub mod analyze;
 pub mod arguments;
 pub mod check;
+pub mod closed;
+pub mod completions;
+pub mod environment;
+pub mod explain;
+pub mod fetch;
+pub mod help;
 pub mod list;
 pub mod manual;
 pub mod pick;
@@ -22,15 +29,22 @@ pub mod selftest;
 pub mod signals;
 pub mod tell;
 pub mod trouble;
+pub mod version;
 
 /// Usage, definitions or output error.
 pub const TROUBLE: u8 = 2;
 
 /// Parses the arguments, runs the subcommand, and says what is wrong on standard error.
 pub fn main() -> ExitCode {
-    let arguments = match Arguments::try_parse() {
+    match completions::answer() {
+        Ok(false) => {}
+        Ok(true) => return ExitCode::SUCCESS,
+        Err(error) => return refuse(&error),
+    }
+    let matches = arguments::command().try_get_matches();
+    let arguments = match matches.and_then(|it| Arguments::from_arg_matches(&it)) {
         Ok(arguments) => arguments,
-        Err(error) => return explain(&error),
+        Err(error) => return refuse(&error),
     };
     arguments.run.color.unwrap_or_default().apply();
     let ended = match arguments.command {
@@ -40,9 +54,10 @@ pub fn main() -> ExitCode {
         Some(Command::Check(arguments)) => check::run(&arguments),
         Some(Command::Analyze(arguments)) => analyze::run(&arguments),
         Some(Command::Selftest(arguments)) => selftest::run(&arguments),
+        Some(Command::Explain(arguments)) => explain::run(&arguments),
         Some(Command::Schema(arguments)) => schema::run(&arguments),
-        Some(Command::Completions(arguments)) => manual::completions(&arguments),
-        Some(Command::Man) => manual::man(),
+        Some(Command::Completions(arguments)) => completions::run(&arguments),
+        Some(Command::Man(arguments)) => manual::man(&arguments),
     };
     match ended {
         Ok(status) => ExitCode::from(status),
@@ -51,7 +66,7 @@ pub fn main() -> ExitCode {
 }
 
 /// Help goes to standard output, everything else to standard error with what to do next.
-fn explain(error: &clap::Error) -> ExitCode {
+fn refuse(error: &clap::Error) -> ExitCode {
     if matches!(
         error.kind(),
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
@@ -59,16 +74,49 @@ fn explain(error: &clap::Error) -> ExitCode {
         let _ = error.print();
         return ExitCode::SUCCESS;
     }
-    // Every other error of ours ends in a hint, by that name.
-    let told = error.render().ansi().to_string().replace("tip:", "hint:");
-    anstream::eprint!("{told}");
+    anstream::eprint!("{}", in_our_words(error));
+    if let Some(hint) = environment::hint(error) {
+        anstream::eprintln!("{hint}");
+    }
     ExitCode::from(TROUBLE)
+}
+
+/// The parser's message in the manner of our own: `hint:`, the nearest command, and no usage that says nothing of the error.
+fn in_our_words(error: &clap::Error) -> String {
+    let text = error.render().ansi().to_string().replace("tip:", "hint:");
+    let mut paragraphs: Vec<String> = text
+        .trim_end()
+        .split("\n\n")
+        .map(|paragraph| match paragraph.strip_prefix("  ") {
+            Some(hint) if hint.contains("hint:") => hint.to_owned(),
+            _ => paragraph.to_owned(),
+        })
+        .collect();
+    if matches!(
+        error.kind(),
+        ErrorKind::ArgumentConflict | ErrorKind::InvalidSubcommand
+    ) {
+        paragraphs.retain(|paragraph| !paragraph.contains("Usage:"));
+    }
+    let wrong = error.get(ContextKind::InvalidSubcommand);
+    if let (false, Some(ContextValue::String(wrong))) = (text.contains("hint:"), wrong) {
+        let program = arguments::command();
+        let commands = program.get_subcommands().map(clap::Command::get_name);
+        let suggestion = pick::suggestion(&pick::nearest(wrong, commands));
+        paragraphs.insert(
+            1,
+            suggestion.map_or_else(String::new, |words| format!("hint: {words}")),
+        );
+        paragraphs.retain(|paragraph| !paragraph.is_empty());
+    }
+    paragraphs.join("\n\n") + "\n"
 }
 
 fn tell_trouble(trouble: &Trouble) -> ExitCode {
     if trouble.is_closed_pipe() {
         return ExitCode::SUCCESS;
     }
-    anstream::eprintln!("{trouble}");
+    // A terminal that is gone is no reason to fail otherwise.
+    let _ = writeln!(anstream::stderr(), "{trouble}");
     ExitCode::from(TROUBLE)
 }

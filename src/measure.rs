@@ -4,9 +4,10 @@ use std::collections::HashMap;
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
+use std::time::Duration;
 
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
@@ -40,6 +41,18 @@ pub mod trust;
 
 /// Descriptors one check uses at most: a socket, the second descriptor of it, and those of a repetition over TCP.
 const DESCRIPTORS_PER_CHECK: u64 = 3;
+
+/// A step without an outcome for so long counts as silent: ordinary answers take far less.
+const SILENT_AFTER: Duration = Duration::from_secs(1);
+
+/// What the engine waits for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Silence {
+    /// Checks to which nothing comes back.
+    pub checks: usize,
+    /// How long the last of them may still take.
+    pub longest: Duration,
+}
 
 /// What the engine tells while checks run.
 #[derive(Clone, Debug)]
@@ -77,6 +90,8 @@ pub struct Room {
     /// Connections to DoH resolvers.
     pub doh: Connections,
     open: Semaphore,
+    /// Checks in flight, by id of their observation.
+    flights: Mutex<HashMap<String, Trace>>,
     clock: Clock,
     cancel: CancellationToken,
 }
@@ -119,6 +134,7 @@ impl Engine {
             lookup_threads: Arc::new(Semaphore::new(limits.lookup_threads)),
             doh: Connections::default(),
             open: Semaphore::new(usize::try_from(checks).unwrap_or(1).max(1)),
+            flights: Mutex::default(),
             clock: Clock::start(),
             cancel,
             limits,
@@ -130,6 +146,21 @@ impl Engine {
         let room = Arc::clone(&self.0);
         let events = events.clone();
         tokio::spawn(async move { room.run(id, check, events).await });
+    }
+
+    /// What is waited for now.
+    pub fn silence(&self) -> Silence {
+        let flights = self.0.flights.lock();
+        let flights = flights.unwrap_or_else(PoisonError::into_inner);
+        let mut silence = Silence::default();
+        for left in flights
+            .values()
+            .filter_map(|trace| trace.silence(SILENT_AFTER))
+        {
+            silence.checks += 1;
+            silence.longest = silence.longest.max(left);
+        }
+        silence
     }
 
     /// Seconds since the engine was made.
@@ -149,6 +180,7 @@ enum Ending {
 impl Room {
     async fn run(self: Arc<Self>, id: String, check: Check, events: mpsc::UnboundedSender<Event>) {
         let trace = Trace::new(self.clock, self.limits.check);
+        self.fly(&id, Some(trace.clone()));
         let context = Context {
             room: Arc::clone(&self),
             trace: trace.clone(),
@@ -163,8 +195,19 @@ impl Room {
             ending = unpanicked(self.admitted(&context)) => ending,
         };
         let observation = context.observation(observed(&trace, &context.check, &ending));
+        self.fly(&context.id, None);
         // A receiver that is gone has its reasons: the run is over.
         let _ = context.events.send(Event::Complete(Box::new(observation)));
+    }
+
+    /// Notes that a check is in flight, or no longer.
+    fn fly(&self, id: &str, trace: Option<Trace>) {
+        let flights = self.flights.lock();
+        let mut flights = flights.unwrap_or_else(PoisonError::into_inner);
+        match trace {
+            Some(trace) => flights.insert(id.to_owned(), trace),
+            None => flights.remove(id),
+        };
     }
 
     /// Runs the check as soon as there are descriptors for it.

@@ -7,6 +7,7 @@ pub mod failure;
 pub mod line;
 pub mod observation;
 pub mod outline;
+pub mod plain;
 pub mod report;
 pub mod resolution;
 pub mod technique;

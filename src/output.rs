@@ -1,10 +1,13 @@
 //! Tells what was found, one file per format; every sink hears of a run in the same order.
 
 use std::io;
+use std::time::Duration;
 
+use crate::model::check::Round;
 use crate::model::observation::Observation;
 use crate::model::report::{Measured, Origin, Run, Software, Vantage, Verdict};
 
+pub mod csv;
 pub mod destination;
 pub mod human;
 pub mod json;
@@ -13,8 +16,21 @@ pub mod ndjson;
 pub mod progress;
 pub mod schema;
 pub mod scrub;
+pub mod summary;
+pub mod tee;
 pub mod terminal;
 pub mod words;
+
+/// What a run does now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// The furthest round of which something is in flight.
+    pub round: Round,
+    /// Checks to which nothing comes back.
+    pub silent: usize,
+    /// How long the last of them may still take.
+    pub longest: Duration,
+}
 
 /// What listens to a run. Called in this order: `started`, then any of the middle three, then `finished`, once.
 ///
@@ -25,6 +41,11 @@ pub trait Sink: Send {
 
     /// So many of so many planned checks are complete; both may grow.
     fn progress(&mut self, complete: usize, planned: usize) -> io::Result<()>;
+
+    /// What the run waits for, several times a second; only a person who waits too needs it.
+    fn waiting(&mut self, _: &Waiting) -> io::Result<()> {
+        Ok(())
+    }
 
     /// One check is complete.
     fn observation(&mut self, observation: &Observation) -> io::Result<()>;

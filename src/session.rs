@@ -6,12 +6,13 @@
 pub mod rehearsal;
 
 use std::borrow::Cow;
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::analysis::again::{self, Judge};
@@ -23,8 +24,8 @@ use crate::model::check::{Check, GROUND, Role, Round};
 use crate::model::line::Line;
 use crate::model::observation::Observation;
 use crate::model::report::{Measured, Origin, Regime, Report, Run, Vantage, Verdict};
-use crate::output::Sink;
 use crate::output::scrub::Scrubber;
+use crate::output::{Sink, Waiting};
 use crate::plan::contrast::Controls;
 use crate::plan::resolve::Subject;
 use crate::plan::{Patience, Seen, contrast, ground, reach, resolve};
@@ -33,6 +34,9 @@ use crate::plan::{Patience, Seen, contrast, ground, reach, resolve};
 const TARGETS_IN_FLIGHT: usize = 8;
 /// An ordinary answer takes far less. After this the plan goes on with what other resolvers say.
 const OVERDUE: Duration = Duration::from_millis(1500);
+
+/// So often a person sees what is waited for.
+const GLANCE: Duration = Duration::from_millis(250);
 
 /// What comes in together is planned from together: the plan looks at everything that was seen.
 const GATHER: Duration = Duration::from_millis(1);
@@ -46,7 +50,7 @@ pub struct Setup {
     /// What the user says of this vantage.
     pub origin: Origin,
     /// Another vantage's report of the same targets.
-    pub control: Option<Report>,
+    pub control: Option<Arc<Report>>,
     /// For the whole run.
     pub timeout: Option<Duration>,
     /// Checks at once.
@@ -89,17 +93,18 @@ pub async fn run(setup: &Setup, sink: &mut dyn Sink) -> io::Result<Outcome> {
     let measured = Measured::of(&setup.catalog, &setup.line.notes);
     let measured = scrubber.clean(&measured)?.into_owned();
     sink.started(&run, &setup.origin, &measured)?;
-    let other = setup
+    let judge = Judge::new(measured, started_at, None);
+    let mut journeys = Journeys::new(setup, scrubber, judge);
+    let mut witness = setup
         .control
         .clone()
-        .map(|control| OtherVantage::new(control, &run.id, started_at));
-    let other = other.transpose().map_err(io::Error::other)?;
-    let judge = Judge::new(measured, started_at, other);
-    let mut journeys = Journeys::new(setup, scrubber, judge);
+        .map(|control| judged_apart(control, &run.id, started_at));
+    journeys.awaits_witness = witness.is_some();
     let deadline = sleep_or_forever(setup.timeout);
     tokio::pin!(deadline);
     let mut overdue = tokio::time::interval(OVERDUE);
     overdue.tick().await;
+    let mut glance = tokio::time::interval(GLANCE);
     let mut verdicts = Vec::new();
     let mut events = Vec::new();
     while !journeys.are_over() {
@@ -121,7 +126,13 @@ pub async fn run(setup: &Setup, sink: &mut dyn Sink) -> io::Result<Outcome> {
                 events.extend(std::iter::from_fn(|| journeys.events.try_recv().ok()));
             }
             _ = overdue.tick() => journeys.grow_impatient(),
+            _ = glance.tick() => sink.waiting(&journeys.waiting(&engine))?,
+            other = arrival(&mut witness) => {
+                witness = None;
+                journeys.hear(other.map_err(io::Error::other)?);
+            }
             () = &mut deadline, if !cancel.is_cancelled() => cancel.cancel(),
+            () = cancel.cancelled(), if !journeys.stopped => {}
         }
         for event in events.drain(..) {
             if let Some(observation) = journeys.note(event) {
@@ -130,6 +141,9 @@ pub async fn run(setup: &Setup, sink: &mut dyn Sink) -> io::Result<Outcome> {
         }
         sink.progress(journeys.complete, journeys.started)?;
         journeys.stopped |= cancel.is_cancelled();
+        if journeys.stopped && witness.take().is_some() {
+            journeys.go_without_witness();
+        }
     }
     run.duration_s = engine.elapsed();
     run.interrupted = journeys.stopped;
@@ -143,7 +157,34 @@ pub async fn run(setup: &Setup, sink: &mut dyn Sink) -> io::Result<Outcome> {
     })
 }
 
-async fn sleep_or_forever(timeout: Option<Duration>) {
+/// Another vantage's report, judged on a thread of its own: it may be large, or made to be slow, and timers go on meanwhile.
+fn judged_apart(control: Arc<Report>, run: &str, started_at: Timestamp) -> Witness {
+    let (sender, receiver) = oneshot::channel();
+    let run = run.to_owned();
+    std::thread::spawn(move || {
+        let _ = sender.send(OtherVantage::new(
+            Arc::unwrap_or_clone(control),
+            &run,
+            started_at,
+        ));
+    });
+    receiver
+}
+
+/// What another vantage saw, once it is judged.
+type Witness = oneshot::Receiver<Result<OtherVantage, jiff::Error>>;
+
+async fn arrival(witness: &mut Option<Witness>) -> Result<OtherVantage, jiff::Error> {
+    match witness {
+        Some(witness) => witness
+            .await
+            .expect("judging another vantage's report does not panic"),
+        None => std::future::pending().await,
+    }
+}
+
+/// Waits for so long; for ever where nothing is said.
+pub async fn sleep_or_forever(timeout: Option<Duration>) {
     match timeout {
         Some(timeout) => tokio::time::sleep(timeout).await,
         None => std::future::pending().await,
@@ -161,6 +202,8 @@ struct Journeys<'a> {
     controls: Option<Controls>,
     /// All of the ground but its contrasts is seen.
     is_surveyed: bool,
+    /// Another vantage's report is not judged yet: nothing is judged for good before.
+    awaits_witness: bool,
     /// What targets' servers say of this vantage.
     remarks: BTreeSet<String>,
     waiting: VecDeque<&'a Target>,
@@ -169,6 +212,8 @@ struct Journeys<'a> {
     sender: mpsc::UnboundedSender<Event>,
     started: usize,
     complete: usize,
+    /// Checks in flight of each round.
+    rounds: BTreeMap<Round, usize>,
     stopped: bool,
 }
 
@@ -195,6 +240,7 @@ impl<'a> Journeys<'a> {
             judged_ground: None,
             controls: None,
             is_surveyed: false,
+            awaits_witness: false,
             remarks: BTreeSet::new(),
             waiting: setup.catalog.targets.iter().collect(),
             targets: Vec::new(),
@@ -202,6 +248,7 @@ impl<'a> Journeys<'a> {
             sender,
             started: 0,
             complete: 0,
+            rounds: BTreeMap::new(),
             stopped: false,
         }
     }
@@ -226,6 +273,7 @@ impl<'a> Journeys<'a> {
                 if journey.started.insert(check.id.clone()) {
                     self.started += 1;
                     journey.in_flight += 1;
+                    *self.rounds.entry(check.round).or_default() += 1;
                     journey.contrasts_in_flight += usize::from(check.round == Round::Contrast);
                     engine.start(format!("o{}", self.started), check, &self.sender);
                 }
@@ -248,10 +296,39 @@ impl<'a> Journeys<'a> {
             let is_contrast = observation.check.round == Round::Contrast;
             journey.contrasts_in_flight -= usize::from(is_contrast);
             self.complete += 1;
+            if let Some(count) = self.rounds.get_mut(&observation.check.round) {
+                *count -= 1;
+            }
         }
         let told = complete.then(|| observation.clone());
         journey.seen.note(observation, complete);
         told
+    }
+
+    fn waiting(&self, engine: &Engine) -> Waiting {
+        let silence = engine.silence();
+        let mut rounds = self.rounds.iter().filter(|(_, count)| **count > 0);
+        Waiting {
+            round: rounds
+                .next_back()
+                .map_or(Round::Ground, |(round, _)| *round),
+            silent: silence.checks,
+            longest: silence.longest,
+        }
+    }
+
+    fn hear(&mut self, other: OtherVantage) {
+        self.judge.hear(other);
+        self.awaits_witness = false;
+    }
+
+    /// The run ended first: it is judged by what this vantage saw alone.
+    fn go_without_witness(&mut self) {
+        self.awaits_witness = false;
+        self.remarks.insert(
+            "The run ended before the control report was judged: nothing was compared with it"
+                .to_owned(),
+        );
     }
 
     fn grow_impatient(&mut self) {
@@ -282,7 +359,7 @@ impl<'a> Journeys<'a> {
                 return Ok(true);
             }
         }
-        if !self.ground.is_done(self.stopped) {
+        if self.awaits_witness || !self.ground.is_done(self.stopped) {
             return Ok(false);
         }
         self.judged_ground = Some(self.ground_so_far()?);

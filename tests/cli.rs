@@ -6,8 +6,12 @@ use serde_json::Value;
 
 #[path = "cli/ending.rs"]
 mod ending;
+#[path = "cli/files.rs"]
+mod files;
 #[path = "cli/saved.rs"]
 mod saved;
+#[path = "cli/words.rs"]
+mod words;
 
 /// A scenario in which every target is silent or slow enough for a run to be met in the middle.
 const SLOW: &str = "slow_server";
@@ -91,6 +95,7 @@ fn broken_definitions_are_refused_with_line_and_column() {
         assert_eq!(code(&output), 2, "{arguments:?}");
         assert!(stdout(&output).is_empty());
         let told = stderr(&output);
+        assert!(told.starts_with("error: "), "{told}");
         assert!(told.contains("broken.toml:2:"), "{told}");
     }
 }
@@ -103,11 +108,11 @@ fn definitions_that_do_not_exist_are_refused() {
 }
 
 #[test]
-fn the_definitions_in_the_repository_are_sound() {
+fn the_definitions_in_the_repository_are_valid() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/probes.toml");
     let output = output(&["check", path]);
     assert_eq!(code(&output), 0, "{}", stderr(&output));
-    assert!(stdout(&output).contains("sound"));
+    assert!(stdout(&output).contains("probes.toml: valid (4 targets, "));
 }
 
 #[test]
@@ -122,6 +127,7 @@ fn help_names_every_subcommand_and_shows_examples() {
             "check",
             "analyze",
             "selftest",
+            "explain",
             "schema",
             "completions",
             "man",
@@ -134,12 +140,14 @@ fn help_names_every_subcommand_and_shows_examples() {
 }
 
 #[test]
-fn the_version_is_that_of_the_package() {
-    let output = output(&["--version"]);
-    assert_eq!(
-        stdout(&output),
-        format!("blockprobe {}\n", env!("CARGO_PKG_VERSION"))
-    );
+fn the_short_version_is_one_line_and_the_long_one_says_what_it_was_built_from() {
+    let short = format!("blockprobe {}\n", env!("CARGO_PKG_VERSION"));
+    assert_eq!(stdout(&output(&["-V"])), short);
+    let long = stdout(&output(&["--version"]));
+    assert!(long.starts_with(&short), "{long}");
+    for part in ["commit:", "definitions: 20", "target:", "rustc:       1."] {
+        assert!(long.contains(part), "{part} is not in {long}");
+    }
 }
 
 #[test]
@@ -150,18 +158,6 @@ fn schemas_are_schemas() {
         let schema: Value = serde_json::from_slice(&output.stdout).expect("JSON");
         jsonschema::validator_for(&schema).expect("a schema");
     }
-}
-
-#[test]
-fn completions_and_manual_are_printed() {
-    for shell in ["bash", "zsh", "fish"] {
-        let output = output(&["completions", shell]);
-        assert_eq!(code(&output), 0);
-        assert!(stdout(&output).contains("selftest"), "{shell}");
-    }
-    let manual = output(&["man"]);
-    assert_eq!(code(&manual), 0);
-    assert!(stdout(&manual).contains(".TH blockprobe"));
 }
 
 #[test]
@@ -302,17 +298,18 @@ fn what_cannot_be_measured_exits_three() {
 }
 
 #[test]
-fn a_file_gets_the_format_of_its_name_and_is_nobody_elses() {
+fn a_file_gets_the_format_of_its_name_and_keeps_its_mode() {
     use std::os::unix::fs::PermissionsExt;
     let directory = tempfile::tempdir().unwrap();
     for (name, begin) in [
         ("run.json", "{\n"),
         ("run.ndjson", "{\"type\""),
         ("run.txt", "\n"),
-        ("run", "{\n"),
+        ("run.csv", "run_id,"),
     ] {
         let path = directory.path().join(name);
         std::fs::write(&path, "OLDER-CONTENT").unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).unwrap();
         let run = output(&["max", "--lab", "open", "-o", path.to_str().unwrap()]);
         assert_eq!(code(&run), 0, "{}", stderr(&run));
         assert!(run.stdout.is_empty());
@@ -323,7 +320,7 @@ fn a_file_gets_the_format_of_its_name_and_is_nobody_elses() {
         );
         assert!(!text.contains('\x1b') && !text.contains("OLDER"));
         let mode = std::fs::metadata(&path).unwrap().permissions().mode();
-        assert_eq!(mode & 0o777, 0o600, "{name}");
+        assert_eq!(mode & 0o777, 0o640, "{name}");
     }
     assert_eq!(
         std::fs::read_dir(directory.path()).unwrap().count(),
@@ -334,7 +331,7 @@ fn a_file_gets_the_format_of_its_name_and_is_nobody_elses() {
 
 #[test]
 fn a_file_that_cannot_be_written_is_told_before_the_run() {
-    for path in ["/nonexistent/report.json", "/"] {
+    for path in ["/nonexistent/report.json", "/", "report", "report.xml.gz"] {
         let run = output(&["--lab", SLOW, "-o", path]);
         assert_eq!(code(&run), 2, "{path}");
         assert!(stderr(&run).contains("hint:"), "{}", stderr(&run));
@@ -355,6 +352,22 @@ fn no_colours_go_into_a_pipe_unless_asked_for() {
         .output()
         .unwrap();
     assert!(!stdout(&no_color).contains('\x1b'));
+}
+
+#[test]
+fn a_pipe_is_as_wide_as_columns_says() {
+    let widest = |columns: &str| {
+        let run = blockprobe(&["max", "--lab", "open", "-f", "human", "-vv"])
+            .env("COLUMNS", columns)
+            .output()
+            .unwrap();
+        let text = stdout(&run);
+        assert!(text.contains("MAX"), "{}", stderr(&run));
+        text.lines().map(|line| line.chars().count()).max().unwrap()
+    };
+    assert!(widest("60") <= 60);
+    let wide = widest("120");
+    assert!(wide > 60 && wide <= 120, "{wide}");
 }
 
 #[test]

@@ -611,7 +611,7 @@ fn fewer_than_three_trials_are_likely_and_say_why() {
             .doubt
             .as_deref()
             .unwrap()
-            .contains("repeated")
+            .contains("Too few queries")
     );
 }
 

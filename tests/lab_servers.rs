@@ -12,6 +12,9 @@ mod exchanges;
 mod faults;
 #[path = "lab_servers/names.rs"]
 mod names;
+#[path = "common/needs.rs"]
+#[allow(dead_code, reason = "each suite needs a part of it")]
+mod needs;
 #[path = "lab_servers/servers.rs"]
 mod servers;
 #[path = "lab_servers/world.rs"]

@@ -26,6 +26,9 @@ mod layers;
 mod means;
 #[path = "netns/names.rs"]
 mod names;
+#[path = "common/needs.rs"]
+#[allow(dead_code, reason = "each suite needs a part of it")]
+mod needs;
 #[path = "netns/negatives.rs"]
 mod negatives;
 #[path = "netns/played.rs"]

@@ -3,6 +3,9 @@
 
 #[path = "protocols/foreign.rs"]
 mod foreign;
+#[path = "common/needs.rs"]
+#[allow(dead_code, reason = "each suite needs a part of it")]
+mod needs;
 #[path = "protocols/noise.rs"]
 mod noise;
 #[path = "protocols/quic.rs"]

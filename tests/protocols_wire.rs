@@ -9,6 +9,9 @@
 mod coturn;
 #[path = "protocols_wire/foreign.rs"]
 mod foreign;
+#[path = "common/needs.rs"]
+#[allow(dead_code, reason = "each suite needs a part of it")]
+mod needs;
 #[path = "protocols_wire/python.rs"]
 mod python;
 #[path = "protocols_wire/telethon.rs"]

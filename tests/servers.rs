@@ -4,8 +4,13 @@
 mod blame;
 #[path = "servers/certificates.rs"]
 mod certificates;
+#[path = "servers/fetched.rs"]
+mod fetched;
 #[path = "servers/names.rs"]
 mod names;
+#[path = "common/needs.rs"]
+#[allow(dead_code, reason = "each suite needs a part of it")]
+mod needs;
 #[path = "servers/nginx.rs"]
 mod nginx;
 #[path = "servers/noise.rs"]

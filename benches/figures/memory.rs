@@ -184,7 +184,7 @@ fn alone(scenario: &str, format: &str) {
             },
         )),
         "json" => Box::new(Json::new(destination)),
-        _ => Box::new(Ndjson::new(destination)),
+        _ => Box::new(Ndjson::new(destination, false)),
     };
     let mut sink = Scrubbed::new(&[], told);
     let outcome = run::of(catalog, line, &mut sink);

@@ -2,13 +2,14 @@
 //!
 //! Both judge what is written: a run scrubs its observations first, so that nothing is known to it that its report hides.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use jiff::Timestamp;
 
 use crate::analysis;
 use crate::analysis::control::OtherVantage;
 use crate::analysis::ground::Ground;
+use crate::analysis::problem;
 use crate::model::catalog::{Catalog, Definitions, Region};
 use crate::model::check::GROUND;
 use crate::model::observation::{Observation, Operation, Stage};
@@ -16,7 +17,7 @@ use crate::model::report::{Measured, Origin, Report, Status, Vantage, Verdict};
 
 /// Whoever judges one run: by what was measured, when, and what another vantage saw.
 pub struct Judge {
-    catalog: Catalog,
+    pub(super) catalog: Catalog,
     line_notes: Vec<String>,
     started_at: Timestamp,
     other: Option<OtherVantage>,
@@ -40,6 +41,22 @@ impl Judge {
             started_at,
             other,
             places,
+        }
+    }
+
+    /// Judges beside what another vantage saw, from now on.
+    pub fn hear(&mut self, other: OtherVantage) {
+        self.other = Some(other);
+    }
+
+    /// What was measured, as it was given.
+    pub fn into_measured(self) -> Measured {
+        Measured {
+            targets: self.catalog.targets,
+            controls: self.catalog.controls,
+            resolvers: self.catalog.resolvers,
+            block_pages: self.catalog.block_pages,
+            line_notes: self.line_notes,
         }
     }
 
@@ -80,7 +97,7 @@ pub fn remarks(catalog: &Catalog, target: &str, observations: &[Observation]) ->
     let places = exchanges.flat_map(|exchange| &exchange.says);
     places
         .filter(|(key, _)| key == "location")
-        .map(|(_, place)| format!("{name}'s server takes this vantage to be in {place}"))
+        .map(|(_, place)| format!("{name}'s server locates you in {place}"))
         .collect()
 }
 
@@ -101,7 +118,7 @@ fn beside(catalog: &Catalog, verdicts: &[Verdict]) -> Option<String> {
     let works = names(Status::Accessible, Region::Domestic);
     (!blocked.is_empty() && !works.is_empty()).then(|| {
         format!(
-            "Works here and is at home in the country: {}; blocked here and foreign: {}",
+            "Works, domestic: {}. Blocked, foreign: {}",
             works.join(", "),
             blocked.join(", ")
         )
@@ -116,6 +133,7 @@ pub fn vantage(
     remarks: BTreeSet<String>,
     verdicts: &[Verdict],
 ) -> Vantage {
+    let problem = problem::of(&ground);
     ground.notes.extend(remarks);
     let mut ordered: Vec<Verdict> = verdicts.to_vec();
     ordered.sort_by(|one, other| one.target.cmp(&other.target));
@@ -127,7 +145,7 @@ pub fn vantage(
         asn: origin.asn,
         country: origin.country,
         tags: origin.tags,
-        problem: None,
+        problem,
         resolvers: ground.resolvers,
         techniques: ground.techniques,
         notes: ground.notes,
@@ -144,15 +162,16 @@ pub fn judge_report(report: &mut Report, control: Option<Report>) -> Result<(), 
         Some(control) => Some(OtherVantage::new(control, &report.run.id, started_at)?),
         None => None,
     };
-    let judge = Judge::new(report.measured.clone(), started_at, other);
-    let seen = by_subject(&report.observations);
-    let of = |subject: &str| seen.get(subject).map_or(&[] as &[_], Vec::as_slice);
+    let judge = Judge::new(std::mem::take(&mut report.measured), started_at, other);
+    let seen = Subjects::of(std::mem::take(&mut report.observations));
+    let of = |subject: &str| seen.about(subject);
     let ground = judge.ground(of(GROUND));
     let told = report.verdicts.iter().map(|verdict| &verdict.target);
-    let measured = report.measured.targets.iter().map(|target| &target.id);
+    let measured = judge.catalog.targets.iter().map(|target| &target.id);
     let mut verdicts: Vec<Verdict> = Vec::new();
+    let mut judged = HashSet::new();
     for id in told.chain(measured) {
-        if verdicts.iter().all(|verdict| verdict.target != *id) {
+        if judged.insert(id) {
             verdicts.extend(judge.target(id, &ground, of(id)));
         }
     }
@@ -164,24 +183,80 @@ pub fn judge_report(report: &mut Report, control: Option<Report>) -> Result<(), 
     let origin = report.vantage.origin();
     report.vantage = vantage(catalog, origin, ground, told, &verdicts);
     report.verdicts = verdicts;
+    report.observations = seen.into_observations();
+    report.measured = judge.into_measured();
     Ok(())
 }
 
-/// Observations by whom they were made for, each in the order in which the checks began, as a run judges them. What a report holds
-/// twice, as those who carry logs may write it, was seen once: it must not pass for another trial.
-pub fn by_subject(observations: &[Observation]) -> BTreeMap<String, Vec<Observation>> {
-    let mut subjects: BTreeMap<String, Vec<Observation>> = BTreeMap::new();
-    let mut seen = BTreeSet::new();
-    for observation in observations.iter().filter(|it| seen.insert(&it.id)) {
-        subjects
-            .entry(observation.check.subject.clone())
-            .or_default()
-            .push(observation.clone());
+/// A report's observations by their subject, each in the order in which the checks began, as a run judges them.
+///
+/// One measurement counts once: a log may hold a line twice, and the copy must not pass for another trial. A copy has the
+/// id of another observation, or the check of another one: a run makes each check once.
+pub struct Subjects {
+    subjects: BTreeMap<String, Vec<Observation>>,
+    /// Where in the report each of them stood.
+    places: BTreeMap<String, Vec<usize>>,
+    copies: Vec<(usize, Observation)>,
+}
+
+impl Subjects {
+    /// Sorts them; linear but for the sorting.
+    pub fn of(observations: Vec<Observation>) -> Self {
+        let mut order: Vec<usize> = (0..observations.len()).collect();
+        order.sort_by_key(|at| number(&observations[*at].id));
+        let (mut ids, mut checks) = (HashSet::new(), HashSet::new());
+        let mut is_copy = vec![false; observations.len()];
+        for at in &order {
+            let Observation { id, check, .. } = &observations[*at];
+            is_copy[*at] = !ids.insert(id) || !checks.insert((&check.subject, &check.id));
+        }
+        let mut observations: Vec<Option<Observation>> =
+            observations.into_iter().map(Some).collect();
+        let mut sorted = Self {
+            subjects: BTreeMap::new(),
+            places: BTreeMap::new(),
+            copies: Vec::new(),
+        };
+        for at in order {
+            let Some(observation) = observations[at].take() else {
+                continue;
+            };
+            if is_copy[at] {
+                sorted.copies.push((at, observation));
+                continue;
+            }
+            let subject = observation.check.subject.clone();
+            sorted.places.entry(subject.clone()).or_default().push(at);
+            sorted
+                .subjects
+                .entry(subject)
+                .or_default()
+                .push(observation);
+        }
+        sorted
     }
-    for observations in subjects.values_mut() {
-        observations.sort_by_key(|observation| number(&observation.id));
+
+    /// All of one subject.
+    pub fn about(&self, subject: &str) -> &[Observation] {
+        self.subjects.get(subject).map_or(&[], Vec::as_slice)
     }
-    subjects
+
+    /// All of one subject, taken out.
+    pub fn take(&mut self, subject: &str) -> Vec<Observation> {
+        self.places.remove(subject);
+        self.subjects.remove(subject).unwrap_or_default()
+    }
+
+    /// Everything, copies too, in the report's own order.
+    pub fn into_observations(self) -> Vec<Observation> {
+        let places = self.places.into_values().flatten();
+        let kept = places.zip(self.subjects.into_values().flatten());
+        let mut all: Vec<(usize, Observation)> = kept.chain(self.copies).collect();
+        all.sort_by_key(|(at, _)| *at);
+        all.into_iter()
+            .map(|(_, observation)| observation)
+            .collect()
+    }
 }
 
 /// The number in `o17`.

@@ -67,8 +67,8 @@ impl Manner {
         match self {
             Self::Silence => "stay silent",
             Self::Refusal => "refuse every connection",
-            Self::Unreachable => "are told to be unreachable",
-            Self::Prohibited => "are prohibited by a router on the way",
+            Self::Unreachable => "are unreachable (ICMP)",
+            Self::Prohibited => "are prohibited by a router on the path",
         }
     }
 }

@@ -9,10 +9,10 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::analysis::again::{Judge, by_subject};
+use crate::analysis::again::{Judge, Subjects};
 use crate::analysis::evidence::{Evidence, Honest, Honesty, endpoints, is_proof};
 use crate::analysis::ground::Ground;
-use crate::model::catalog::{Catalog, Endpoint};
+use crate::model::catalog::{Catalog, Endpoint, Target};
 use crate::model::check::{Ask, GROUND, Role};
 use crate::model::failure::Failure;
 use crate::model::observation::{Observation, Operation};
@@ -40,12 +40,108 @@ pub struct OtherVantage {
 struct Seen {
     /// Its resolver answered for nobody: names that fail there say nothing.
     is_unresolved: bool,
-    catalog: Catalog,
     ground: Ground,
-    verdicts: BTreeMap<String, Verdict>,
-    observations: BTreeMap<String, Vec<Observation>>,
-    /// Endpoints by their target that were connected to: whether each time in vain.
-    in_vain: BTreeMap<(String, String), bool>,
+    targets: BTreeMap<String, SeenTarget>,
+}
+
+/// What it saw of one target, indexed once: rules ask for each endpoint, name and address.
+#[derive(Debug, Default)]
+struct SeenTarget {
+    verdict: Option<Verdict>,
+    /// Where in the verdict each endpoint is: its service and its place there.
+    endpoints: BTreeMap<String, (usize, usize)>,
+    observations: Vec<Observation>,
+    /// Which of them connected to an address.
+    connections: BTreeMap<SocketAddr, Vec<usize>>,
+    /// Endpoints that were connected to: whether each time in vain.
+    in_vain: BTreeMap<String, bool>,
+    /// What honest resolvers say of each host.
+    names: BTreeMap<String, Name>,
+}
+
+/// What honest resolvers say of one host.
+#[derive(Debug)]
+struct Name {
+    honest: Option<Honest>,
+    addresses: BTreeSet<IpAddr>,
+}
+
+impl SeenTarget {
+    fn of(
+        catalog: &Catalog,
+        target: &Target,
+        ground: &Ground,
+        observations: Vec<Observation>,
+        verdict: Option<Verdict>,
+    ) -> Self {
+        let mut seen = Self::default();
+        let evidence = Evidence::new(catalog, target, ground, &observations);
+        for endpoint in endpoints(target) {
+            if let Some(vain) = is_in_vain(&evidence, endpoint) {
+                seen.in_vain.insert(endpoint.id.clone(), vain);
+            }
+        }
+        for host in evidence.hosts() {
+            let name = Name {
+                honest: evidence.honest(host),
+                addresses: told_addresses(&evidence, host),
+            };
+            seen.names.insert(host.to_owned(), name);
+        }
+        for (at, observation) in observations.iter().enumerate() {
+            if let Ask::Climb(climb) = &observation.check.ask {
+                seen.connections.entry(climb.address).or_default().push(at);
+            }
+        }
+        let services = verdict.iter().flat_map(|it| it.services.iter().enumerate());
+        for (of, service) in services {
+            for (at, endpoint) in service.endpoints.iter().enumerate() {
+                let known = seen.endpoints.entry(endpoint.endpoint.clone());
+                known.or_insert((of, at));
+            }
+        }
+        Self {
+            verdict,
+            observations,
+            ..seen
+        }
+    }
+
+    fn endpoint(&self, id: &str) -> Option<&EndpointReport> {
+        let (service, at) = self.endpoints.get(id)?;
+        self.verdict
+            .as_ref()?
+            .services
+            .get(*service)?
+            .endpoints
+            .get(*at)
+    }
+
+    /// Every observation of connecting to that address.
+    fn connections(&self, address: SocketAddr) -> impl Iterator<Item = &Observation> {
+        let places = self.connections.get(&address).into_iter().flatten();
+        places.map(|at| &self.observations[*at])
+    }
+
+    /// Those of one of the target's own endpoints.
+    fn own(&self, endpoint: &str, address: SocketAddr) -> impl Iterator<Item = &Observation> {
+        self.connections(address).filter(move |observation| {
+            observation.check.role == Role::Target
+                && observation.check.endpoints.iter().any(|id| id == endpoint)
+        })
+    }
+}
+
+/// The addresses that public resolvers say where nothing else answers in their place.
+fn told_addresses(evidence: &Evidence, host: &str) -> BTreeSet<IpAddr> {
+    let answers = evidence
+        .resolution(host)
+        .into_iter()
+        .flat_map(|it| &it.answers);
+    answers
+        .filter(|answer| answer.is_public() && !evidence.is_hijacked(answer))
+        .flat_map(Answer::addresses)
+        .collect()
 }
 
 impl OtherVantage {
@@ -55,31 +151,21 @@ impl OtherVantage {
     /// Where the report does not tell when its run began.
     pub fn new(report: Report, run: &str, started_at: Timestamp) -> Result<Self, jiff::Error> {
         let theirs: Timestamp = report.run.started_at.parse()?;
-        let observations = by_subject(&report.observations);
-        let judge = Judge::new(report.measured.clone(), theirs, None);
-        let of = |subject: &str| observations.get(subject).map_or(&[] as &[_], Vec::as_slice);
-        let ground = judge.ground(of(GROUND));
-        let verdicts = report
-            .measured
-            .targets
-            .iter()
-            .filter_map(|target| judge.target(&target.id, &ground, of(&target.id)))
-            .map(|verdict| (verdict.target.clone(), verdict))
-            .collect();
+        let mut observations = Subjects::of(report.observations);
+        let judge = Judge::new(report.measured, theirs, None);
+        let ground = judge.ground(observations.about(GROUND));
         let label = report.vantage.label.as_deref();
         let name = label.map_or_else(
             || "the control vantage".to_owned(),
             |label| format!("the control vantage ({label})"),
         );
-        let (catalog, _) = report.measured.into_catalog(report.run.definitions);
-        let mut in_vain = BTreeMap::new();
-        for target in &catalog.targets {
-            let evidence = Evidence::new(&catalog, target, &ground, of(&target.id));
-            for endpoint in endpoints(target) {
-                if let Some(vain) = is_in_vain(&evidence, endpoint) {
-                    in_vain.insert((target.id.clone(), endpoint.id.clone()), vain);
-                }
-            }
+        let mut targets = BTreeMap::new();
+        for target in &judge.catalog.targets {
+            let own = observations.take(&target.id);
+            let verdict = judge.target(&target.id, &ground, &own);
+            let seen = SeenTarget::of(&judge.catalog, target, &ground, own, verdict);
+            // The first of two targets of one name is the one that was judged.
+            targets.entry(target.id.clone()).or_insert(seen);
         }
         // Servers tell the time: a clock that runs ahead must not make an old report a fresh one.
         let apart = started_at.as_second().saturating_sub(theirs.as_second());
@@ -88,12 +174,9 @@ impl OtherVantage {
             before_s: apart.saturating_add(ground.clock_error_s),
             is_itself: report.run.id == run,
             seen: Arc::new(Seen {
-                is_unresolved: ground.answers_nobody(&catalog),
-                catalog,
+                is_unresolved: ground.answers_nobody(&judge.catalog),
                 ground,
-                verdicts,
-                observations,
-                in_vain,
+                targets,
             }),
         })
     }
@@ -142,16 +225,16 @@ impl OtherVantage {
     pub fn note(&self) -> String {
         let when = self.when();
         if self.is_itself {
-            "The control report is of this very run and says nothing".to_owned()
+            "The control report is not used: it is a report of this same run".to_owned()
         } else if self.seen.ground.regime != Regime::Open {
             let regime = self.seen.ground.regime.word();
-            format!("The control report says nothing: its own line was not open ({regime})")
+            format!("The control report is not used: its own network was not open ({regime})")
         } else if self.seen.ground.families.is_empty() {
-            "The control report says nothing: not one of its controls was reached".to_owned()
+            "The control report is not used: it reached no control server".to_owned()
         } else if self.before_s.unsigned_abs() > OLDEST_S {
             let side = self.side();
             format!(
-                "The control report says nothing: it was measured more than a day {side} this run"
+                "The control report is not used: it was measured more than a day {side} this run"
             )
         } else {
             format!(
@@ -171,12 +254,13 @@ impl OtherVantage {
     /// blamed on somebody only for want of another vantage, which we are: it counts as a failure. A name that is not resolved
     /// there says nothing of an endpoint that was connected to here, and nothing at all where none is resolved.
     pub fn failure(&self, target: &str, endpoint: &str, connected_to: bool) -> Option<&Failure> {
-        let verdict = self.seen.verdicts.get(target)?;
+        let seen = self.seen.targets.get(target)?;
+        let verdict = seen.verdict.as_ref()?;
         let is_blamed = |id: &String| {
             let mut techniques = verdict.techniques.iter();
             techniques.any(|technique| technique.id == *id && !is_for_want_of_us(technique))
         };
-        self.endpoint(target, endpoint)
+        seen.endpoint(endpoint)
             .filter(|endpoint| {
                 matches!(
                     endpoint.status,
@@ -188,8 +272,7 @@ impl OtherVantage {
             // A name that nobody knows is retired, or stale in the definitions: nothing is down.
             .filter(|failure| is_of_the_way(failure) && **failure != Failure::DnsNxdomain)
             .filter(|_| {
-                let id = (target.to_owned(), endpoint.to_owned());
-                let in_vain = self.seen.in_vain.get(&id).copied();
+                let in_vain = seen.in_vain.get(endpoint).copied();
                 in_vain.unwrap_or(!connected_to && !self.seen.is_unresolved)
             })
     }
@@ -197,10 +280,14 @@ impl OtherVantage {
     /// Whether no connection to that address stood there, and one was tried.
     pub fn fails_at(&self, target: &str, address: SocketAddr) -> bool {
         let mut tried = false;
-        let stood = self.observations(target).iter().any(|observation| {
-            let is_there =
-                matches!(&observation.check.ask, Ask::Climb(climb) if climb.address == address);
-            let connection = observation.step(Operation::TcpConnect).filter(|_| is_there);
+        let mut connections = self
+            .seen
+            .targets
+            .get(target)
+            .into_iter()
+            .flat_map(|it| it.connections(address));
+        let stood = connections.any(|observation| {
+            let connection = observation.step(Operation::TcpConnect);
             let failure = connection.and_then(|step| step.failure.as_ref());
             tried |= failure.is_some_and(is_of_the_way);
             connection.is_some_and(|step| step.failure.is_none())
@@ -216,81 +303,34 @@ impl OtherVantage {
         address: SocketAddr,
         operation: Operation,
     ) -> bool {
-        self.observations(target).iter().any(|observation| {
-            observation.check.role == Role::Target
-                && observation.check.endpoints.iter().any(|id| id == endpoint)
-                && matches!(&observation.check.ask, Ask::Climb(climb) if climb.address == address)
-                && observation.reached(operation)
-        })
+        let seen = self.seen.targets.get(target);
+        seen.is_some_and(|it| it.own(endpoint, address).any(|it| it.reached(operation)))
     }
 
     /// Whether a server at that address proved there, by TLS, to be who it is asked to be.
     pub fn proved(&self, target: &str, endpoint: &str, address: SocketAddr) -> bool {
-        self.observations(target).iter().any(|observation| {
-            observation.check.role == Role::Target
-                && observation.check.endpoints.iter().any(|id| id == endpoint)
-                && matches!(&observation.check.ask, Ask::Climb(climb) if climb.address == address)
-                && is_proof(observation)
-        })
+        let seen = self.seen.targets.get(target);
+        seen.is_some_and(|it| it.own(endpoint, address).any(is_proof))
     }
 
     /// The honest answer about a name there, unless one operator alone and in clear tells it.
     pub fn knows(&self, target: &str, host: &str) -> Option<Honest> {
-        self.evidence(target)?
-            .honest(host)
-            .filter(|honest| honest.honesty > Honesty::Single)
+        let honest = self.name_of(target, host)?.honest.clone();
+        honest.filter(|honest| honest.honesty > Honesty::Single)
     }
 
     /// The addresses that honest resolvers tell there.
     pub fn addresses(&self, target: &str, host: &str) -> BTreeSet<IpAddr> {
-        let Some(evidence) = self.evidence(target) else {
-            return BTreeSet::new();
-        };
-        evidence
-            .resolution(host)
-            .into_iter()
-            .flat_map(|resolution| &resolution.answers)
-            .filter(|answer| answer.is_public())
-            .filter(|answer| {
-                !answer
-                    .resolver
-                    .is_some_and(|resolver| self.seen.ground.is_hijacked(&resolver.id))
-            })
-            .flat_map(Answer::addresses)
-            .collect()
+        let name = self.name_of(target, host);
+        name.map(|it| it.addresses.clone()).unwrap_or_default()
+    }
+
+    fn name_of(&self, target: &str, host: &str) -> Option<&Name> {
+        self.seen.targets.get(target)?.names.get(host)
     }
 
     fn endpoint(&self, target: &str, endpoint: &str) -> Option<&EndpointReport> {
-        self.seen
-            .verdicts
-            .get(target)?
-            .services
-            .iter()
-            .flat_map(|service| &service.endpoints)
-            .find(|known| known.endpoint == endpoint)
-    }
-
-    fn evidence(&self, target: &str) -> Option<Evidence<'_>> {
-        let known = self
-            .seen
-            .catalog
-            .targets
-            .iter()
-            .find(|it| it.id == target)?;
-        let observations = self.observations(target);
-        Some(Evidence::new(
-            &self.seen.catalog,
-            known,
-            &self.seen.ground,
-            observations,
-        ))
-    }
-
-    fn observations(&self, target: &str) -> &[Observation] {
-        self.seen
-            .observations
-            .get(target)
-            .map_or(&[], Vec::as_slice)
+        self.seen.targets.get(target)?.endpoint(endpoint)
     }
 }
 

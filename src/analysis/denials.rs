@@ -118,9 +118,9 @@ pub fn whose(evidence: &Evidence, host: &str, answer: &Answer) -> Whose {
     let may_be_chance = controls.chance_of(own) >= CHANCE;
     match controls.met {
         NAMES.. if may_be_chance => Whose::Anybodys(told),
-        _ if may_be_chance || is_of_the_top => {
-            Whose::Doubtful(format!("{told}: a fault of its own would look the same"))
-        }
+        _ if may_be_chance || is_of_the_top => Whose::Doubtful(format!(
+            "{told}: a fault of the resolver would look the same"
+        )),
         _ => Whose::Targets,
     }
 }

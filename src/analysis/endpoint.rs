@@ -8,6 +8,7 @@ use crate::analysis::denials::{self, Whose};
 use crate::analysis::evidence::{Evidence, is_interrupted, is_proof};
 use crate::analysis::rules::protocol::{answers_over_tcp, is_silent_relay};
 use crate::analysis::rules::{Finding, address, address_port};
+use crate::analysis::words;
 use crate::model::catalog::Endpoint;
 use crate::model::check::Climb;
 use crate::model::failure::Failure;
@@ -19,7 +20,7 @@ use crate::wire::mtproto::message::NO_KEY;
 use crate::wire::noise::certificates::Trouble;
 
 /// Why nothing follows from a relay's silence.
-pub const RELAY: &str = "A relay may not answer strangers: its silence says nothing";
+pub const RELAY: &str = "A relay may ignore unknown clients: its silence says nothing";
 
 /// The same, where nobody at all is heard over UDP.
 pub const RELAY_WITHOUT_UDP: &str = "A relay answers over TCP and is silent over UDP, and no neutral server is heard over UDP either: \
@@ -31,16 +32,18 @@ pub const RELAY_OVER_TCP: &str = "A relay answers over TCP and is silent over UD
 
 /// Why a request that failed takes nothing away.
 pub const UNSERVED: &str =
-    "The server proved itself over QUIC, and gave no answer to a request by HTTP/3";
+    "The server proved its identity over QUIC, but did not answer an HTTP/3 request";
 
 /// Why it is not sure who answers, although the answer is WhatsApp's in every byte.
-pub const OF_ANOTHER_ROOT: &str = "The server's key is not vouched for by the known root: it may have been renewed, or somebody else answers";
+pub const OF_ANOTHER_ROOT: &str =
+    "The known root does not sign the server's key: the key may be new, or another server answers";
 
 /// The same of Telegram's.
-pub const OF_NO_KNOWN_KEY: &str = "The server names no key that is known as Telegram's: they may have been renewed, or somebody else answers";
+pub const OF_NO_KNOWN_KEY: &str =
+    "The server offers no known Telegram key: the keys may be new, or another server answers";
 
 /// Why it is not sure who answers, where all that came is an error of the protocol.
-pub const OF_AN_ERROR: &str = "The server answers with an error that repeats nothing of what was sent: somebody else can say the same, and apps may fail";
+pub const OF_AN_ERROR: &str = "The server answers with an error that repeats nothing of the request: another server can send the same, and apps may fail";
 
 /// One endpoint as it is told, and whether it fails *here*: a name that nobody knows does not, the definitions are stale.
 #[derive(Debug)]
@@ -219,19 +222,19 @@ fn unresolved(evidence: &Evidence, host: &str, failure: Failure) -> Met {
         })
     });
     let reason = if null_answer {
-        "The resolver answers with the null address, as household filters (Pi-hole, AdGuard Home) do: ask whoever runs it"
+        "The DNS resolver answers with the null address, as household filters (Pi-hole, AdGuard Home) do: ask its owner"
     } else if failure == Failure::Interrupted {
         "The run ended before the name was resolved"
     } else if !evidence.ground.answers_system(evidence.catalog) {
-        "The system's resolver does not answer for control names either"
+        words::NO_CONTROL_NAMES
     } else if is_retired {
-        "No resolver that was asked knows this name: it may be retired"
+        "No DNS resolver knows this name: it may be retired"
     } else if is_cut {
-        "The resolver's answer was cut, and the whole of it is not to be had over TCP"
+        "The DNS answer was cut, and TCP gave no complete answer"
     } else if let Some(told) = &everybodys {
         told
     } else {
-        "The name is not resolved here, and no contrast tells why"
+        "The name does not resolve here, and no control comparison shows why"
     };
     Met {
         is_retired,
@@ -301,7 +304,7 @@ fn climbed(
         let reason = climbs
             .iter()
             .find_map(|(_, observation)| observation.not_run.clone())
-            .unwrap_or_else(|| "It was not reached in this run".to_owned());
+            .unwrap_or_else(|| "This run did not reach it".to_owned());
         return Met::not_run(reason);
     };
     let reason = reason(evidence, endpoint, observation);
@@ -367,14 +370,14 @@ fn is_of_the_server(observation: &Observation) -> bool {
 /// Why a failed climb is not blamed on anybody.
 fn reason(evidence: &Evidence, endpoint: &Endpoint, observation: &Observation) -> String {
     if evidence.ground.regime != Regime::Open {
-        return format!("The line is not open ({})", evidence.ground.regime.word());
+        return words::not_open(evidence.ground.regime);
     }
     let elsewhere = evidence
         .climbs(endpoint)
         .iter()
         .any(|(_, other)| other.is_success());
     if elsewhere {
-        return "It works at another address than the one given here".to_owned();
+        return "It works at another address".to_owned();
     }
     if is_silent_relay(observation) {
         let words = match answers_over_tcp(evidence, endpoint) {
@@ -392,14 +395,20 @@ fn reason(evidence: &Evidence, endpoint: &Endpoint, observation: &Observation) -
         return words;
     }
     match operation {
-        Some(Operation::TlsHandshake) if observation.failure() == Some(&Failure::SslInvalidCertificate) => {
-            "The certificate is expired or not yet valid: the server's own fault, or this machine's clock".to_owned()
+        Some(Operation::TlsHandshake)
+            if observation.failure() == Some(&Failure::SslInvalidCertificate) =>
+        {
+            if evidence.ground.clock_error_s == 0 {
+                "The certificate is expired or not yet valid: the server's own fault, or this machine's clock".to_owned()
+            } else {
+                "The certificate looks expired or not yet valid, because this machine's clock is wrong".to_owned()
+            }
         }
         Some(operation) => format!(
-            "It fails at the {} step, and no contrast tells why",
+            "It fails at the {} step, and no control comparison shows why",
             operation_words(operation)
         ),
-        None => "It was not reached in this run".to_owned(),
+        None => "This run did not reach it".to_owned(),
     }
 }
 

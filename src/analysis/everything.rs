@@ -16,7 +16,7 @@ use crate::model::technique::{Interference, Technique, Trigger};
 /// Controls that are told of each kind; the report holds all the others too.
 const TOLD: usize = 6;
 
-const OWN_LIST: &str = "A company's or a school's own list of what may pass looks the same";
+const OWN_LIST: &str = "A company's or a school's own allow list looks the same";
 
 /// What the regime is made of, where it is a list.
 pub fn infer(
@@ -26,9 +26,9 @@ pub fn infer(
 ) -> Option<TechniqueReport> {
     let doubt = match regime {
         Regime::AllowList => {
-            "A company's or a school's own list of what may pass looks the same, and so may a line that large packets do not pass, or a censor that leaves everything without an answer for a while after one name"
+            "A company's or a school's own allow list looks the same, and so does a network that loses large packets, or a censor that drops all connections for a while after one name"
         }
-        Regime::DomesticOnly => "A line abroad that is down for everybody looks the same",
+        Regime::DomesticOnly => "A failure of all foreign connections looks the same",
         Regime::Open | Regime::CaptivePortal | Regime::Offline => return None,
     };
     let climbs = |control: &Control| -> Vec<&Observation> {
@@ -62,9 +62,9 @@ pub fn infer(
     };
     // What is turned down at once is not lost for its size.
     let (what, doubt) = match regime {
-        _ if silent.iter().any(lost) => ("stay without an answer", doubt),
-        Regime::AllowList => ("are turned down", OWN_LIST),
-        _ => ("are turned down", doubt),
+        _ if silent.iter().any(lost) => ("get no reply", doubt),
+        Regime::AllowList => ("are refused", OWN_LIST),
+        _ => ("are refused", doubt),
     };
     let technique = Technique::new(Trigger::Everything, Interference::Drop);
     Some(TechniqueReport {
@@ -82,7 +82,7 @@ pub fn infer(
             .collect(),
         doubt: Some(doubt.to_owned()),
         seen: format!(
-            "{} controls {what} ({}), while {} answer on the same line ({})",
+            "Connections to {} control servers {what} ({}). {} other control servers answer on the same network ({})",
             silent.len(),
             names(&silent),
             works.len(),

@@ -1,7 +1,7 @@
 //! Observations, asked in the words of the rules.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use crate::analysis::chance::{
     self, Handshakes, Questions, Silence, Trains, attempts, is_losing, is_unsteady,
@@ -10,7 +10,7 @@ use crate::analysis::connections::Connections;
 use crate::analysis::ground::Ground;
 use crate::analysis::replies::{contradicting, doubling, has_two_versions};
 use crate::model::catalog::{Catalog, Endpoint, Resolver, Target};
-use crate::model::check::{Ask, Climb, Role, Variation};
+use crate::model::check::{Ask, Climb, RecordType, Role, Variation};
 use crate::model::failure::Failure;
 use crate::model::observation::{DnsFacts, Observation, Operation};
 use crate::model::resolution::{Answer, Ordinary, Resolution};
@@ -28,6 +28,14 @@ pub struct Evidence<'a> {
     resolutions: BTreeMap<&'a str, Resolution<'a>>,
     /// By the id of the failed check; those that were not run are left out.
     contrasts: BTreeMap<&'a str, Vec<Contrasted<'a>>>,
+    climbs: Climbs<'a>,
+    /// Trials of each question about the target's names.
+    trials: BTreeMap<Question<'a>, Vec<&'a Observation>>,
+    /// Control names that were asked in between, by resolver; the empty id is the system's own view.
+    controls: BTreeMap<&'a str, Vec<&'a Observation>>,
+    /// Resolvers with contradicting replies, and those with more replies than questions, to control names.
+    contradicting: BTreeSet<&'a str>,
+    doubling: BTreeSet<&'a str>,
     /// All connections that were tried, read.
     pub connections: Connections<'a>,
 }
@@ -67,10 +75,8 @@ impl<'a> Evidence<'a> {
         ground: &'a Ground,
         observations: &'a [Observation],
     ) -> Self {
-        let resolutions = endpoints(target)
-            .filter_map(|endpoint| endpoint.host.as_deref())
-            .map(|host| (host, Resolution::of(catalog, host, observations.iter())))
-            .collect();
+        let hosts = endpoints(target).filter_map(|endpoint| endpoint.host.as_deref());
+        let resolutions = Resolution::of_all(catalog, hosts, observations);
         let mut evidence = Self {
             catalog,
             target,
@@ -78,6 +84,11 @@ impl<'a> Evidence<'a> {
             observations,
             resolutions,
             contrasts: contrasts(observations),
+            climbs: Climbs::of(observations),
+            trials: trials(observations),
+            controls: controls(observations),
+            contradicting: contradicting(observations).collect(),
+            doubling: doubling(observations).collect(),
             connections: Connections::default(),
         };
         evidence.connections = Connections::of(&evidence);
@@ -157,27 +168,23 @@ impl<'a> Evidence<'a> {
             .collect();
         let named = endpoint.protocol.has_server_name()
             || endpoint.protocol == crate::model::catalog::Protocol::Http;
-        self.all_climbs()
-            .filter(|(climb, observation)| {
-                observation.check.endpoints.contains(&endpoint.id)
-                    || (!named
-                        && climb.protocol == endpoint.protocol
-                        && climb.custom == endpoint.custom
-                        && climb.address.port() == endpoint.port
-                        && known.contains(&climb.address.ip()))
-            })
-            .collect()
+        let mut places: BTreeSet<usize> = self.climbs.by_endpoint(&endpoint.id).collect();
+        if !named {
+            let at_known = known.iter().flat_map(|address| {
+                self.climbs
+                    .by_place(SocketAddr::new(*address, endpoint.port))
+            });
+            places.extend(at_known.filter(|at| {
+                let (climb, _) = self.climbs.all[*at];
+                climb.protocol == endpoint.protocol && climb.custom == endpoint.custom
+            }));
+        }
+        places.into_iter().map(|at| self.climbs.all[at]).collect()
     }
 
     /// Every climb of the target's own endpoints, repetitions included; contrasts are something else's.
-    pub fn all_climbs(&self) -> impl Iterator<Item = (&'a Climb, &'a Observation)> {
-        self.observations
-            .iter()
-            .filter(|observation| observation.check.role == Role::Target)
-            .filter_map(|observation| match &observation.check.ask {
-                Ask::Climb(climb) => Some((climb, observation)),
-                _ => None,
-            })
+    pub fn all_climbs(&self) -> impl Iterator<Item = (&'a Climb, &'a Observation)> + '_ {
+        self.climbs.all.iter().copied()
     }
 
     /// Everything that was tried as a contrast of one failed check.
@@ -196,11 +203,9 @@ impl<'a> Evidence<'a> {
 
     /// Whether a server at that address proved by TLS to be that host.
     pub fn proof(&self, host: &str, address: IpAddr) -> Option<&'a Observation> {
-        self.all_climbs()
-            .filter(|(climb, _)| {
-                climb.host.as_deref() == Some(host) && climb.address.ip() == address
-            })
-            .map(|(_, observation)| observation)
+        self.climbs
+            .by_host(host, address)
+            .into_iter()
             .find(|observation| is_proof(observation))
     }
 
@@ -210,11 +215,9 @@ impl<'a> Evidence<'a> {
         if self.proof(host, address).is_some() {
             return None;
         }
-        self.all_climbs()
-            .filter(|(climb, _)| {
-                climb.host.as_deref() == Some(host) && climb.address.ip() == address
-            })
-            .map(|(_, observation)| observation)
+        self.climbs
+            .by_host(host, address)
+            .into_iter()
             .find(|observation| is_somebody_else(observation))
     }
 
@@ -279,10 +282,9 @@ impl<'a> Evidence<'a> {
         let id = resolver.map(|resolver| resolver.id.as_str());
         self.ground.answers_controls(id)
             || self
-                .observations
+                .controls_at(id)
                 .iter()
-                .filter(|observation| observation.check.role == Role::Control)
-                .any(|observation| was_asked(observation, id) && observation.is_success())
+                .any(|observation| observation.is_success())
     }
 
     /// Whether a control name asked in between, of the same resolver, failed too: then the line or the resolver failed
@@ -308,24 +310,25 @@ impl<'a> Evidence<'a> {
 
     fn controls_between(&self, resolver: Option<&Resolver>) -> impl Iterator<Item = &Observation> {
         let id = resolver.map(|resolver| resolver.id.as_str());
-        self.observations
-            .iter()
-            .filter(|observation| observation.check.role == Role::Control)
-            .filter(move |observation| was_asked(observation, id) && !observation.is_not_run())
-            .filter(|observation| !is_interrupted(observation))
+        let asked = self.controls_at(id).iter().copied();
+        asked.filter(|observation| !observation.is_not_run() && !is_interrupted(observation))
+    }
+
+    fn controls_at(&self, resolver: Option<&str>) -> &[&'a Observation] {
+        let asked = self.controls.get(resolver.unwrap_or_default());
+        asked.map_or(&[], Vec::as_slice)
     }
 
     /// Whether control names got contradicting replies of that resolver too, a false one and an honest one: then both come of
     /// the line or the resolver, whatever is asked.
     pub fn contradicts_controls(&self, resolver: &Resolver) -> bool {
         self.ground.contradicts_controls(&resolver.id)
-            || contradicting(self.observations).any(|it| it == resolver.id)
+            || self.contradicting.contains(resolver.id.as_str())
     }
 
     /// Whether more replies than questions about control names came from that resolver: the line doubles what passes.
     pub fn doubles_controls(&self, resolver: &Resolver) -> bool {
-        self.ground.doubles_controls(&resolver.id)
-            || doubling(self.observations).any(|it| it == resolver.id)
+        self.ground.doubles_controls(&resolver.id) || self.doubling.contains(resolver.id.as_str())
     }
 
     /// Whether this is the system's own view of a name of which its resolver was asked directly too: the resolver then speaks
@@ -357,12 +360,9 @@ impl<'a> Evidence<'a> {
 
     /// Every trial of the same question at the same resolver, the first included; those that were not run left out.
     pub fn trials(&self, answer: &Answer) -> Vec<&'a Observation> {
-        self.observations
-            .iter()
-            .filter(|observation| observation.check.role == Role::Target)
-            .filter(|observation| observation.check.ask == answer.observation.check.ask)
-            .filter(|observation| !observation.is_not_run() && !is_interrupted(observation))
-            .collect()
+        let asked = question(&answer.observation.check.ask);
+        let trials = asked.and_then(|it| self.trials.get(&it));
+        trials.cloned().unwrap_or_default()
     }
 
     /// Whether an answer of the ordinary path about a host may be forged on the way: its own query, or another for the same
@@ -392,6 +392,101 @@ impl<'a> Evidence<'a> {
             .resolver
             .is_some_and(|resolver| self.ground.is_hijacked(&resolver.id))
     }
+}
+
+/// Climbs of the target's own endpoints, in the order in which they began, and where to find them.
+#[derive(Default)]
+struct Climbs<'a> {
+    all: Vec<(&'a Climb, &'a Observation)>,
+    endpoints: BTreeMap<&'a str, Vec<usize>>,
+    places: BTreeMap<SocketAddr, Vec<usize>>,
+    hosts: BTreeMap<(&'a str, IpAddr), Vec<usize>>,
+}
+
+impl<'a> Climbs<'a> {
+    fn of(observations: &'a [Observation]) -> Self {
+        let mut climbs = Self::default();
+        for observation in observations {
+            let Ask::Climb(climb) = &observation.check.ask else {
+                continue;
+            };
+            if observation.check.role != Role::Target {
+                continue;
+            }
+            let at = climbs.all.len();
+            climbs.all.push((climb, observation));
+            for id in &observation.check.endpoints {
+                climbs.endpoints.entry(id).or_default().push(at);
+            }
+            climbs.places.entry(climb.address).or_default().push(at);
+            if let Some(host) = &climb.host {
+                let host = (host.as_str(), climb.address.ip());
+                climbs.hosts.entry(host).or_default().push(at);
+            }
+        }
+        climbs
+    }
+
+    fn by_endpoint(&self, id: &str) -> impl Iterator<Item = usize> + '_ {
+        self.endpoints.get(id).into_iter().flatten().copied()
+    }
+
+    fn by_place(&self, address: SocketAddr) -> impl Iterator<Item = usize> + '_ {
+        self.places.get(&address).into_iter().flatten().copied()
+    }
+
+    fn by_host(&self, host: &str, address: IpAddr) -> Vec<&'a Observation> {
+        let places = self.hosts.get(&(host, address)).into_iter().flatten();
+        places.map(|at| self.all[*at].1).collect()
+    }
+}
+
+/// Resolver (`None`: the system's own view), name, record, and whether it was asked in class CH.
+type Question<'a> = (Option<&'a str>, &'a str, Option<RecordType>, bool);
+
+/// What was asked of a resolver; `None` where it was something else.
+fn question(ask: &Ask) -> Option<Question<'_>> {
+    match ask {
+        Ask::Lookup { name } => Some((None, name, None, false)),
+        Ask::Query {
+            resolver,
+            name,
+            record,
+            chaos,
+        } => Some((Some(resolver), name, Some(*record), *chaos)),
+        Ask::Climb(_) => None,
+    }
+}
+
+/// Every trial of each question about the target's names; those that were not run are left out.
+fn trials(observations: &[Observation]) -> BTreeMap<Question<'_>, Vec<&Observation>> {
+    let mut trials: BTreeMap<Question, Vec<&Observation>> = BTreeMap::new();
+    for observation in observations {
+        if observation.check.role == Role::Target
+            && let Some(question) = question(&observation.check.ask)
+            && !observation.is_not_run()
+            && !is_interrupted(observation)
+        {
+            trials.entry(question).or_default().push(observation);
+        }
+    }
+    trials
+}
+
+/// Control names that were asked, by resolver.
+fn controls(observations: &[Observation]) -> BTreeMap<&str, Vec<&Observation>> {
+    let mut controls: BTreeMap<&str, Vec<&Observation>> = BTreeMap::new();
+    for observation in observations {
+        if observation.check.role == Role::Control
+            && let Some((resolver, ..)) = question(&observation.check.ask)
+        {
+            controls
+                .entry(resolver.unwrap_or_default())
+                .or_default()
+                .push(observation);
+        }
+    }
+    controls
 }
 
 /// Contrasts that were run, by what they are contrasts of.
@@ -477,15 +572,4 @@ pub fn is_answer_amid(answered: &Observation, silent: &Observation) -> bool {
     };
     let heard = step.dns.as_deref().and_then(DnsFacts::accepted);
     heard.is_some_and(|heard| (began..=ended).contains(&heard.t))
-}
-
-/// Whether it was this resolver that was asked; `None` is the system's own view.
-fn was_asked(observation: &Observation, resolver: Option<&str>) -> bool {
-    match &observation.check.ask {
-        Ask::Lookup { .. } => resolver.is_none(),
-        Ask::Query {
-            resolver: asked, ..
-        } => resolver == Some(asked),
-        Ask::Climb(_) => false,
-    }
 }

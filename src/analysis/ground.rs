@@ -13,10 +13,12 @@ use crate::analysis::denials::Denials;
 use crate::analysis::everybody::Everybody;
 use crate::analysis::everything;
 use crate::analysis::evidence::is_silent_quic;
+use crate::analysis::problem::Signs;
 use crate::analysis::regime;
 use crate::analysis::replies::{self, contradicting, doubling};
 use crate::analysis::resolvers;
 use crate::analysis::states::{State, answers_stay_out, most_work, shuts_odd_ports, state};
+use crate::analysis::words;
 use crate::model::catalog::{Catalog, Control, Protocol, Resolver, ResolverRole};
 use crate::model::check::Ask;
 use crate::model::failure::Failure;
@@ -69,6 +71,8 @@ pub struct Ground {
     /// By its id: how long a decoy was silent for control names at least, seconds, while others answered over UDP.
     decoys: BTreeMap<String, f64>,
     other: Option<OtherVantage>,
+    /// Signs of a problem of this network or machine.
+    pub signs: Signs,
     /// How far the vantage's clock is ahead of the servers', seconds; 0 where that is little or not known.
     pub clock_error_s: i64,
 }
@@ -113,6 +117,7 @@ impl Ground {
             denials: Denials::of(observations),
             decoys: decoys::silences(catalog, observations),
             other: None,
+            signs: Signs::of(&states, observations),
             clock_error_s: clock_error(started_at, observations)
                 .filter(|seconds| seconds.unsigned_abs() > MAX_CLOCK_ERROR_S)
                 .unwrap_or(0),
@@ -142,13 +147,13 @@ impl Ground {
                 }
             }
             let what = if is_losing(ground.attempts, (0, 0)) {
-                "many connection attempts: silence"
+                "many connection attempts, so silence"
             } else {
-                "one connection attempt in five: the silence of resolvers and of QUIC"
+                "about one connection attempt in five, so silence of resolvers and of QUIC"
             };
             ground
                 .notes
-                .push(format!("This line loses {what} says nothing on it"));
+                .push(format!("This network loses {what} proves nothing here"));
         }
         ground.note(catalog, &states, observations);
         ground
@@ -221,48 +226,36 @@ impl Ground {
             .collect();
         if self.regime == Regime::Open && !failing.is_empty() {
             self.notes.push(format!(
-                "Controls that did not answer as they should: {}",
+                "Control servers without a correct answer: {}",
                 failing.join(", ")
             ));
         }
         if self.regime == Regime::Open && matches!(self.quic, Quic::Silent { .. }) {
             self.notes.push(
-                "QUIC does not pass on this line: every control over it is silent, and answers over TCP, as behind \
-                 many firewalls"
+                "QUIC does not work on this network. All QUIC control servers are silent, and they answer over TCP. Many firewalls \
+                 cause this"
                     .to_owned(),
             );
         }
         if self.regime == Regime::Open && self.is_narrow {
             self.notes.push(
-                "What is said in TLS is acknowledged and no answer comes, while small answers do: large packets may not pass \
-                 on this line (MTU)"
+                "Servers acknowledge TLS messages, but no TLS answer arrives; small answers do arrive. This network may lose \
+                 large packets (MTU)"
                     .to_owned(),
             );
         }
-        let untold = states.iter().all(|(_, state)| *state == State::NotMeasured);
-        if untold && self.regime == Regime::Open {
-            self.notes
-                .push("No control was reached: the state of the line is not known".to_owned());
-        }
         if self.regime == Regime::Offline && !self.answering.is_empty() {
             self.notes
-                .push("Names are resolved, but nothing else passes".to_owned());
-        }
-        if self.clock_error_s != 0 {
-            self.notes.push(format!(
-                "The clock of this machine is wrong by about {} minutes: certificates may look expired",
-                self.clock_error_s / 60
-            ));
+                .push("DNS names resolve, but no connection works".to_owned());
         }
         if fake_addresses(observations) {
             self.notes.push(
-                "The system's resolver answers from 198.18.0.0/15: a local bypass program (fake-IP mode) is running"
+                "The system's DNS resolver answers with addresses in 198.18.0.0/15. A local bypass program (fake-IP mode) is running"
                     .to_owned(),
             );
         }
         if self.answers_nobody(catalog) && self.regime == Regime::Open {
-            self.notes
-                .push("The system's resolver does not answer for control names either".to_owned());
+            self.notes.push(words::NO_CONTROL_NAMES.to_owned());
         }
     }
 

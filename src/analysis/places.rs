@@ -150,7 +150,7 @@ impl Places {
         };
         if self.lost > 0 {
             told.push(format!(
-                "Of {service} {} reached by no way",
+                "{service}: {} reachable in no way",
                 places(self.lost)
             ));
         }
@@ -162,7 +162,7 @@ impl Places {
                 left.join(", ")
             };
             told.push(format!(
-                "Of {service} {} reached by {left} only",
+                "{service}: {} reachable by {left} only",
                 places(self.impaired)
             ));
         }
@@ -172,7 +172,7 @@ impl Places {
                 at => at.to_string(),
             };
             format!(
-                "Of {service} {way} is answered at {at} of {of} places, and nothing tells why: apps that speak so may fail"
+                "{service}: {way} gets an answer at {at} of {of} places, for an unknown cause: apps that use it may fail"
             )
         }));
         told

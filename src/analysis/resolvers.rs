@@ -94,11 +94,11 @@ fn hijack(
             },
             evidence,
             doubt: Some(
-                "Who does it is not known: a company's, hotel's or home router that redirects DNS for everybody looks the same"
+                "The owner is not known: a company's, hotel's or home router that redirects all DNS looks the same"
                     .to_owned(),
             ),
             seen: format!(
-                "An address where no resolver is answered {} of its queries, so plain DNS is answered on the way; {} answered too",
+                "An address without a resolver answered {} of its queries, so a middlebox on the path answers plain DNS; {} answered too",
                 decoy.len(),
                 resolver.name
             ),
@@ -118,11 +118,11 @@ fn hijack(
         confidence: Confidence::Likely,
         evidence: vec![first.id.clone()],
         doubt: Some(
-            "It rests on how the resolvers name themselves, which a forwarder may pass on"
+            "The evidence is how the resolvers identify themselves, which a forwarder may pass on"
                 .to_owned(),
         ),
         seen: format!(
-            "Over plain DNS {} names itself as the system's resolver does ({}), over its protected transport otherwise",
+            "Over plain DNS {} identifies itself as the system's resolver does ({}); over its encrypted transport it does not",
             resolver.name, as_system.1
         ),
     })

@@ -16,6 +16,7 @@ pub mod tls_fingerprint;
 use std::collections::BTreeSet;
 
 use crate::analysis::evidence::{Evidence, endpoints};
+use crate::analysis::words;
 use crate::model::catalog::Target;
 use crate::model::report::{Confidence, TechniqueReport};
 use crate::model::technique::{Interference, Technique, Trigger};
@@ -150,7 +151,7 @@ fn merge(known: &mut Finding, mut other: Finding, is_answer: bool) {
             .split(". ")
             .map(bare)
             .filter(|it| !known_ones.contains(it))
-            .filter(|it| !(covers && it.contains(ANOTHER_VANTAGE)))
+            .filter(|it| !(covers && it.contains(words::ANOTHER_VANTAGE)))
             .collect();
         let own = Some(told).filter(|it| !it.is_empty());
         let of_others = if covers { "" } else { OF_OTHERS };
@@ -165,9 +166,6 @@ fn merge(known: &mut Finding, mut other: Finding, is_answer: bool) {
     known.evidence.retain(|id| seen.insert(id.clone()));
     known.evidence.truncate(EVIDENCE);
 }
-
-/// These words stand in every doubt that another vantage settles, and in no other.
-const ANOTHER_VANTAGE: &str = "another vantage";
 
 /// Ids of the endpoints of a host.
 pub fn endpoints_of(evidence: &Evidence, host: &str) -> BTreeSet<String> {

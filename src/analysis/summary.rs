@@ -1,11 +1,14 @@
 //! The sentence a person reads first, and the reason why it is not plainer.
 
+use std::borrow::Cow;
+
 use crate::analysis::ground::Ground;
 use crate::analysis::places::Places;
 use crate::analysis::status::{doubt_of_who_serves, is_measured_to_the_top};
+use crate::analysis::words;
 use crate::model::catalog::Target;
+use crate::model::plain;
 use crate::model::report::{EndpointStatus, Regime, ServiceReport, Status, TechniqueReport};
-use crate::model::technique::Interference;
 
 /// Summary and reason.
 #[derive(Debug)]
@@ -51,7 +54,7 @@ pub fn tell(
                 if how.is_empty() {
                     String::new()
                 } else {
-                    format!(", although {how}")
+                    format!(". Interference: {how}")
                 }
             ),
             reason: both(
@@ -81,14 +84,14 @@ pub fn tell(
         },
         Status::Degraded => Told {
             summary: format!(
-                "{name} works here only in part: {}{}",
+                "{name} works only in part: {}{}",
                 failing(services),
                 if how.is_empty() && is_down(services) {
-                    ", and so it does at the control vantage".to_owned()
+                    ". The same fails at the control vantage".to_owned()
                 } else if how.is_empty() {
-                    ", and nothing measured tells why".to_owned()
+                    ". The cause is not known".to_owned()
                 } else {
-                    format!(", because {how}")
+                    format!(". Interference: {how}")
                 }
             ),
             reason: degraded_reason(basis.places, services, &working, &unclear),
@@ -98,7 +101,7 @@ pub fn tell(
             reason: ground
                 .other()
                 .map(|other| format!(
-                    "Compared with {}. Were that line filtered in the same way, it would look the same",
+                    "Compared with {}. Open question: that network might be filtered in the same way",
                     other.name()
                 )),
         },
@@ -114,27 +117,23 @@ fn inconclusive(
 ) -> Told {
     let regime = match ground.regime {
         Regime::Open => None,
-        Regime::CaptivePortal => {
-            Some("a captive portal answers for everybody: log in to the network first")
-        }
-        Regime::Offline => Some("this machine has no working network"),
-        Regime::AllowList => Some("only listed destinations pass on this line"),
-        Regime::DomesticOnly => Some("nothing outside the country passes on this line"),
+        Regime::CaptivePortal => Some("a captive portal or a proxy answers in place of servers"),
+        Regime::Offline => Some("this machine is offline"),
+        Regime::AllowList => Some("this network reaches only listed destinations"),
+        Regime::DomesticOnly => Some("this network reaches nothing outside the country"),
     };
     if let Some(words) = regime {
         return Told {
-            summary: format!("Nothing can be said of {name}: {words}"),
-            reason: Some(format!("The line is not open ({})", ground.regime.word())),
+            summary: format!("{name}: no verdict, because {words}"),
+            reason: Some(words::not_open(ground.regime)),
         };
     }
     if is_unresolved {
         return Told {
             summary: format!(
-                "Nothing can be said of {name}: this machine's resolver answers for nobody"
+                "{name}: no verdict, because this machine's DNS resolver answers for no name"
             ),
-            reason: Some(
-                "The system's resolver does not answer for control names either".to_owned(),
-            ),
+            reason: Some(words::NO_CONTROL_NAMES.to_owned()),
         };
     }
     let is_needed = |service: &ServiceReport| {
@@ -149,15 +148,15 @@ fn inconclusive(
             let reason = endpoint.reason.as_deref()?;
             Some(format!("{}: {reason}", endpoint.endpoint))
         })
-        .unwrap_or_else(|| "Nothing essential was measured".to_owned());
+        .unwrap_or_else(|| "No essential service was measured".to_owned());
     let failing = with(services, |service| {
         is_needed(service) && service.status == Status::Inconclusive && is_tried(service)
     });
     let summary = if failing.is_empty() {
-        format!("Nothing can be said of {name}: too little was measured")
+        format!("{name}: not enough data for a verdict")
     } else {
         format!(
-            "{name} may not work here: {} {}, but nothing shows that it is blocked",
+            "{name} may not work here: {} {}, but there is no evidence of blocking",
             list(&failing),
             if failing.len() > 1 { "fail" } else { "fails" },
         )
@@ -168,86 +167,11 @@ fn inconclusive(
     }
 }
 
-/// The techniques in plain words; their exact ids stand beside.
+/// The techniques as sentences; their exact ids stand beside.
 fn how(techniques: &[TechniqueReport]) -> String {
-    let mut words: Vec<&str> = techniques
-        .iter()
-        .map(|technique| {
-            if technique.hits_calls_alone() {
-                words_of_calls(technique.interference)
-            } else {
-                words_of(&technique.id)
-            }
-        })
-        .collect();
-    words.dedup();
-    words.join("; ")
-}
-
-/// STUN over UDP, which stands on no connection and is no app's own.
-fn words_of_calls(interference: Interference) -> &'static str {
-    match interference {
-        Interference::Drop => "its calls' connection requests (STUN) are left without an answer",
-        _ => "its calls' connection requests (STUN) are interfered with on the way",
-    }
-}
-
-fn words_of(id: &str) -> &'static str {
-    match id {
-        "domain_name/nxdomain" => "the resolver here denies that its names exist",
-        "domain_name/no_answer" => "the resolver here answers its names without an address",
-        "domain_name/refused_answer" => "the resolver here refuses to answer for its names",
-        "domain_name/servfail" => "the resolver here fails for its names only",
-        "domain_name/drop" => "the resolver here stays silent for its names",
-        "domain_name/false_answer" => "the resolver here sends its names elsewhere",
-        "domain_name/injected_answer" => "somebody on the way forges the answers to its names",
-        "address/drop" => "its addresses are left without an answer",
-        "address/refuse" => "connections to its addresses are refused on the way",
-        "address/unreachable" => "a router on the way says that its addresses cannot be reached",
-        "address_port/drop" => "one port of its addresses is left without an answer",
-        "address_port/refuse" => "connections to one port of its addresses are refused on the way",
-        "address_port/unreachable" => {
-            "a router on the way says that one port of its addresses cannot be reached"
-        }
-        "server_name/drop" | "server_name_at_address/drop" => {
-            "connections that name it in TLS are left without an answer"
-        }
-        "server_name/reset" | "server_name_at_address/reset" => {
-            "connections that name it in TLS are reset"
-        }
-        "server_name/close" | "server_name_at_address/close" => {
-            "connections that name it in TLS are closed"
-        }
-        "tls_fingerprint/drop" => {
-            "connections whose ClientHello looks like this are left without an answer"
-        }
-        "tls_fingerprint/reset" => "connections whose ClientHello looks like this are reset",
-        "tls_fingerprint/close" => "connections whose ClientHello looks like this are closed",
-        "tls_fingerprint/alert" => {
-            "connections whose ClientHello looks like this get a forged alert"
-        }
-        "quic/drop" => "QUIC is left without an answer",
-        "quic_server_name/drop" => "connections that name it in QUIC are left without an answer",
-        "quic_server_name/reset" => "connections that name it in QUIC are reset",
-        "quic_server_name/close" => "connections that name it in QUIC are closed",
-        "quic_server_name/alert" => "connections that name it in QUIC get a forged alert",
-        "quic_server_name/intercept" => "connections that name it in QUIC are met by somebody else",
-        "http_host/drop" => "requests in clear that name it are left without an answer",
-        "http_host/reset" => "requests in clear that name it are reset",
-        "http_host/close" => "requests in clear that name it are closed",
-        "http_host/blockpage" => "requests in clear that name it are answered with a block page",
-        "address_port/blockpage" => "a block page answers at its addresses",
-        "protocol/drop" => "the first bytes of its own protocol are left without an answer",
-        "protocol/reset" => "connections that speak its own protocol are reset",
-        "protocol/close" => "connections that speak its own protocol are closed",
-        "server_name/alert" | "server_name_at_address/alert" => {
-            "connections that name it in TLS get a forged alert"
-        }
-        "server_name/intercept" | "server_name_at_address/intercept" => {
-            "connections that name it in TLS are met by somebody else"
-        }
-        _ => "it is interfered with on the way",
-    }
+    let mut sentences: Vec<Cow<'static, str>> = techniques.iter().map(plain::reported).collect();
+    sentences.dedup();
+    sentences.join("; ")
 }
 
 fn partial(services: &[ServiceReport]) -> Option<String> {
@@ -259,7 +183,7 @@ fn partial(services: &[ServiceReport]) -> Option<String> {
         .collect();
     (!shallow.is_empty()).then(|| {
         format!(
-            "Of {} only the lower layers were measured: its own protocol is not spoken by this version",
+            "{}: only the lower layers were measured, because this version does not support the app protocol",
             list(&shallow)
         )
     })
@@ -281,7 +205,7 @@ pub fn doubts_of_who_serves<'a>(
 fn unheard_over_udp(services: &[String]) -> Option<String> {
     (!services.is_empty()).then(|| {
         format!(
-            "Of {} nothing was measured over UDP, which calls go over: no neutral relay answers STUN on this line",
+            "{}: calls were not measured, because no neutral STUN server answers over UDP on this network",
             list(services)
         )
     })
@@ -295,8 +219,7 @@ fn unvouched(target: &Target, services: &[ServiceReport]) -> Option<String> {
         .filter(|(_, other)| *other == words)
         .map(|(service, _)| (*service).to_owned())
         .collect();
-    let words = words.strip_prefix("The ").unwrap_or(words);
-    Some(format!("Of {} the {words}", list(&names)))
+    Some(format!("{}: {words}", list(&names)))
 }
 
 fn told_of_places(places: &[(&str, Places)]) -> Option<String> {
@@ -319,11 +242,11 @@ fn failing(services: &[ServiceReport]) -> String {
     };
     let told = [
         told(&wholly, ["fails", "fail"]),
-        told(&in_part, ["is impaired", "are impaired"]),
+        told(&in_part, ["works in part", "work in part"]),
     ];
     let told: Vec<String> = told.into_iter().flatten().collect();
     if told.is_empty() {
-        "something fails".to_owned()
+        "a service fails".to_owned()
     } else {
         told.join(", ")
     }
@@ -360,7 +283,7 @@ fn degraded_reason(
 }
 
 fn not_told(services: &[String]) -> String {
-    format!("Not told: {}", services.join(", "))
+    format!("Undetermined: {}", services.join(", "))
 }
 
 /// What fails comes before what was not looked at.

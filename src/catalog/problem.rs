@@ -69,7 +69,7 @@ impl fmt::Display for CatalogErrors {
             problem.show(&file, f)?;
         }
         if self.omitted > 0 {
-            write!(f, "\n\n... and {} more", self.omitted)?;
+            write!(f, "\n\nerror: ... and {} more", self.omitted)?;
         }
         Ok(())
     }
@@ -80,7 +80,8 @@ impl Error for CatalogErrors {}
 impl Problem {
     fn show(&self, file: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { line, column, .. } = self;
-        write!(f, "{file}:{line}:{column}: {}", self.message)?;
+        write!(f, "error: {}", self.message)?;
+        write!(f, "\n  --> {file}:{line}:{column}")?;
         if let Some(excerpt) = &self.excerpt {
             let number = line.to_string();
             let gutter = " ".repeat(number.len());
@@ -129,7 +130,8 @@ impl<'a> Problems<'a> {
         if self.is_full() {
             return self.omit();
         }
-        let problem = self.locate(span, message, hint);
+        // Words of the file may be in both: they get no line of their own on the screen.
+        let problem = self.locate(span, one_line(message), hint.map(one_line));
         self.found.borrow_mut().push((span.start, problem));
     }
 
@@ -152,7 +154,7 @@ impl<'a> Problems<'a> {
 
     /// Notes what the TOML parser could not read.
     pub(super) fn syntax(&self, span: &Range<usize>, message: &str) {
-        let message = format!("not valid TOML: {}", printable(message));
+        let message = format!("not valid TOML: {}", message.trim_end().replace('\n', ", "));
         self.add(span, message, None);
         self.broken_syntax.set(true);
     }
@@ -239,10 +241,16 @@ fn harmless(c: char) -> char {
     }
 }
 
-fn printable(text: &str) -> String {
+fn one_line(text: String) -> String {
+    let shown = printable(&text);
+    if shown == text { text } else { shown }
+}
+
+/// Text without anything a terminal would obey, line feeds included.
+pub(super) fn printable(text: &str) -> String {
     text.chars()
         .flat_map(|c| {
-            let plain = matches!(c, '"' | '\'' | '\\' | '\n');
+            let plain = matches!(c, '"' | '\'' | '\\');
             let escaped = (!plain).then(|| c.escape_debug());
             plain
                 .then_some(c)
@@ -273,7 +281,8 @@ mod tests {
     #[test]
     fn the_caret_stands_under_the_words() {
         insta::assert_snapshot!(shown("a = 1\n\tbad = 2\n", 7..10), @"
-        my.toml:2:2: wrong
+        error: wrong
+          --> my.toml:2:2
            |
          2 |  bad = 2
            |  ^^^
@@ -284,7 +293,8 @@ mod tests {
     #[test]
     fn a_span_over_lines_is_marked_on_its_first_line() {
         insta::assert_snapshot!(shown("x = [\n1,\n]\n", 4..9), @"
-        my.toml:1:5: wrong
+        error: wrong
+          --> my.toml:1:5
            |
          1 | x = [
            |     ^
@@ -296,13 +306,13 @@ mod tests {
     fn a_long_line_is_cut_around_the_caret() {
         let line = format!("{}HERE{}", "a".repeat(5000), "b".repeat(5000));
         let shown = shown(&line, 5000..5004);
-        assert!(shown.contains(":1:5001:"), "{shown}");
+        assert!(shown.contains(":1:5001\n"), "{shown}");
         assert!(
             shown.lines().all(|line| line.chars().count() < 120),
             "{shown}"
         );
-        let source = shown.lines().nth(2).expect("the source line");
-        let caret = shown.lines().nth(3).expect("the caret line");
+        let source = shown.lines().nth(3).expect("the source line");
+        let caret = shown.lines().nth(4).expect("the caret line");
         let column = caret.chars().position(|c| c == '^').expect("a caret");
         assert_eq!(source.chars().nth(column), Some('H'));
     }
@@ -320,7 +330,7 @@ mod tests {
             let span = start..end;
             assert!(shown("ж", span).contains("wrong"));
         }
-        assert!(shown("", 0..0).contains(":1:1:"));
+        assert!(shown("", 0..0).contains(":1:1\n"));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! What may be said on the command line. Help is read by people in a hurry: short, with examples.
+//! The declaration of the command line. Its longer texts (examples, exit status) are in `help.rs`.
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
 use clap::builder::styling::Styles;
-use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+use clap::builder::{BoolishValueParser, PossibleValuesParser, TypedValueParser};
+use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand, ValueEnum, ValueHint};
 
+use crate::cli::{help, version};
 use crate::model::report::Status;
 
 const STYLES: Styles = Styles::styled()
@@ -16,46 +18,31 @@ const STYLES: Styles = Styles::styled()
     .literal(AnsiColor::Cyan.on_default())
     .placeholder(Style::new().dimmed());
 
-const EXAMPLES: &str = "\
-Examples:
-  blockprobe                                   measure everything
-  blockprobe whatsapp telegram                 these two only
-  blockprobe -f ndjson -o run.ndjson           every observation, as it comes
-  blockprobe -q --fail-on blocked,degraded     for cron: exit 1 if one is in trouble
-  blockprobe --control free.json               another vantage's report tells down from blocked
-  blockprobe --lab nxdomain_by_isp_resolver    see a censor at work, without a network
-
-Exit status:
-  0    measured, whatever was found
-  1    a status of --fail-on was found
-  2    wrong usage, definitions or output
-  3    could not measure: offline, or nothing conclusive
-  130  interrupted";
-
-const ANALYZE_EXAMPLES: &str = "\
-Examples:
-  blockprobe analyze report.json                      the same observations, judged by this version
-  blockprobe analyze -f json report.json | jq .       as a document
-  blockprobe analyze *.ndjson.zst                     several at once, compressed or not
-  ssh vps blockprobe -f ndjson | blockprobe analyze - what another machine sees, told here
-  blockprobe analyze --control free.json report.json  another vantage's report tells down from blocked
-
-Exit status: as of `run`, and 2 where a report cannot be read";
+/// Headings of the help, in the order of the fields below.
+const WHAT: &str = "What to measure";
+const HOW: &str = "How to measure";
+const OUTPUT: &str = "Output";
 
 /// Is this messenger blocked here, how is it blocked, and how sure are we?
+///
+/// blockprobe connects to the servers of messengers, and to control servers. It compares what happens, and reports what is
+/// blocked, by which technique, and what else could explain it. It never logs in. A run makes some hundreds of connections
+/// to services that may be blocked here: your network operator can see them.
 #[derive(Debug, Parser)]
 #[command(
     version,
+    long_version = version::long(),
     styles = STYLES,
     args_conflicts_with_subcommands = true,
-    after_help = EXAMPLES,
+    after_help = help::short("blockprobe"),
+    after_long_help = help::long("blockprobe"),
     max_term_width = 100
 )]
 pub struct Arguments {
-    /// What to do; `run` if nothing is said.
+    /// What to do; `run` by default.
     #[command(subcommand)]
     pub command: Option<Command>,
-    /// The flags of `run`, for when the word is left out.
+    /// The options of `run`, for when the word is left out.
     #[command(flatten)]
     pub run: RunArguments,
 }
@@ -63,104 +50,135 @@ pub struct Arguments {
 /// One for each file of this room.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Measure now; the same without the word `run`
-    #[command(after_help = EXAMPLES)]
+    /// Measure now. This is the default command
+    #[command(after_help = help::short("run"), after_long_help = help::long("run"))]
     Run(Box<RunArguments>),
-    /// Show what would be measured, without sending a packet
+    /// Show what a run measures, without sending anything
+    #[command(after_help = help::short("list"), after_long_help = help::long("list"))]
     List(ListArguments),
-    /// Validate definitions, and point at the wrong line and column
+    /// Check definitions files for mistakes
+    #[command(after_help = help::short("check"), after_long_help = help::long("check"))]
     Check(CheckArguments),
-    /// Judge saved reports again, without a network
-    #[command(after_help = ANALYZE_EXAMPLES)]
+    /// Judge saved reports again, without using the network
+    ///
+    /// The verdicts are computed anew from the observations in the report, by the rules of this version.
+    #[command(after_help = help::short("analyze"), after_long_help = help::long("analyze"))]
     Analyze(AnalyzeArguments),
-    /// Play every censor of the lab on this machine, and see each one named
+    /// Simulate all known kinds of blocking on this machine and check that each is detected
+    #[command(after_help = help::short("selftest"), after_long_help = help::long("selftest"))]
     Selftest(SelftestArguments),
-    /// Print the JSON Schema of the report or of the definitions
+    /// Explain a blocking technique: how it is measured, and what else it could be
+    #[command(after_help = help::short("explain"), after_long_help = help::long("explain"))]
+    Explain(ExplainArguments),
+    /// Print the JSON Schema of reports or of definitions
+    #[command(after_help = help::short("schema"), after_long_help = help::long("schema"))]
     Schema(SchemaArguments),
     /// Print a completion script for a shell
+    #[command(after_help = help::short("completions"), after_long_help = help::long("completions"))]
     Completions(CompletionsArguments),
-    /// Print the manual page
-    Man,
+    /// Print a manual page, or write all of them
+    #[command(after_help = help::short("man"), after_long_help = help::long("man"))]
+    Man(ManArguments),
 }
 
 /// `blockprobe run`.
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 #[derive(Args, Clone, Debug, Default)]
 pub struct RunArguments {
-    /// What to measure; everything in the definitions by default
-    #[arg(value_name = "TARGET")]
+    /// Targets to measure, separated by spaces or commas [default: all]
+    ///
+    /// `blockprobe list` shows which there are.
+    #[arg(value_name = "TARGET", value_delimiter = ',')]
     pub targets: Vec<String>,
-    /// Measure what this TOML file says instead of the built-in definitions
-    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub definitions: Option<PathBuf>,
-    /// How to tell it [default: human on a terminal, ndjson in a pipe]
-    #[arg(short, long, value_name = "FORMAT")]
-    pub format: Option<Format>,
-    /// Write to this file; its name may tell the format (.json, .ndjson, .txt)
-    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub output: Option<PathBuf>,
-    /// Let another vantage's report tell down from blocked, and geography from lies; gzip and zstd are read too
-    #[arg(long, value_name = "FILE|URL", value_hint = ValueHint::FilePath)]
-    pub control: Option<String>,
-    /// Ask this resolver instead of the system's own: 1.2.3.4, 1.2.3.4:53
-    #[arg(long, value_name = "ADDR", value_parser = resolver_address)]
-    pub resolver: Option<SocketAddr>,
-    /// Trust these roots too, like those of SSL_CERT_FILE; may be repeated
-    #[arg(long, value_name = "PEM", value_hint = ValueHint::FilePath)]
-    pub ca_file: Vec<PathBuf>,
-    /// Use IPv4 alone
-    #[arg(short = '4', conflicts_with = "ipv6_only")]
-    pub ipv4_only: bool,
-    /// Use IPv6 alone
-    #[arg(short = '6')]
-    pub ipv6_only: bool,
-    /// End the whole run after so long, and tell what was measured until then
-    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
-    pub timeout: Option<Duration>,
-    /// Checks at once
-    #[arg(long, value_name = "N", default_value_t = 1024, value_parser = concurrency)]
-    pub concurrency: usize,
-    /// What to call this vantage point in the report
-    #[arg(long, value_name = "TEXT")]
-    pub label: Option<String>,
-    /// Exit with 1 if a target is one of these: accessible, degraded, blocked, down, inconclusive
-    #[arg(long, value_name = "STATUS", value_delimiter = ',', value_parser = status)]
-    pub fail_on: Vec<Status>,
-    /// Measure a scenario of the lab on this machine instead of the network; `selftest --list` tells their names
-    #[arg(long, value_name = "SCENARIO", conflicts_with_all = ["definitions", "resolver", "ca_file"])]
+    /// Use the targets in this TOML file instead of the built-in ones (repeatable; `-` is standard input)
+    ///
+    /// The targets of all files are measured. Controls and resolvers come from the first file that has them, otherwise
+    /// from the built-in definitions. docs/definitions.md explains the format.
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = WHAT, env = "BLOCKPROBE_DEFINITIONS", hide_env_values = true)]
+    pub definitions: Vec<PathBuf>,
+    /// Simulate a network on this machine instead of measuring the real one
+    ///
+    /// Nothing is sent to the internet. `blockprobe selftest --list` shows the scenarios.
+    #[arg(long, value_name = "SCENARIO", conflicts_with_all = ["definitions", "resolver", "ca_file"], help_heading = WHAT, env = "BLOCKPROBE_LAB", hide_env_values = true)]
     pub lab: Option<String>,
-    /// No progress; for people, one line a target
-    #[arg(short, long, conflicts_with = "verbose")]
+    /// Use IPv4 only
+    #[arg(short = '4', conflicts_with = "ipv6_only", help_heading = WHAT, env = "BLOCKPROBE_IPV4_ONLY", hide_env_values = true, value_parser = BoolishValueParser::new())]
+    pub ipv4_only: bool,
+    /// Use IPv6 only
+    #[arg(short = '6', help_heading = WHAT, env = "BLOCKPROBE_IPV6_ONLY", hide_env_values = true, value_parser = BoolishValueParser::new())]
+    pub ipv6_only: bool,
+    /// Compare with a report from an unfiltered network
+    ///
+    /// This separates "server down" from "blocked", and regional DNS answers from forged ones. The report may be
+    /// compressed with gzip or zstd.
+    #[arg(long, value_name = "FILE|URL", value_hint = ValueHint::FilePath, help_heading = HOW, env = "BLOCKPROBE_CONTROL", hide_env_values = true)]
+    pub control: Option<String>,
+    /// Ask this DNS resolver instead of the system's: 192.0.2.1 or 192.0.2.1:53
+    #[arg(long, value_name = "ADDRESS", value_parser = resolver_address, help_heading = HOW, env = "BLOCKPROBE_RESOLVER", hide_env_values = true)]
+    pub resolver: Option<SocketAddr>,
+    /// Also trust the CA certificates in this PEM file (repeatable). SSL_CERT_FILE works too
+    #[arg(long, value_name = "PEM", value_hint = ValueHint::FilePath, help_heading = HOW, env = "BLOCKPROBE_CA_FILE", hide_env_values = true)]
+    pub ca_file: Vec<PathBuf>,
+    /// Stop the run after SECONDS and report what was measured so far
+    #[arg(long, value_name = "SECONDS", value_parser = seconds, help_heading = HOW, env = "BLOCKPROBE_TIMEOUT", hide_env_values = true)]
+    pub timeout: Option<Duration>,
+    /// Run at most N checks at the same time
+    #[arg(long, value_name = "N", default_value_t = 1024, value_parser = concurrency, help_heading = HOW, env = "BLOCKPROBE_CONCURRENCY", hide_env_values = true)]
+    pub concurrency: usize,
+    /// Output format [default: human on a terminal, ndjson in a pipe]
+    #[arg(short, long, value_name = "FORMAT", help_heading = OUTPUT, env = "BLOCKPROBE_FORMAT", hide_env_values = true)]
+    pub format: Option<Format>,
+    /// Save to this file, also while the terminal shows the result (repeatable; `-` is standard output)
+    ///
+    /// The suffix decides the format where -f is not given: .json, .ndjson, .jsonl, .csv or .txt, each with .gz or .zst.
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = OUTPUT, env = "BLOCKPROBE_OUTPUT", hide_env_values = true)]
+    pub output: Vec<PathBuf>,
+    /// Quiet: no progress bar; text output is one line per target
+    #[arg(short, long, conflicts_with = "verbose", help_heading = OUTPUT, env = "BLOCKPROBE_QUIET", hide_env_values = true, value_parser = BoolishValueParser::new())]
     pub quiet: bool,
-    /// For people, endpoints and evidence too
-    #[arg(short, long)]
-    pub verbose: bool,
+    /// Also show evidence in text output; -vv: every endpoint and step
+    #[arg(short, long, action = ArgAction::Count, help_heading = OUTPUT, env = "BLOCKPROBE_VERBOSE", hide_env_values = true, value_parser = verbosity)]
+    pub verbose: u8,
+    /// Name of this vantage point in the report
+    #[arg(long, value_name = "TEXT", help_heading = OUTPUT, env = "BLOCKPROBE_LABEL", hide_env_values = true)]
+    pub label: Option<String>,
+    /// Autonomous system of this network, for the report: AS64500
+    #[arg(long, value_name = "ASN", value_parser = asn, help_heading = OUTPUT, env = "BLOCKPROBE_ASN", hide_env_values = true)]
+    pub asn: Option<String>,
+    /// Country of this network, for the report: two letters
+    #[arg(long, value_name = "CODE", value_parser = country, help_heading = OUTPUT, env = "BLOCKPROBE_COUNTRY", hide_env_values = true)]
+    pub country: Option<String>,
+    /// Anything else about this vantage point, for the report (repeatable)
+    #[arg(long, value_name = "KEY=VALUE", value_parser = tag, help_heading = OUTPUT, env = "BLOCKPROBE_TAG", hide_env_values = true)]
+    pub tag: Vec<(String, String)>,
+    /// Exit with 1 if a target has one of these statuses, separated by commas
+    #[arg(long, value_name = "STATUS", value_delimiter = ',', value_parser = status(), help_heading = OUTPUT, env = "BLOCKPROBE_FAIL_ON", hide_env_values = true)]
+    pub fail_on: Vec<Status>,
     /// When to use colours [default: auto]
-    #[arg(long, value_name = "WHEN")]
+    #[arg(long, value_name = "WHEN", help_heading = OUTPUT, env = "BLOCKPROBE_COLOR", hide_env_values = true)]
     pub color: Option<Color>,
 }
 
 /// `blockprobe list`.
 #[derive(Args, Clone, Debug, Default)]
 pub struct ListArguments {
-    /// What to list; everything by default
-    #[arg(value_name = "TARGET")]
+    /// Targets to list, separated by spaces or commas [default: all]
+    #[arg(value_name = "TARGET", value_delimiter = ',')]
     pub targets: Vec<String>,
-    /// List what this TOML file says instead of the built-in definitions
-    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub definitions: Option<PathBuf>,
-    /// How to tell it
+    /// Use the targets in this TOML file instead of the built-in ones (repeatable; `-` is standard input)
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath, env = "BLOCKPROBE_DEFINITIONS")]
+    pub definitions: Vec<PathBuf>,
+    /// Output format
     #[arg(short, long, value_name = "FORMAT", default_value = "human")]
     pub format: ListFormat,
     /// When to use colours [default: auto]
-    #[arg(long, value_name = "WHEN")]
+    #[arg(long, value_name = "WHEN", env = "BLOCKPROBE_COLOR")]
     pub color: Option<Color>,
 }
 
 /// `blockprobe check`.
 #[derive(Args, Clone, Debug)]
 pub struct CheckArguments {
-    /// Definitions to validate
+    /// Definitions files to check; `-` is standard input
     #[arg(value_name = "FILE", required = true, value_hint = ValueHint::FilePath)]
     pub files: Vec<PathBuf>,
 }
@@ -168,53 +186,71 @@ pub struct CheckArguments {
 /// `blockprobe analyze`.
 #[derive(Args, Clone, Debug, Default)]
 pub struct AnalyzeArguments {
-    /// Reports to judge: json or ndjson, gzip and zstd too; `-` is standard input
+    /// Reports to judge: JSON or NDJSON, also compressed with gzip or zstd; `-` is standard input
     #[arg(value_name = "REPORT", required = true, value_hint = ValueHint::FilePath)]
     pub reports: Vec<String>,
-    /// Let another vantage's report tell down from blocked, and geography from lies
-    #[arg(long, value_name = "FILE|URL", value_hint = ValueHint::FilePath)]
+    /// Compare with a report from an unfiltered network
+    ///
+    /// This separates "server down" from "blocked", and regional DNS answers from forged ones.
+    #[arg(long, value_name = "FILE|URL", value_hint = ValueHint::FilePath, env = "BLOCKPROBE_CONTROL", hide_env_values = true)]
     pub control: Option<String>,
-    /// How to tell it [default: human on a terminal, ndjson in a pipe]
-    #[arg(short, long, value_name = "FORMAT")]
+    /// Output format [default: human on a terminal, ndjson in a pipe]
+    #[arg(short, long, value_name = "FORMAT", help_heading = OUTPUT, env = "BLOCKPROBE_FORMAT", hide_env_values = true)]
     pub format: Option<Format>,
-    /// Write to this file; its name may tell the format (.json, .ndjson, .txt)
-    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub output: Option<PathBuf>,
-    /// Exit with 1 if a target is one of these: accessible, degraded, blocked, down, inconclusive
-    #[arg(long, value_name = "STATUS", value_delimiter = ',', value_parser = status)]
+    /// Save to this file, also while the terminal shows the result (repeatable; `-` is standard output)
+    ///
+    /// The suffix decides the format where -f is not given: .json, .ndjson, .jsonl, .csv or .txt, each with .gz or .zst.
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = OUTPUT, env = "BLOCKPROBE_OUTPUT", hide_env_values = true)]
+    pub output: Vec<PathBuf>,
+    /// Exit with 1 if a target has one of these statuses, separated by commas
+    #[arg(long, value_name = "STATUS", value_delimiter = ',', value_parser = status(), help_heading = OUTPUT, env = "BLOCKPROBE_FAIL_ON", hide_env_values = true)]
     pub fail_on: Vec<Status>,
-    /// For people, one line a target
-    #[arg(short, long, conflicts_with = "verbose")]
+    /// One table of all reports: a row for each day and vantage, a column for each target
+    #[arg(long, help_heading = OUTPUT)]
+    pub summary: bool,
+    /// Quiet: text output is one line per target
+    #[arg(short, long, conflicts_with = "verbose", help_heading = OUTPUT, env = "BLOCKPROBE_QUIET", hide_env_values = true, value_parser = BoolishValueParser::new())]
     pub quiet: bool,
-    /// For people, endpoints and evidence too
-    #[arg(short, long)]
-    pub verbose: bool,
+    /// Also show evidence in text output; -vv: every endpoint and step
+    #[arg(short, long, action = ArgAction::Count, help_heading = OUTPUT, env = "BLOCKPROBE_VERBOSE", hide_env_values = true, value_parser = verbosity)]
+    pub verbose: u8,
     /// When to use colours [default: auto]
-    #[arg(long, value_name = "WHEN")]
+    #[arg(long, value_name = "WHEN", help_heading = OUTPUT, env = "BLOCKPROBE_COLOR", hide_env_values = true)]
     pub color: Option<Color>,
 }
 
 /// `blockprobe selftest`.
 #[derive(Args, Clone, Debug)]
 pub struct SelftestArguments {
-    /// Scenarios to play; all by default
-    #[arg(value_name = "SCENARIO")]
+    /// Scenarios to simulate, separated by spaces or commas [default: all]
+    #[arg(value_name = "SCENARIO", value_delimiter = ',')]
     pub scenarios: Vec<String>,
-    /// Only tell which scenarios there are
+    /// Show the scenarios and stop
     #[arg(long, conflicts_with = "scenarios")]
     pub list: bool,
-    /// Save what was seen: one report for each scenario, in this directory
+    /// Save one report per scenario in this directory
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, conflicts_with = "list")]
     pub save: Option<PathBuf>,
-    /// Play the scenarios that are named on standard input, for the process that began this one
+    /// Play the scenarios that standard input names, for the process that started this one
     #[arg(long, hide = true, conflicts_with_all = ["list", "scenarios"])]
     pub child: bool,
+}
+
+/// `blockprobe explain`.
+#[derive(Args, Clone, Debug)]
+pub struct ExplainArguments {
+    /// A technique (domain_name/nxdomain), or one half of it (domain_name, nxdomain) [default: list all]
+    #[arg(value_name = "TECHNIQUE")]
+    pub technique: Option<String>,
+    /// When to use colours [default: auto]
+    #[arg(long, value_name = "WHEN", env = "BLOCKPROBE_COLOR")]
+    pub color: Option<Color>,
 }
 
 /// `blockprobe schema`.
 #[derive(Args, Clone, Debug)]
 pub struct SchemaArguments {
-    /// Of what
+    /// Which schema
     #[arg(value_name = "WHAT")]
     pub what: SchemaOf,
 }
@@ -222,38 +258,59 @@ pub struct SchemaArguments {
 /// `blockprobe completions`.
 #[derive(Args, Clone, Debug)]
 pub struct CompletionsArguments {
-    /// For which shell
+    /// Which shell
     #[arg(value_name = "SHELL")]
     pub shell: clap_complete::Shell,
 }
 
-/// How a run is told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Format {
-    /// For people
-    Human,
-    /// One document, at the end
-    Json,
-    /// One object a line, as it comes
-    Ndjson,
+/// `blockprobe man`.
+#[derive(Args, Clone, Debug)]
+pub struct ManArguments {
+    /// The command whose page is printed [default: blockprobe itself]
+    #[arg(value_name = "COMMAND", conflicts_with = "out")]
+    pub command: Option<String>,
+    /// Write every page into this directory: blockprobe.1, blockprobe-run.1, ...
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub out: Option<PathBuf>,
 }
 
-/// How a plan is told.
+/// The whole declaration. Variables of the environment are listed in one place of the help, not beside each option.
+pub fn command() -> clap::Command {
+    let hidden = |command: clap::Command| command.mut_args(|arg| arg.hide_env(true));
+    hidden(Arguments::command()).mut_subcommands(hidden)
+}
+
+/// Output formats of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// Text for people
+    Human,
+    /// One JSON document, written at the end
+    Json,
+    /// One JSON object per line, written as results arrive
+    Ndjson,
+    /// One row for each target and technique
+    Csv,
+}
+
+/// Output formats of a plan.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum ListFormat {
-    /// For people
+    /// Text for people
     #[default]
     Human,
-    /// One document
+    /// One JSON document
     Json,
+    /// One JSON object per line and endpoint
+    Ndjson,
 }
 
 /// What has a schema.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum SchemaOf {
-    /// What `run -f json` writes; a line of `-f ndjson` is `#/$defs/Line`
+    /// Reports: what `run -f json` writes. One line of `-f ndjson` is `#/$defs/Line`
     Report,
-    /// What `--definitions` reads
+    /// Definitions files: what `--definitions` reads
     Definitions,
 }
 
@@ -263,7 +320,7 @@ pub enum Color {
     /// On a terminal, unless `NO_COLOR` is set
     #[default]
     Auto,
-    /// Also into a pipe
+    /// Always, also in a pipe
     Always,
     /// Never
     Never,
@@ -299,6 +356,17 @@ fn seconds(text: &str) -> Result<Duration, String> {
         .ok_or_else(|| "seconds are needed, more than 0 and at most 86400: 30, 2.5".to_owned())
 }
 
+/// How often `-v` is meant, where the environment says it: a number, or a word as for other flags.
+fn verbosity(text: &str) -> Result<u8, String> {
+    match text.to_lowercase().as_str() {
+        "true" | "yes" | "on" | "y" | "t" => Ok(1),
+        "" | "false" | "no" | "off" | "n" | "f" => Ok(0),
+        number => number
+            .parse()
+            .map_err(|_| "neither a number (0, 1, 2) nor yes or no".to_owned()),
+    }
+}
+
 fn concurrency(text: &str) -> Result<usize, String> {
     text.parse()
         .ok()
@@ -306,21 +374,49 @@ fn concurrency(text: &str) -> Result<usize, String> {
         .ok_or_else(|| "a number from 1 to 8192 is needed".to_owned())
 }
 
-fn status(text: &str) -> Result<Status, String> {
-    Status::ALL
-        .iter()
-        .copied()
-        .find(|status| status.word() == text)
+/// `AS64500` or `64500`, as reports have it.
+fn asn(text: &str) -> Result<String, String> {
+    let prefix = text.get(..2).filter(|it| it.eq_ignore_ascii_case("as"));
+    let number = prefix.map_or(text, |_| &text[2..]);
+    number
+        .parse::<u32>()
+        .ok()
+        .filter(|it| *it > 0 && number.bytes().all(|byte| byte.is_ascii_digit()))
+        .map(|number| format!("AS{number}"))
+        .ok_or_else(|| "the number of an autonomous system is needed: AS64500".to_owned())
+}
+
+/// Two letters, in capitals.
+fn country(text: &str) -> Result<String, String> {
+    let is_code = text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_alphabetic());
+    is_code
+        .then(|| text.to_ascii_uppercase())
+        .ok_or_else(|| "the two letters of a country are needed: DE".to_owned())
+}
+
+/// A key that can be a column, and any value.
+fn tag(text: &str) -> Result<(String, String), String> {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
+    text.split_once('=')
+        .filter(|(key, _)| !key.is_empty() && key.len() <= 64 && key.bytes().all(is_plain))
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
         .ok_or_else(|| {
-            let words: Vec<_> = Status::ALL.iter().map(|status| status.word()).collect();
-            format!("one of {} is needed", words.join(", "))
+            "KEY=VALUE is needed, the key of letters, digits, `_`, `-` and `.`".to_owned()
         })
+}
+
+/// A status by its word; the words are offered by completion and in the message where none fits.
+fn status() -> impl TypedValueParser<Value = Status> {
+    let words = Status::ALL.iter().map(|status| status.word());
+    PossibleValuesParser::new(words).map(|text| {
+        let mut all = Status::ALL.iter().copied();
+        all.find(|status| status.word() == text)
+            .unwrap_or(Status::Inconclusive)
+    })
 }
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     fn run_of(line: &str) -> RunArguments {
@@ -333,8 +429,17 @@ mod tests {
     }
 
     #[test]
+    fn verbosity_is_counted_and_the_environment_may_say_it_in_words() {
+        assert_eq!(run_of("blockprobe").verbose, 0);
+        assert_eq!(run_of("blockprobe -v").verbose, 1);
+        assert_eq!(run_of("blockprobe -vv").verbose, 2);
+        let said = ["true", "no", "2", "maybe"].map(verbosity);
+        assert_eq!(said.map(Result::ok), [Some(1), Some(0), Some(2), None]);
+    }
+
+    #[test]
     fn the_declaration_is_sound() {
-        Arguments::command().debug_assert();
+        command().debug_assert();
     }
 
     #[test]
@@ -380,6 +485,24 @@ mod tests {
         }
         for text in ["0", "8193", "-1", "many"] {
             assert!(concurrency(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_said_of_a_vantage_has_one_spelling() {
+        assert_eq!(asn("64500"), Ok("AS64500".to_owned()));
+        assert_eq!(asn("as64500"), Ok("AS64500".to_owned()));
+        for text in ["", "AS", "0", "+5", "AS-1", "4294967296", "ASé"] {
+            assert!(asn(text).is_err(), "{text}");
+        }
+        assert_eq!(country("de"), Ok("DE".to_owned()));
+        for text in ["", "d", "deu", "d1", "é"] {
+            assert!(country(text).is_err(), "{text}");
+        }
+        let parsed = tag("line=home=1");
+        assert_eq!(parsed, Ok(("line".to_owned(), "home=1".to_owned())));
+        for text in ["", "line", "=x", "a b=c"] {
+            assert!(tag(text).is_err(), "{text}");
         }
     }
 

@@ -1,7 +1,9 @@
-//! `blockprobe check`: are these definitions sound?
+//! `blockprobe check`: are these definitions valid?
 
 use std::fmt::Write as _;
+use std::slice;
 
+use crate::catalog::files;
 use crate::cli::arguments::CheckArguments;
 use crate::cli::trouble::Trouble;
 use crate::cli::{TROUBLE, pick, tell};
@@ -10,14 +12,15 @@ use crate::model::catalog::Catalog;
 /// Checks every file, also after a wrong one; the exit status.
 ///
 /// # Errors
-/// Of output alone: what is wrong with a file is told on standard error and in the exit status.
+/// Of usage and output: what is wrong with a file goes to standard error and into the exit status.
 pub fn run(arguments: &CheckArguments) -> Result<u8, Trouble> {
+    pick::stdin_once(&arguments.files)?;
     let mut status = 0;
     let mut told = String::new();
     for path in &arguments.files {
-        match pick::catalog(Some(path)) {
+        match pick::catalog(slice::from_ref(path)) {
             Ok(catalog) => {
-                let _ = writeln!(told, "{}: sound, {}", path.display(), counted(&catalog));
+                let _ = writeln!(told, "{}: valid ({})", files::name(path), counted(&catalog));
             }
             Err(trouble) => {
                 anstream::eprintln!("{trouble}");
@@ -51,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_is_not_told_in_the_plural() {
+    fn one_is_not_in_the_plural() {
         let told = counted(&Catalog::default());
         assert_eq!(
             told,

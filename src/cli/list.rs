@@ -1,4 +1,4 @@
-//! `blockprobe list`: what would be measured, without a packet sent.
+//! `blockprobe list`: what a run would measure, without sending anything.
 
 use crate::cli::arguments::{ListArguments, ListFormat};
 use crate::cli::trouble::Trouble;
@@ -13,7 +13,7 @@ use crate::plan;
 /// # Errors
 /// Of definitions and output.
 pub fn run(arguments: &ListArguments) -> Result<u8, Trouble> {
-    let mut catalog = pick::catalog(arguments.definitions.as_deref())?;
+    let mut catalog = pick::catalog(&arguments.definitions)?;
     pick::targets(&mut catalog, &arguments.targets)?;
     // A plan is the same on every machine: the line is one where everything works.
     let line = Line {
@@ -29,6 +29,7 @@ pub fn run(arguments: &ListArguments) -> Result<u8, Trouble> {
             list::human(&outline, manner)
         }
         ListFormat::Json => list::json(&outline)?,
+        ListFormat::Ndjson => list::ndjson(&outline)?,
     };
     tell::print(&bytes)?;
     Ok(0)

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::model::observation::Observation;
 use crate::model::report::{Measured, Origin, Run, Vantage, Verdict};
-use crate::output::Sink;
+use crate::output::{Sink, Waiting};
 
 /// Ends the run when nobody reads any more.
 pub struct Reader {
@@ -54,6 +54,10 @@ impl Sink for Reader {
 
     fn progress(&mut self, complete: usize, planned: usize) -> io::Result<()> {
         self.during(|inner| inner.progress(complete, planned))
+    }
+
+    fn waiting(&mut self, waiting: &Waiting) -> io::Result<()> {
+        self.during(|inner| inner.waiting(waiting))
     }
 
     fn observation(&mut self, observation: &Observation) -> io::Result<()> {

@@ -1,21 +1,26 @@
 //! `blockprobe run`: measure now.
 
+use std::io::{self, IsTerminal};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
 use crate::catalog;
 use crate::cli::arguments::RunArguments;
+use crate::cli::fetch::Means;
 use crate::cli::reader::Reader;
-use crate::cli::signals::{self, INTERRUPTED};
+use crate::cli::signals;
 use crate::cli::trouble::Trouble;
-use crate::cli::{pick, saved, tell};
+use crate::cli::{TROUBLE, pick, saved, tell};
 use crate::lab;
 use crate::measure::network::{self, Options};
 use crate::model::catalog::Catalog;
 use crate::model::line::Line;
-use crate::model::report::{Origin, Regime, Status};
-use crate::session::{self, Setup};
+use crate::model::report::{Origin, Regime, Status, Vantage};
+use crate::output::words;
+use crate::session::{self, Outcome, Setup};
 
 /// Measures and tells; the exit status.
 ///
@@ -34,6 +39,11 @@ pub fn run(arguments: &RunArguments) -> Result<u8, Trouble> {
 }
 
 async fn measure(arguments: &RunArguments) -> Result<u8, Trouble> {
+    let places = tell::places(
+        arguments.format,
+        &arguments.output,
+        io::stdout().is_terminal(),
+    )?;
     let cancel = CancellationToken::new();
     // The servers of a lab live as long as this.
     let site = match &arguments.lab {
@@ -47,34 +57,55 @@ async fn measure(arguments: &RunArguments) -> Result<u8, Trouble> {
     line.ipv4 &= !arguments.ipv6_only;
     line.ipv6 &= !arguments.ipv4_only;
     pick::targets(&mut catalog, &arguments.targets)?;
-    let control = match &arguments.control {
-        Some(source) => Some(saved::control(source).await?),
-        None => None,
-    };
     let interrupted = signals::watch(cancel.clone())
         .map_err(|error| Trouble::new(format!("cannot watch for signals: {error}")))?;
-    let mut sink = Reader::new(tell::sink(arguments, &line.own)?, cancel.clone());
+    let began = Instant::now();
+    let control = match &arguments.control {
+        Some(source) => {
+            let means = Means::of(&catalog, &line);
+            let reading = saved::control(source, &means);
+            let reading = in_time(reading, arguments.timeout, &cancel).await?;
+            let Some(control) = reading else {
+                return Ok(interrupted.status().unwrap_or(TROUBLE));
+            };
+            line.notes.extend(control.note);
+            Some(Arc::new(control.report))
+        }
+        None => None,
+    };
+    let mut sink = Reader::new(tell::sink(arguments, &places, &line.own)?, cancel.clone());
     let left = sink.left();
     let setup = Setup {
         catalog,
         line,
         origin: Origin {
             label: arguments.label.clone(),
-            ..Origin::default()
+            asn: arguments.asn.clone(),
+            country: arguments.country.clone(),
+            tags: arguments.tag.iter().cloned().collect(),
         },
         control,
-        timeout: arguments.timeout,
+        // Reading the control took a part of it.
+        timeout: arguments
+            .timeout
+            .map(|it| it.saturating_sub(began.elapsed())),
         concurrency: arguments.concurrency,
         cancel,
     };
     let outcome = session::run(&setup, &mut sink).await?;
+    if arguments.quiet {
+        remark(&outcome, began.elapsed().as_secs_f64());
+    } else {
+        tell::saved(&places);
+    }
     let statuses: Vec<Status> = outcome
         .verdicts
         .iter()
         .map(|verdict| verdict.status)
         .collect();
     Ok(exit_status(&Ending {
-        interrupted: interrupted.load(Ordering::Relaxed),
+        signal: interrupted.status(),
+        cut_short: outcome.interrupted,
         unread: left.load(Ordering::Relaxed),
         regime: outcome.regime,
         statuses: &statuses,
@@ -82,14 +113,46 @@ async fn measure(arguments: &RunArguments) -> Result<u8, Trouble> {
     }))
 }
 
+/// What the future gives; `None` where a signal came first.
+///
+/// # Errors
+/// The future's own, and where the time of the whole run was over before.
+async fn in_time<T>(
+    future: impl Future<Output = Result<T, Trouble>>,
+    timeout: Option<Duration>,
+    cancel: &CancellationToken,
+) -> Result<Option<T>, Trouble> {
+    tokio::select! {
+        done = future => done.map(Some),
+        () = cancel.cancelled() => Ok(None),
+        () = session::sleep_or_forever(timeout) => Err(Trouble::new(
+            "the control report was not read within --timeout",
+        )
+        .hint("nothing was measured; give more time, or the report as a file")),
+    }
+}
+
+/// What `-q` leaves out of the result and a person has to know all the same: on standard error.
+fn remark(outcome: &Outcome, seconds: f64) {
+    if let Some(problem) = problem(&outcome.vantage) {
+        tell::aside(&problem);
+    }
+    if outcome.interrupted {
+        tell::aside(&format!("cut short after {seconds:.1} s"));
+    }
+}
+
+/// What is wrong with the network or the machine, if anything is.
+pub fn problem(vantage: &Vantage) -> Option<String> {
+    let regime = || (vantage.regime != Regime::Open).then(|| words::regime(vantage.regime));
+    vantage
+        .problem
+        .clone()
+        .or_else(|| regime().map(str::to_owned))
+}
+
 async fn open_lab(name: &str) -> Result<lab::Site, Trouble> {
-    let Some(scenario) = lab::find(name) else {
-        let known: Vec<String> = lab::scenarios()
-            .iter()
-            .map(|scenario| scenario.name.to_owned())
-            .collect();
-        return Err(pick::unknown("scenario", name, &known));
-    };
+    let scenario = pick::scenario(name)?;
     lab::open(scenario, &catalog::embedded())
         .await
         .map_err(|error| {
@@ -100,7 +163,7 @@ async fn open_lab(name: &str) -> Result<lab::Site, Trouble> {
 
 /// The definitions and this machine's network; the system's resolvers come first.
 fn the_network(arguments: &RunArguments) -> Result<(Catalog, Line), Trouble> {
-    let mut catalog = pick::catalog(arguments.definitions.as_deref())?;
+    let mut catalog = pick::catalog(&arguments.definitions)?;
     let (line, resolvers) = network::line(&Options {
         ipv4_only: arguments.ipv4_only,
         ipv6_only: arguments.ipv6_only,
@@ -114,8 +177,10 @@ fn the_network(arguments: &RunArguments) -> Result<(Catalog, Line), Trouble> {
 
 /// How a run ended.
 pub struct Ending<'a> {
-    /// By a signal.
-    pub interrupted: bool,
+    /// The status that says which signal ended it.
+    pub signal: Option<u8>,
+    /// Not everything planned was measured.
+    pub cut_short: bool,
     /// The reader of standard output left before the run was over, so it was cut short for nobody.
     pub unread: bool,
     /// State of the line.
@@ -130,13 +195,17 @@ pub struct Ending<'a> {
 pub fn exit_status(ending: &Ending<'_>) -> u8 {
     let is_found = |status: &Status| ending.fail_on.contains(status);
     let says_nothing = |status: &Status| *status == Status::Inconclusive;
-    if ending.interrupted {
-        INTERRUPTED
+    let is_undecided = ending.cut_short && ending.statuses.iter().any(says_nothing);
+    if let Some(signal) = ending.signal {
+        signal
     } else if ending.unread {
         0
     } else if ending.statuses.iter().any(is_found) {
         1
-    } else if ending.regime == Regime::Offline || ending.statuses.iter().all(says_nothing) {
+    } else if ending.regime == Regime::Offline
+        || is_undecided
+        || ending.statuses.iter().all(says_nothing)
+    {
         3
     } else {
         0
@@ -151,7 +220,8 @@ mod tests {
     fn the_exit_status_follows_the_contract() {
         use Status::{Accessible, Blocked, Degraded, Inconclusive};
         let ending = |statuses: &'static [Status], fail_on: &'static [Status]| Ending {
-            interrupted: false,
+            signal: None,
+            cut_short: false,
             unread: false,
             regime: Regime::Open,
             statuses,
@@ -172,11 +242,22 @@ mod tests {
             ..ending(&[Accessible], &[])
         };
         assert_eq!(exit_status(&offline), 3);
-        let interrupted = Ending {
-            interrupted: true,
-            ..ending(&[Blocked], &[Blocked])
+        let cut_short = |statuses, fail_on| {
+            exit_status(&Ending {
+                cut_short: true,
+                ..ending(statuses, fail_on)
+            })
         };
-        assert_eq!(exit_status(&interrupted), 130);
+        assert_eq!(cut_short(&[Inconclusive, Accessible], &[]), 3);
+        assert_eq!(cut_short(&[Inconclusive, Blocked], &[Blocked]), 1);
+        assert_eq!(cut_short(&[Blocked, Accessible], &[]), 0, "all are decided");
+        for signal in [130, 143, 129] {
+            let ended = Ending {
+                signal: Some(signal),
+                ..ending(&[Blocked], &[Blocked])
+            };
+            assert_eq!(exit_status(&ended), signal);
+        }
         let unread = Ending {
             unread: true,
             ..ending(&[Inconclusive], &[])

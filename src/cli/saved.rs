@@ -1,18 +1,17 @@
 //! Saved reports: found in a file, a pipe or at an address, unpacked, and read; every error says where and what to do.
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, Read};
-use std::sync::Arc;
-use std::time::Duration;
 
 use jiff::Timestamp;
-use rustls::{ClientConfig, RootCertStore};
 use serde::Deserialize;
 
+use crate::cli::fetch::{self, Means};
 use crate::cli::trouble::Trouble;
 use crate::model::observation::Observation;
 use crate::model::report::{
-    FORMAT, Line, Measured, Regime, Report, Run, Software, Vantage, Verdict,
+    FORMAT, Line, Measured, Provenance, Regime, Report, Run, Vantage, Verdict,
 };
 use crate::output::terminal::redact_url;
 
@@ -20,8 +19,14 @@ use crate::output::terminal::redact_url;
 const MOST_BYTES: u64 = 256 << 20;
 /// Over the network a report comes from somebody else, who may wish us ill: in memory it is some times as large as its text.
 const MOST_FETCHED: usize = 16 << 20;
-/// For the whole fetch: who waits for a measurement waits no longer than that for a control.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// Bytes of text for each value in it, at least, beyond the first megabyte. A value takes up to 80 bytes of memory, and a
+/// report of ours has some 20 bytes of text for each: so memory stays below ten times the text, whatever a file holds.
+const BYTES_A_VALUE: usize = 8;
+/// Text below this may hold anything: its memory is no matter.
+const SMALL: usize = 1 << 20;
+
+/// Powers of two of memory for what zstd refers back to: 32 MiB. More than `zstd --ultra` takes would be made to swell us.
+const MOST_WINDOW_LOG: u32 = 25;
 
 /// What standard input is called on the command line.
 pub const STDIN: &str = "-";
@@ -47,24 +52,49 @@ pub fn read(source: &str) -> Result<Vec<Report>, Trouble> {
     parse(&called(source), &bytes, MOST_BYTES)
 }
 
-/// The one report of a file, of standard input or of an address, to settle others with.
+/// Another vantage's report, and how it was had where that is worth a note.
+#[derive(Debug)]
+pub struct Control {
+    /// The report.
+    pub report: Report,
+    /// A sentence about the way by which it was fetched.
+    pub note: Option<String>,
+}
+
+/// The one report of a file, of standard input or of an address, to compare others with. Reading and parsing happen on a
+/// thread of their own: the caller may stop waiting at any time.
 ///
 /// # Errors
-/// Where it cannot be read or fetched, is no report, is more than one, or does not tell when its run began.
-pub async fn control(source: &str) -> Result<Report, Trouble> {
-    let mut reports = if source.starts_with("http://") || source.starts_with("https://") {
-        parse(source, &fetch(source).await?, MOST_FETCHED as u64)?
+/// Where it cannot be read or fetched, is no report, is more than one, or does not say when its run began.
+pub async fn control(source: &str, means: &Means) -> Result<Control, Trouble> {
+    let (fetched, note) = if fetch::is_url(source)? {
+        let fetched = fetch::fetch(source, MOST_FETCHED, means).await?;
+        if fetched.bytes.len() > MOST_FETCHED {
+            let most = MOST_FETCHED >> 20;
+            return Err(Trouble::new(format!(
+                "{} is larger than {most} MiB",
+                fetch::shown(source)
+            ))
+            .hint("a control report has a few: give the address of one report"));
+        }
+        (Some(fetched.bytes), fetched.note)
     } else {
-        read(source)?
+        (None, None)
     };
+    let name = source.to_owned();
+    let reading = tokio::task::spawn_blocking(move || match fetched {
+        Some(bytes) => parse(&fetch::shown(&name), &bytes, MOST_FETCHED as u64),
+        None => read(&name),
+    });
+    let mut reports = reading.await.expect("reading a report does not panic")?;
     match (reports.pop(), reports.len()) {
         (Some(report), 0) => match report.run.started_at.parse::<Timestamp>() {
-            Ok(_) => Ok(report),
-            Err(error) => Err(undated(source, &error)),
+            Ok(_) => Ok(Control { report, note }),
+            Err(error) => Err(undated(&fetch::shown(source), &error)),
         },
         (_, more) => Err(Trouble::new(format!(
             "{} holds {} reports, and one is needed as control",
-            called(source),
+            fetch::shown(&called(source)),
             more + 1
         ))
         .hint("give the latest of them alone")),
@@ -78,69 +108,6 @@ pub fn undated(source: &str, error: &jiff::Error) -> Trouble {
         called(source)
     ))
     .hint("`run.started_at` has to be as the run wrote it")
-}
-
-async fn fetch(url: &str) -> Result<Vec<u8>, Trouble> {
-    let gathered = async {
-        let client = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls())
-            .user_agent(concat!(
-                env!("CARGO_PKG_NAME"),
-                "/",
-                env!("CARGO_PKG_VERSION")
-            ))
-            .timeout(PATIENCE)
-            .build()?;
-        let mut response = client.get(url).send().await?.error_for_status()?;
-        let mut bytes = Vec::new();
-        while let Some(chunk) = response.chunk().await? {
-            bytes.extend_from_slice(&chunk);
-            if bytes.len() > MOST_FETCHED {
-                break;
-            }
-        }
-        Ok::<_, reqwest::Error>(bytes)
-    };
-    let bytes = gathered.await.map_err(|error| {
-        let reasons = reasons(&error.without_url());
-        Trouble::new(format!("cannot fetch {}: {reasons}", redact_url(url)))
-            .hint("nothing was measured; fetch it where that works and give the file")
-    })?;
-    if bytes.len() > MOST_FETCHED {
-        let most = MOST_FETCHED >> 20;
-        let url = redact_url(url);
-        return Err(Trouble::new(format!("{url} is larger than {most} MiB"))
-            .hint("a control report has a few: give the address of one report"));
-    }
-    Ok(bytes)
-}
-
-/// The roots that measurements trust, and no others of this machine: the same answer everywhere.
-fn tls() -> ClientConfig {
-    let roots = RootCertStore {
-        roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
-    };
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .expect("the provider speaks TLS 1.2 and 1.3")
-        .with_root_certificates(roots)
-        .with_no_client_auth()
-}
-
-/// An error and what caused it: the outermost one alone says only that a request failed.
-fn reasons(error: &dyn std::error::Error) -> String {
-    let mut words = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        let inner_words = inner.to_string();
-        if !words.contains(&inner_words) {
-            words.push_str(": ");
-            words.push_str(&inner_words);
-        }
-        cause = inner.source();
-    }
-    words
 }
 
 fn called(source: &str) -> String {
@@ -160,6 +127,12 @@ pub fn parse(name: &str, bytes: &[u8], most: u64) -> Result<Vec<Report>, Trouble
     let bytes = unpacked.as_deref().unwrap_or(bytes);
     if bytes.len() as u64 > most {
         return Err(too_large(name, most));
+    }
+    if is_crowded(bytes) {
+        return Err(Trouble::new(format!(
+            "{name} holds too many values for its size: reading it would take very much memory"
+        ))
+        .hint(WHAT_TO_GIVE));
     }
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let bytes = bytes.trim_ascii_start();
@@ -213,17 +186,15 @@ fn unpacked(name: &str, bytes: &[u8], most: u64) -> Result<Option<Vec<u8>>, Trou
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof && !unpacked.is_empty() => {}
             read => drop(read.map_err(|_| broken("gzip"))?),
         }
-    } else if bytes.starts_with(b"\x28\xb5\x2f\xfd") {
-        let mut rest = bytes;
-        while !rest.is_empty() {
-            let room = (most + 1).saturating_sub(unpacked.len() as u64);
-            let read = ruzstd::decoding::StreamingDecoder::new(&mut rest)
-                .map_err(io::Error::other)
-                .and_then(|decoder| decoder.take(room).read_to_end(&mut unpacked));
-            read.map_err(|_| broken("zstd"))?;
-            if unpacked.len() as u64 > most {
-                break;
-            }
+    } else if is_zstd(bytes) {
+        let decoder = zstd::Decoder::with_buffer(bytes).and_then(|mut decoder| {
+            decoder.window_log_max(MOST_WINDOW_LOG)?;
+            Ok(decoder)
+        });
+        let mut decoder = decoder.map_err(|_| broken("zstd"))?.take(most + 1);
+        match decoder.read_to_end(&mut unpacked) {
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof && !unpacked.is_empty() => {}
+            read => drop(read.map_err(|_| broken("zstd"))?),
         }
     } else {
         return Ok(None);
@@ -234,86 +205,111 @@ fn unpacked(name: &str, bytes: &[u8], most: u64) -> Result<Option<Vec<u8>>, Trou
     Ok(Some(unpacked))
 }
 
+/// A frame of zstd (RFC 8878 3.1), or one to be skipped, as parallel packers write it first.
+fn is_zstd(bytes: &[u8]) -> bool {
+    let magic = bytes.first_chunk().map(|first| u32::from_le_bytes(*first));
+    magic.is_some_and(|it| it == 0xfd2f_b528 || (0x184d_2a50..=0x184d_2a5f).contains(&it))
+}
+
+/// Whether the text has more values than a report of its size can have: each costs memory.
+fn is_crowded(text: &[u8]) -> bool {
+    let values = text
+        .iter()
+        .filter(|byte| matches!(byte, b',' | b'[' | b'{'))
+        .count();
+    text.len() > SMALL && values > text.len() / BYTES_A_VALUE
+}
+
 fn too_large(name: &str, most: u64) -> Trouble {
     Trouble::new(format!("{name} is larger than {} MiB", most >> 20))
         .hint("a report has a few: is this one?")
 }
 
-/// The lines of one run or of several, one after the other. The last line may be cut: a run may be killed at any moment.
+/// The lines of one run or of several: one after the other, or mixed where every line says whose it is. The last line may
+/// be cut: a run may be killed at any moment.
 fn stream(name: &str, bytes: &[u8]) -> Result<Vec<Report>, Trouble> {
-    let mut reports = Vec::new();
-    let mut open: Option<Unfinished> = None;
+    let mut runs: Vec<Unfinished> = Vec::new();
+    // Where in `runs` those stand whose last line has not come yet.
+    let mut open: HashMap<String, usize> = HashMap::new();
+    let mut latest = String::new();
     for (number, text) in bytes.split_inclusive(|byte| *byte == b'\n').enumerate() {
         if text.trim_ascii().is_empty() {
             continue;
         }
         let is_cut = text.last() != Some(&b'\n');
-        let line = match serde_json::from_slice(text) {
+        let line: Line = match serde_json::from_slice(text) {
             Ok(line) => line,
             Err(error) if is_cut && error.is_eof() => break,
             Err(error) => return Err(unreadable_line(name, number + 1, text, &error)),
         };
-        match (line, &mut open) {
-            (
-                Line::Started {
-                    format,
-                    software,
-                    run,
-                    measured,
-                },
-                _,
-            ) => {
-                check_format(name, Some(&format))?;
-                reports.extend(open.take().map(Unfinished::cut_short));
-                open = Some(Unfinished::new(format, software, run, *measured));
-            }
-            (Line::Observation(observation), Some(open)) => open.observations.push(*observation),
-            (Line::Verdict(verdict), Some(open)) => open.verdicts.push(*verdict),
-            (Line::Finished { run, vantage }, Some(_)) => {
-                let done = open.take().map(|open| open.finished(run, vantage));
-                reports.extend(done);
-            }
-            (_, None) => {
-                return Err(Trouble::located(format!(
-                    "{name}:{}:1: a line of a run that has not started",
-                    number + 1
-                ))
-                .hint(
-                    "the stream has to begin with its line `started`: it tells what was measured",
-                ));
+        // Lines of older versions do not say whose they are: they follow their `started`.
+        let id = match line.run_id() {
+            "" => latest.clone(),
+            id => id.to_owned(),
+        };
+        if let Line::Started {
+            provenance,
+            format,
+            run,
+            measured,
+        } = line
+        {
+            check_format(name, Some(&format))?;
+            open.insert(id.clone(), runs.len());
+            latest = id;
+            runs.push(Unfinished::new(format, *provenance, run, *measured));
+            continue;
+        }
+        let Some(unfinished) = open.get(&id).and_then(|at| runs.get_mut(*at)) else {
+            let message = "this is not the first line of a run";
+            return Err(Trouble::at(name, number + 1, 1, message)
+                .hint("the file must start with the line `started`: it says what was measured"));
+        };
+        match line {
+            Line::Started { .. } => {}
+            Line::Observation { observation, .. } => unfinished.observations.push(*observation),
+            Line::Verdict { verdict, .. } => unfinished.verdicts.push(*verdict),
+            Line::Finished { run, vantage, .. } => {
+                unfinished.end = Some((run, *vantage));
+                open.remove(&id);
             }
         }
     }
-    reports.extend(open.map(Unfinished::cut_short));
-    Ok(reports)
+    Ok(runs.into_iter().map(Unfinished::into_report).collect())
 }
 
-/// A stream whose last line has not come yet.
+/// A stream on its way.
 struct Unfinished {
     format: String,
-    software: Software,
+    provenance: Provenance,
     run: Run,
     measured: Measured,
     observations: Vec<Observation>,
     verdicts: Vec<Verdict>,
+    end: Option<(Run, Vantage)>,
 }
 
 impl Unfinished {
-    const fn new(format: String, software: Software, run: Run, measured: Measured) -> Self {
+    const fn new(format: String, provenance: Provenance, run: Run, measured: Measured) -> Self {
         Self {
             format,
-            software,
+            provenance,
             run,
             measured,
             observations: Vec::new(),
             verdicts: Vec::new(),
+            end: None,
         }
     }
 
-    fn finished(self, run: Run, vantage: Vantage) -> Report {
+    fn into_report(mut self) -> Report {
+        let (run, vantage) = match self.end.take() {
+            Some(end) => end,
+            None => self.cut_short(),
+        };
         Report {
             format: self.format,
-            software: self.software,
+            software: self.provenance.software,
             run,
             vantage,
             verdicts: self.verdicts,
@@ -323,7 +319,7 @@ impl Unfinished {
     }
 
     /// The run was killed: it lasted at least until its last observation.
-    fn cut_short(self) -> Report {
+    fn cut_short(&self) -> (Run, Vantage) {
         let steps = self
             .observations
             .iter()
@@ -333,19 +329,20 @@ impl Unfinished {
             interrupted: true,
             ..self.run.clone()
         };
+        let origin = self.provenance.origin();
         let vantage = Vantage {
-            label: None,
+            label: origin.label,
             regime: Regime::Offline,
             address_families: Vec::new(),
-            asn: None,
-            country: None,
-            tags: std::collections::BTreeMap::new(),
+            asn: origin.asn,
+            country: origin.country,
+            tags: origin.tags,
             problem: None,
             resolvers: Vec::new(),
             techniques: Vec::new(),
             notes: Vec::new(),
         };
-        self.finished(run, vantage)
+        (run, vantage)
     }
 }
 
@@ -393,10 +390,10 @@ fn told(name: &str, line: usize, column: usize, error: &serde_json::Error) -> Tr
     } else if error.is_eof() {
         (
             "the report is cut",
-            "copy it again; of an ndjson stream the whole lines would count",
+            "copy it again. An ndjson file can be read up to the place where it is cut",
         )
     } else {
         ("not JSON", WHAT_TO_GIVE)
     };
-    Trouble::located(format!("{name}:{line}:{column}: {what}: {words}")).hint(hint)
+    Trouble::at(name, line, column, format!("{what}: {words}")).hint(hint)
 }

@@ -91,14 +91,7 @@ fn chosen(names: &[String]) -> Result<Vec<&'static Scenario>, Trouble> {
     if names.is_empty() {
         return Ok(lab::scenarios().iter().collect());
     }
-    let known = || -> Vec<String> {
-        let names = lab::scenarios().iter().map(|scenario| scenario.name);
-        names.map(str::to_owned).collect()
-    };
-    names
-        .iter()
-        .map(|name| lab::find(name).ok_or_else(|| pick::unknown("scenario", name, &known())))
-        .collect()
+    names.iter().map(|name| pick::scenario(name)).collect()
 }
 
 /// How a scenario came out.

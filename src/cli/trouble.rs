@@ -3,12 +3,12 @@
 use std::fmt;
 use std::io;
 
+use crate::catalog::problem::CatalogErrors;
 use crate::output::terminal::escape;
 
 /// An error of usage, definitions or output; always exit status 2.
 #[derive(Debug)]
 pub struct Trouble {
-    prefix: &'static str,
     message: String,
     hint: Option<String>,
     closed_pipe: bool,
@@ -18,18 +18,23 @@ impl Trouble {
     /// What happened and where, in one sentence.
     pub fn new(message: impl fmt::Display) -> Self {
         Self {
-            prefix: "error: ",
-            message: message.to_string(),
+            message: format!("error: {message}"),
             hint: None,
             closed_pipe: false,
         }
     }
 
-    /// What begins with its place (`file:line:column: ...`), as editors and other programs look for it.
-    pub fn located(message: impl fmt::Display) -> Self {
+    /// What is wrong at one place of a file. The place stands as compilers write it, so that editors find it.
+    pub fn at(file: &str, line: usize, column: usize, message: impl fmt::Display) -> Self {
+        Self::new(format!("{message}\n  --> {file}:{line}:{column}"))
+    }
+
+    /// Everything that is wrong with definitions, each with its place and hint.
+    pub fn definitions(errors: &CatalogErrors) -> Self {
         Self {
-            prefix: "",
-            ..Self::new(message)
+            message: errors.to_string(),
+            hint: None,
+            closed_pipe: false,
         }
     }
 
@@ -57,7 +62,6 @@ impl From<io::Error> for Trouble {
 
 impl fmt::Display for Trouble {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.prefix)?;
         // It may quote a file, or its name: only lines and tabs are ours.
         for piece in self.message.trim_end().split_inclusive(['\n', '\t']) {
             let text = piece.trim_end_matches(['\n', '\t']);
@@ -78,6 +82,12 @@ mod tests {
     fn a_hint_stands_on_a_line_of_its_own() {
         let trouble = Trouble::new("cannot write x").hint("write y");
         assert_eq!(trouble.to_string(), "error: cannot write x\nhint: write y");
+    }
+
+    #[test]
+    fn a_place_stands_under_the_message() {
+        let trouble = Trouble::at("x.json", 3, 7, "not JSON");
+        assert_eq!(trouble.to_string(), "error: not JSON\n  --> x.json:3:7");
     }
 
     #[test]

@@ -42,6 +42,8 @@ struct Record {
 struct Running {
     operation: Operation,
     t0: f64,
+    /// When it is given up.
+    until: Instant,
     /// What the step's outcome is already known to be, although it goes on.
     settled: Option<Result<(), Failure>>,
 }
@@ -123,11 +125,21 @@ impl Trace {
             operation,
             t0,
             settled: Some(outcome),
+            ..
         }) = &record.running
         {
             steps.push(record.close(*operation, *t0, self.elapsed(), outcome.clone().err()));
         }
         steps
+    }
+
+    /// How long the running step may still take, if it has been without an outcome for longer than `patience`.
+    pub fn silence(&self, patience: Duration) -> Option<Duration> {
+        let record = self.lock();
+        let running = record.running.as_ref()?;
+        let is_silent =
+            running.settled.is_none() && self.elapsed() - running.t0 > patience.as_secs_f64();
+        is_silent.then(|| running.until.saturating_duration_since(Instant::now()))
     }
 
     /// The steps that are over.
@@ -155,13 +167,15 @@ impl Trace {
         let now = Instant::now();
         let t0 = self.elapsed();
         let mut record = self.lock();
+        let deadline = *record.deadline.get_or_insert(now + self.ceiling);
+        let limit = limit.min(deadline.saturating_duration_since(now));
         record.running = Some(Running {
             operation,
             t0,
+            until: now + limit,
             settled: None,
         });
-        let deadline = *record.deadline.get_or_insert(now + self.ceiling);
-        limit.min(deadline.saturating_duration_since(now))
+        limit
     }
 
     fn end(&self, failure: Option<Failure>) {
@@ -209,6 +223,7 @@ impl Record {
 #[cfg(test)]
 mod tests {
     use std::future::{pending, ready};
+    use std::task::{Context, Waker};
 
     use super::*;
 
@@ -216,6 +231,25 @@ mod tests {
 
     fn works() -> impl Future<Output = Result<u8, Failure>> {
         ready(Ok(1))
+    }
+
+    #[tokio::test]
+    async fn a_step_without_an_outcome_is_silent_until_it_is_given_up() {
+        let trace = Trace::new(Clock::start(), LONG);
+        assert_eq!(trace.silence(Duration::ZERO), None, "nothing runs");
+        let limit = Duration::from_secs(5);
+        let mut step = Box::pin(trace.step(
+            Operation::TcpConnect,
+            limit,
+            pending::<Result<(), Failure>>(),
+        ));
+        let mut context = Context::from_waker(Waker::noop());
+        assert!(step.as_mut().poll(&mut context).is_pending());
+        let left = trace.silence(Duration::ZERO).expect("it runs");
+        assert!(left <= limit && left > limit / 2, "{left:?}");
+        assert_eq!(trace.silence(LONG), None, "that is no silence yet");
+        trace.settle(Ok(()));
+        assert_eq!(trace.silence(Duration::ZERO), None, "its outcome is known");
     }
 
     #[tokio::test]

@@ -29,9 +29,9 @@ pub struct Catalog {
 /// Where the definitions came from.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Definitions {
-    /// `embedded`, a file's path as given, or `lab:SCENARIO`.
+    /// `embedded`, the name of a file without its directory, `<stdin>`, or `lab:SCENARIO`. Several are joined by ` + `.
     pub source: String,
-    /// SHA-256 of the file's bytes, in hex.
+    /// SHA-256 of the file's bytes, in hex; of several files, that of all their bytes in a row.
     pub sha256: String,
 }
 

@@ -28,14 +28,14 @@ pub struct Report {
     pub vantage: Vantage,
     /// One for each target.
     pub verdicts: Vec<Verdict>,
-    /// What was measured: with it anybody can judge the report again.
+    /// What was measured. With it the report can be judged again.
     pub measured: Measured,
-    /// Everything that was seen.
+    /// Every observation of the run.
     pub observations: Vec<Observation>,
 }
 
 /// What wrote the report.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Software {
     /// `blockprobe`.
     pub name: String,
@@ -65,12 +65,12 @@ pub struct Measured {
     pub targets: Vec<Target>,
     /// What should work if only a target is filtered.
     pub controls: Vec<Control>,
-    /// Everybody who was asked for names.
+    /// DNS resolvers that got queries.
     pub resolvers: Vec<Resolver>,
     /// Addresses known to serve block pages.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub block_pages: Vec<BlockPage>,
-    /// What this machine told of its line before anything was measured.
+    /// What this machine knew of its network before the run.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub line_notes: Vec<String>,
 }
@@ -106,7 +106,7 @@ impl Measured {
 pub struct Vantage {
     /// What the user calls it.
     pub label: Option<String>,
-    /// State of the whole line.
+    /// State of the whole network.
     pub regime: Regime,
     /// `ipv4`, `ipv6`: the families that work here.
     pub address_families: Vec<String>,
@@ -122,10 +122,10 @@ pub struct Vantage {
     pub problem: Option<String>,
     /// Every resolver that was asked.
     pub resolvers: Vec<ResolverReport>,
-    /// What is done to the whole line, whatever is asked of it (`everything/*`).
+    /// Techniques that hit the whole network, whatever the target (`everything/*`).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub techniques: Vec<TechniqueReport>,
-    /// What else is worth knowing of this line, in sentences.
+    /// Other facts about this network, as sentences.
     pub notes: Vec<String>,
 }
 
@@ -212,7 +212,7 @@ pub struct Verdict {
     pub confidence: Confidence,
     /// One or two sentences for a person.
     pub summary: String,
-    /// Why the status is not plainer: the regime, the missing contrast, what does not work.
+    /// Why the status is not clearer: the network's state, a missing control comparison, what does not work.
     pub reason: Option<String>,
     /// Every technique found on its endpoints.
     pub techniques: Vec<TechniqueReport>,
@@ -237,9 +237,9 @@ pub struct TechniqueReport {
     pub endpoints: Vec<String>,
     /// Ids of the observations it rests on.
     pub evidence: Vec<String>,
-    /// The innocent explanation that is left.
+    /// The open question: an innocent explanation that is not ruled out.
     pub doubt: Option<String>,
-    /// What was seen, the contrast included, in a sentence.
+    /// What was measured, with its control comparison.
     pub seen: String,
 }
 
@@ -307,7 +307,7 @@ pub enum Status {
     Blocked,
     /// It fails at the control vantage too.
     Down,
-    /// It cannot be told, for the reason given.
+    /// Undetermined, for the reason given.
     Inconclusive,
 }
 
@@ -343,7 +343,7 @@ pub enum EndpointStatus {
     Blocked,
     /// It fails at the control vantage too.
     Down,
-    /// It fails and nothing tells why, or it cannot be judged.
+    /// It fails for an unknown cause, or it cannot be judged.
     Inconclusive,
     /// Nothing of it was measured; the reason says why.
     NotRun,
@@ -374,30 +374,113 @@ impl Confidence {
     }
 }
 
+/// Whose line it is: what every `started` and every `verdict` line says of its run.
+///
+/// Streams of older versions have none of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Provenance {
+    /// Id of the run; every line of the run has it.
+    pub run_id: String,
+    /// RFC 3339, UTC.
+    pub started_at: String,
+    /// What the user calls the vantage.
+    pub label: Option<String>,
+    /// What the user says of the vantage, by key (`--tag KEY=VALUE`).
+    pub tags: BTreeMap<String, String>,
+    /// Autonomous system of the vantage, `AS64500`.
+    pub asn: Option<String>,
+    /// Country of the vantage, two capital letters.
+    pub country: Option<String>,
+    /// What writes the stream.
+    pub software: Software,
+    /// The definitions that are measured.
+    pub definitions: Definitions,
+}
+
+impl Provenance {
+    /// What the lines of this run say.
+    pub fn of(run: &Run, origin: &Origin, software: Software) -> Self {
+        Self {
+            run_id: run.id.clone(),
+            started_at: run.started_at.clone(),
+            label: origin.label.clone(),
+            tags: origin.tags.clone(),
+            asn: origin.asn.clone(),
+            country: origin.country.clone(),
+            software,
+            definitions: run.definitions.clone(),
+        }
+    }
+
+    /// What the user says of the vantage.
+    pub fn origin(&self) -> Origin {
+        Origin {
+            label: self.label.clone(),
+            asn: self.asn.clone(),
+            country: self.country.clone(),
+            tags: self.tags.clone(),
+        }
+    }
+}
+
 /// One line of the NDJSON stream.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Line {
     /// The first line.
     Started {
+        /// Whose line it is.
+        #[serde(flatten)]
+        provenance: Box<Provenance>,
         /// `blockprobe-report/1`.
         format: String,
-        /// What writes the stream.
-        software: Software,
         /// The run; its duration is 0 so far.
         run: Run,
         /// What is measured.
         measured: Box<Measured>,
     },
     /// One observation, as soon as it is complete.
-    Observation(Box<Observation>),
+    Observation {
+        /// Id of the run.
+        #[serde(default)]
+        run_id: String,
+        /// What was seen.
+        #[serde(flatten)]
+        observation: Box<Observation>,
+    },
     /// One verdict, as soon as its target's last round is done.
-    Verdict(Box<Verdict>),
+    Verdict {
+        /// Whose line it is.
+        #[serde(flatten)]
+        provenance: Box<Provenance>,
+        /// What we say.
+        #[serde(flatten)]
+        verdict: Box<Verdict>,
+    },
     /// The last line.
     Finished {
+        /// Id of the run.
+        #[serde(default)]
+        run_id: String,
         /// The run, with its duration.
         run: Run,
-        /// The line, as judged in the end.
-        vantage: Vantage,
+        /// The network, as judged in the end.
+        vantage: Box<Vantage>,
     },
+}
+
+impl Line {
+    /// Id of its run; empty in streams of older versions.
+    pub fn run_id(&self) -> &str {
+        match self {
+            Self::Started {
+                provenance, run, ..
+            } if provenance.run_id.is_empty() => &run.id,
+            Self::Started { provenance, .. } | Self::Verdict { provenance, .. } => {
+                &provenance.run_id
+            }
+            Self::Observation { run_id, .. } | Self::Finished { run_id, .. } => run_id,
+        }
+    }
 }

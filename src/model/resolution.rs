@@ -1,6 +1,6 @@
 //! Everything that was asked about one host name, read the same way by the plan and by the rules.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use crate::model::catalog::{Catalog, Resolver, ResolverRole};
@@ -103,31 +103,35 @@ impl<'a> Resolution<'a> {
         observations: impl Iterator<Item = &'a Observation>,
     ) -> Self {
         let answers = observations
-            .filter(|observation| matches!(observation.check.role, Role::Target | Role::Control))
-            .filter_map(|observation| match &observation.check.ask {
-                Ask::Lookup { name: asked } if asked == name => Some(Answer {
-                    resolver: None,
-                    record: None,
-                    observation,
-                }),
-                Ask::Query {
-                    resolver,
-                    name: asked,
-                    record,
-                    chaos: false,
-                } if asked == name => catalog
-                    .resolvers
-                    .iter()
-                    .find(|known| &known.id == resolver)
-                    .map(|resolver| Answer {
-                        resolver: Some(resolver),
-                        record: Some(*record),
-                        observation,
-                    }),
-                _ => None,
-            })
+            .filter_map(|it| answer(catalog, it))
+            .filter(|(asked, _)| *asked == name)
+            .map(|(_, answer)| answer)
             .collect();
         Self { name, answers }
+    }
+
+    /// The same of many names, in one pass over the observations.
+    pub fn of_all(
+        catalog: &'a Catalog,
+        names: impl Iterator<Item = &'a str>,
+        observations: &'a [Observation],
+    ) -> BTreeMap<&'a str, Self> {
+        let empty = |name| {
+            (
+                name,
+                Self {
+                    name,
+                    answers: Vec::new(),
+                },
+            )
+        };
+        let mut resolutions: BTreeMap<&str, Self> = names.map(empty).collect();
+        for (name, answer) in observations.iter().filter_map(|it| answer(catalog, it)) {
+            if let Some(resolution) = resolutions.get_mut(name) {
+                resolution.answers.push(answer);
+            }
+        }
+        resolutions
     }
 
     /// Answers of the ordinary path, first trials only: the system's own view where it says something, else its resolvers.
@@ -202,5 +206,37 @@ impl<'a> Resolution<'a> {
             .flat_map(|answer| answer.addresses())
             .filter(|address| seen.insert(*address))
             .collect()
+    }
+}
+
+/// The name that was asked about, and the answer; `None` where this was no such question.
+fn answer<'a>(catalog: &'a Catalog, observation: &'a Observation) -> Option<(&'a str, Answer<'a>)> {
+    if !matches!(observation.check.role, Role::Target | Role::Control) {
+        return None;
+    }
+    match &observation.check.ask {
+        Ask::Lookup { name } => {
+            let answer = Answer {
+                resolver: None,
+                record: None,
+                observation,
+            };
+            Some((name, answer))
+        }
+        Ask::Query {
+            resolver,
+            name,
+            record,
+            chaos: false,
+        } => {
+            let mut known = catalog.resolvers.iter();
+            let answer = Answer {
+                resolver: Some(known.find(|known| known.id == *resolver)?),
+                record: Some(*record),
+                observation,
+            };
+            Some((name, answer))
+        }
+        _ => None,
     }
 }

@@ -1,4 +1,4 @@
-//! A technique is what the censor looks at (trigger) and what it does (interference): the public vocabulary.
+//! A technique is what the censor looks at (trigger) and what it does (interference). These words are public.
 
 use std::fmt;
 
@@ -64,31 +64,31 @@ vocabulary! {
     Trigger {
         /// The name in a DNS query.
         DomainName = "domain_name",
-        /// A resolver address or its protocol (Do53, DoT, DoH) is itself interfered with.
+        /// The address of a DNS resolver, or its protocol (Do53, DoT, DoH).
         Resolver = "resolver",
-        /// The destination IP, on every port tried.
+        /// The destination IP address, on every port that was tried.
         Address = "address",
-        /// One IP and port, while another port of that IP answers.
+        /// One port of an IP address, while another port of that address answers.
         AddressPort = "address_port",
-        /// The TLS server name, on any address.
+        /// The TLS server name (SNI), at any address.
         ServerName = "server_name",
-        /// Only that name at that address.
+        /// The TLS server name (SNI), at the target's own address only.
         ServerNameAtAddress = "server_name_at_address",
         /// The shape of the ClientHello.
         TlsFingerprint = "tls_fingerprint",
-        /// The Host header or URL.
+        /// The Host header or the URL of a request in clear text.
         HttpHost = "http_host",
-        /// QUIC as such.
+        /// QUIC, whatever the server name.
         Quic = "quic",
-        /// The server name inside QUIC.
+        /// The server name (SNI) inside QUIC.
         QuicServerName = "quic_server_name",
-        /// The bytes of an app protocol (MTProto, Noise, STUN, DTLS).
+        /// The bytes of an app's protocol (MTProto, Noise, STUN, DTLS).
         Protocol = "protocol",
-        /// Bytes or packets so far on a flow.
+        /// The number of bytes or packets on a connection.
         Volume = "volume",
-        /// Connections in a window.
+        /// The number of connections in a period.
         ConnectionRate = "connection_rate",
-        /// The whole line but a list (a regime).
+        /// Everything outside a short list.
         Everything = "everything",
     }
 }
@@ -96,39 +96,39 @@ vocabulary! {
 vocabulary! {
     /// What the censor does.
     Interference {
-        /// The resolver says the name does not exist.
+        /// The resolver says that the name does not exist.
         Nxdomain = "nxdomain",
-        /// An answer without addresses.
+        /// The answer has no addresses.
         NoAnswer = "no_answer",
-        /// The resolver refuses this name.
+        /// The resolver refuses to answer for this name.
         RefusedAnswer = "refused_answer",
         /// The resolver fails for this name.
         Servfail = "servfail",
-        /// Addresses that are bogons, block-page hosts, or fail the TLS proof an honest address passes.
+        /// The answer has addresses of no real server, of a block page, or of a server that fails the TLS check.
         FalseAnswer = "false_answer",
-        /// Two different answers to one query, or an answer from an address that is no resolver.
+        /// One query gets two different answers, or an answer from an address without a resolver.
         InjectedAnswer = "injected_answer",
-        /// A public resolver's address is answered by somebody else.
+        /// Another server answers at the address of a public resolver.
         HijackedResolver = "hijacked_resolver",
-        /// Silence.
+        /// Packets get no reply.
         Drop = "drop",
-        /// RST after the connection stood.
+        /// The connection is reset (RST) after it was established.
         Reset = "reset",
-        /// RST or refusal on SYN.
+        /// The connection is refused (RST in reply to SYN).
         Refuse = "refuse",
-        /// ICMP unreachable or prohibited, with the offender.
+        /// A router says by ICMP that the destination is unreachable or prohibited.
         Unreachable = "unreachable",
-        /// FIN before an answer.
+        /// The connection is closed (FIN) before a reply.
         Close = "close",
-        /// A TLS alert the real server does not send.
+        /// A TLS alert comes that the real server does not send.
         Alert = "alert",
-        /// Another certificate chain.
+        /// Another certificate comes than the server's own.
         Intercept = "intercept",
-        /// An HTTP answer of the censor's, in place or by redirect.
+        /// A page of the censor comes, directly or by redirect.
         Blockpage = "blockpage",
-        /// Slower than its control, beyond chance.
+        /// Transfers are slower than those of controls, by more than chance.
         Throttle = "throttle",
-        /// Stalls after N bytes or packets, without a reset.
+        /// Transfers stall after some bytes or packets, without a reset.
         Freeze = "freeze",
     }
 }

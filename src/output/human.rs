@@ -1,6 +1,5 @@
-//! What a person reads in five seconds: one row a target, then a sentence each, then (with `-v`) the evidence.
+//! What a person reads in five seconds: one block a target, the worst first; with `-v` the contrasts, with `-vv` every step.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
 use crate::model::observation::Observation;
@@ -9,13 +8,22 @@ use crate::model::report::{
 };
 use crate::output::Sink;
 use crate::output::destination::Destination;
+use crate::output::human::block::Said;
+use crate::output::human::evidence::Known;
+use crate::output::human::facts::Facts;
 use crate::output::human::layout::Page;
 use crate::output::terminal::escape;
-use crate::output::words;
 
+pub mod block;
+pub mod contrast;
 pub mod detail;
+pub mod evidence;
+pub mod facts;
+pub mod fold;
+pub mod head;
 pub mod layout;
-pub mod table;
+pub mod rows;
+pub mod seen;
 
 #[cfg(test)]
 pub mod samples;
@@ -23,22 +31,27 @@ pub mod samples;
 /// Columns that a target's name may take.
 const LONGEST_NAME: usize = 16;
 
+/// A mark and the space after it.
+const MARK: usize = 2;
+
 /// The longest status with its confidence, `~ degraded, confirmed`, and a gap.
 const STATUS_WIDTH: usize = 24;
 
-/// How much is told.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// How much is shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Detail {
     /// One line a target.
     Quiet,
     /// Verdicts.
     #[default]
     Plain,
-    /// Verdicts and what they rest on.
+    /// Verdicts and their contrasts, endpoints folded.
     Verbose,
+    /// Every endpoint and every step too.
+    Everything,
 }
 
-/// How it is told.
+/// How it is shown.
 #[derive(Clone, Copy, Debug)]
 pub struct Manner {
     /// Columns.
@@ -49,37 +62,41 @@ pub struct Manner {
     pub detail: Detail,
 }
 
-/// All that there is to tell.
-#[derive(Clone, Copy, Debug)]
+/// All that there is to show.
+#[derive(Clone, Copy)]
 pub struct Told<'a> {
     /// When, how long.
     pub run: &'a Run,
     /// Where.
     pub vantage: &'a Vantage,
-    /// What we say.
+    /// What is concluded.
     pub verdicts: &'a [Verdict],
-    /// What was seen, if it is wanted.
+    /// What was seen, in short.
+    pub facts: &'a Facts,
+    /// What was seen, if every step is wanted.
     pub observations: &'a [Observation],
-    /// How much was seen.
+    /// How many checks were run.
     pub measured: usize,
 }
 
-/// Gathers the run and tells it when it is over.
+/// Gathers the run and shows it when it is over.
 pub struct Human {
     destination: Destination,
     manner: Manner,
     verdicts: Vec<Verdict>,
+    facts: Facts,
     observations: Vec<Observation>,
     measured: usize,
 }
 
 impl Human {
     /// Writes to that destination.
-    pub const fn new(destination: Destination, manner: Manner) -> Self {
+    pub fn new(destination: Destination, manner: Manner) -> Self {
         Self {
             destination,
             manner,
             verdicts: Vec::new(),
+            facts: Facts::default(),
             observations: Vec::new(),
             measured: 0,
         }
@@ -97,7 +114,10 @@ impl Sink for Human {
 
     fn observation(&mut self, observation: &Observation) -> io::Result<()> {
         self.measured += usize::from(!observation.is_not_run());
-        if self.manner.detail == Detail::Verbose {
+        if self.manner.detail > Detail::Quiet {
+            self.facts.note(observation);
+        }
+        if self.manner.detail == Detail::Everything {
             self.observations.push(observation.clone());
         }
         Ok(())
@@ -115,6 +135,7 @@ impl Sink for Human {
                 run,
                 vantage,
                 verdicts: &self.verdicts,
+                facts: &self.facts,
                 observations: &self.observations,
                 measured: self.measured,
             },
@@ -133,13 +154,14 @@ fn put_in_order(verdicts: &mut [Verdict]) {
 /// The whole text of a report that was saved.
 pub fn render_report(report: &mut Report, manner: Manner) -> String {
     put_in_order(&mut report.verdicts);
-    let run = report.observations.iter().filter(|it| !it.is_not_run());
+    let facts = Facts::of(&report.observations);
     let told = Told {
         run: &report.run,
         vantage: &report.vantage,
         verdicts: &report.verdicts,
+        facts: &facts,
         observations: &report.observations,
-        measured: run.count(),
+        measured: facts.count(),
     };
     render(&told, manner)
 }
@@ -160,58 +182,99 @@ fn order(verdict: &Verdict) -> (usize, &str) {
 pub fn render(told: &Told<'_>, manner: Manner) -> String {
     let mut page = Page::new(manner, gutter(told.verdicts));
     if manner.detail == Detail::Quiet {
-        quiet(&mut page, told.verdicts);
+        quiet(&mut page, told.verdicts, manner.width);
         return page.into_text();
     }
-    head(&mut page, told);
-    table::verdicts(&mut page, told.verdicts);
-    sentences(&mut page, told);
-    resolvers(&mut page, told.vantage);
-    notes(&mut page, told.vantage);
-    if manner.detail == Detail::Verbose {
-        detail::verdicts(&mut page, told.verdicts);
+    let known = Known::of(told.facts);
+    head::top(&mut page, told, &known);
+    let is_open = told.vantage.regime == Regime::Open;
+    if !is_open {
+        head::no_verdicts(&mut page, told.verdicts);
+    }
+    let mut said = Said::new();
+    for verdict in told.verdicts {
+        match manner.detail {
+            Detail::Quiet | Detail::Plain if !is_open => {}
+            Detail::Quiet | Detail::Plain => block::verdict(&mut page, verdict, &known, &mut said),
+            Detail::Verbose | Detail::Everything => {
+                in_detail(&mut page, verdict, &known, &mut said);
+            }
+        }
+    }
+    head::resolvers(&mut page, told.vantage);
+    head::notes(&mut page, told.vantage);
+    if manner.detail == Detail::Everything {
         detail::evidence(&mut page, told);
     }
-    foot(&mut page, told, manner.detail);
+    head::foot(&mut page, told);
     page.into_text()
+}
+
+/// A target with its services and contrasts.
+fn in_detail(page: &mut Page, verdict: &Verdict, known: &Known<'_>, said: &mut Said) {
+    block::head(page, verdict, &[]);
+    if page.detail() == Detail::Everything {
+        detail::services(page, &verdict.services);
+    } else {
+        rows::services(page, &verdict.services);
+    }
+    block::why(page, verdict, said);
+    for technique in &verdict.techniques {
+        page.blank();
+        contrast::technique(page, technique, Some(verdict), known);
+    }
+    page.blank();
 }
 
 /// Names stand in a column of their own, from the first line to the last.
 fn gutter(verdicts: &[Verdict]) -> usize {
-    verdicts
+    let names = verdicts
         .iter()
         .map(|verdict| layout::width(&name(verdict)))
-        .chain(["Resolvers".len()])
         .max()
         .unwrap_or_default()
-        .min(LONGEST_NAME)
-        + 2
+        .min(LONGEST_NAME);
+    // Beside names stands a mark, beside labels none.
+    (MARK + names).max("Resolvers".len()) + 2
 }
 
 fn name(verdict: &Verdict) -> String {
     crate::output::terminal::escape_short(&verdict.name, LONGEST_NAME)
 }
 
-fn quiet(page: &mut Page, verdicts: &[Verdict]) {
+/// One line a target, which the terminal never has to break: techniques that do not fit are counted.
+fn quiet(page: &mut Page, verdicts: &[Verdict], columns: usize) {
     for verdict in verdicts {
-        let mut status = page.status(verdict.status);
+        let mut status = page.contract(verdict.status);
         if tells_confidence(verdict) {
             status.push_str(", ");
             status.push_str(verdict.confidence.word());
         }
-        let techniques: Vec<_> = verdict
-            .techniques
-            .iter()
-            .map(|technique| escape(&technique.id))
-            .collect();
-        let line = format!(
-            "{}{}{}",
+        let start = format!(
+            "{}{}",
             page.padded(&name(verdict)),
-            layout::pad(&status, STATUS_WIDTH),
-            techniques.join(" ")
+            layout::pad(&status, STATUS_WIDTH)
         );
-        page.line(&line);
+        let room = columns.saturating_sub(layout::width(&start));
+        page.line(&format!("{start}{}", ids(verdict, room)));
     }
+}
+
+/// As many ids as there is room for.
+fn ids(verdict: &Verdict, room: usize) -> String {
+    let ids: Vec<_> = verdict
+        .techniques
+        .iter()
+        .map(|technique| escape(&technique.id))
+        .collect();
+    let mut text = ids.join(" ");
+    let mut shown = ids.len();
+    while shown > 0 && layout::width(&text) > room {
+        shown -= 1;
+        let more = format!("+{}", ids.len() - shown);
+        text = [&ids[..shown], &[more.into()]].concat().join(" ");
+    }
+    text
 }
 
 /// Where confidence says something: what works for certain is seen, that it cannot be told is no matter of degree.
@@ -221,148 +284,6 @@ fn tells_confidence(verdict: &Verdict) -> bool {
         Status::Accessible => verdict.confidence < Confidence::Confirmed,
         Status::Inconclusive => false,
     }
-}
-
-fn head(page: &mut Page, told: &Told<'_>) {
-    page.blank();
-    if let Some(label) = &told.vantage.label {
-        let label = page.bold(&escape(label));
-        page.entry("Vantage", &label);
-    }
-    let open = told.vantage.regime == Regime::Open;
-    let regime = words::regime(told.vantage.regime);
-    let families = &told.vantage.address_families;
-    let line = if open && families.is_empty() {
-        "not known: no control was reached before the end".to_owned()
-    } else {
-        format!("{regime} · {}", works(families))
-    };
-    let line = if open { line } else { page.warning(&line) };
-    page.entry("Line", &line);
-    if told.run.interrupted {
-        let warning = page.warning("what follows rests on the part of the run that was measured");
-        page.entry("Cut short", &warning);
-    }
-    page.blank();
-}
-
-fn works(working: &[String]) -> String {
-    let has = |family: &str| working.iter().any(|working| working == family);
-    match (has("ipv4"), has("ipv6")) {
-        (true, true) => "IPv4 and IPv6 work",
-        (true, false) => "IPv4 works, IPv6 does not",
-        (false, true) => "IPv6 works, IPv4 does not",
-        (false, false) => "neither IPv4 nor IPv6 works",
-    }
-    .to_owned()
-}
-
-fn sentences(page: &mut Page, told: &Told<'_>) {
-    // Under such a regime all targets have one sentence, and the line has told it.
-    if told.vantage.regime != Regime::Open {
-        return;
-    }
-    page.blank();
-    let mut given = BTreeSet::new();
-    for verdict in told.verdicts {
-        // The name stands in the gutter already: it begins the sentence.
-        let summary = verdict
-            .summary
-            .strip_prefix(&verdict.name)
-            .and_then(|rest| rest.strip_prefix(' '))
-            .map_or_else(
-                || page.sentence(&verdict.summary),
-                |rest| escape(rest).into_owned(),
-            );
-        page.entry(&name(verdict), &summary);
-        // What several targets share is told once.
-        if let Some(reason) = &verdict.reason
-            && *reason != verdict.summary
-            && given.insert(reason.clone())
-        {
-            let reason = page.sentence(reason);
-            page.entry("", &reason);
-        }
-        for (doubt, ids) in doubts(verdict) {
-            // Beside others it is said whose it is: the verdict may rest on another.
-            let label = if verdict.techniques.len() > 1 {
-                format!("Doubt left of {}", ids.join(", "))
-            } else {
-                "Doubt left".to_owned()
-            };
-            page.labelled(&escape(&label), doubt);
-        }
-    }
-}
-
-/// Several techniques often share one innocent explanation: each with the techniques that it is left of.
-fn doubts(verdict: &Verdict) -> BTreeMap<&str, Vec<&str>> {
-    let mut doubts: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for technique in &verdict.techniques {
-        if let Some(doubt) = technique.doubt.as_deref() {
-            doubts.entry(doubt).or_default().push(&technique.id);
-        }
-    }
-    doubts
-}
-
-fn resolvers(page: &mut Page, vantage: &Vantage) {
-    let wrong: Vec<_> = vantage
-        .resolvers
-        .iter()
-        .filter(|resolver| {
-            // On a line that is not open nothing answers as it should, resolvers included.
-            let is_failing =
-                resolver.status != Status::Accessible && vantage.regime == Regime::Open;
-            is_failing || !resolver.techniques.is_empty()
-        })
-        .collect();
-    if wrong.is_empty() {
-        return;
-    }
-    page.blank();
-    let mut label = "Resolvers";
-    for resolver in wrong {
-        let mut text = format!(
-            "{} ({} {}): {}",
-            escape(&resolver.name),
-            resolver.transport.word(),
-            escape(&resolver.address),
-            page.status(resolver.status),
-        );
-        for technique in &resolver.techniques {
-            text.push_str(", ");
-            text.push_str(&words::technique(technique.technique()));
-            text.push_str(&page.dim(&format!(" ({})", technique.confidence.word())));
-        }
-        page.entry(std::mem::take(&mut label), &text);
-    }
-}
-
-fn notes(page: &mut Page, vantage: &Vantage) {
-    if vantage.notes.is_empty() {
-        return;
-    }
-    page.blank();
-    let mut label = "Notes";
-    for note in &vantage.notes {
-        page.entry(std::mem::take(&mut label), &escape(note));
-    }
-}
-
-fn foot(page: &mut Page, told: &Told<'_>, detail: Detail) {
-    page.blank();
-    let plural = if told.measured == 1 { "" } else { "s" };
-    let more = match detail {
-        Detail::Verbose => "everything that was seen: -f json",
-        _ => "evidence: -v",
-    };
-    let foot = format!(
-        "{} measurement{plural} in {:.1} s · {more}",
-        told.measured, told.run.duration_s
-    );
-    let foot = page.dim(&foot);
-    page.indented(0, &foot);
 }
 
 #[cfg(test)]

@@ -84,6 +84,7 @@ pub fn to_bytes(report: &impl serde::Serialize) -> io::Result<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::output::destination::Packing;
     use crate::output::human::samples;
     use crate::output::schema;
 
@@ -94,7 +95,7 @@ mod tests {
         for report in samples::all() {
             let directory = tempfile::tempdir().unwrap();
             let path = directory.path().join("report.json");
-            let mut sink = Json::new(Destination::whole(&path).unwrap());
+            let mut sink = Json::new(Destination::whole(&path, Packing::Plain).unwrap());
             samples::play(&report, &mut sink).unwrap();
 
             let bytes = std::fs::read(&path).unwrap();

@@ -2,6 +2,9 @@
 
 use std::io;
 
+use serde::Serialize;
+
+use crate::model::check::Check;
 use crate::model::outline::{Outline, OutlineEndpoint};
 use crate::output::human::Manner;
 use crate::output::human::layout::{Page, pad};
@@ -31,7 +34,7 @@ pub fn human(outline: &Outline, manner: Manner) -> Vec<u8> {
     }
     page.blank();
     let foot = format!(
-        "{} endpoints; {} checks are known before anything is seen, climbs to the addresses found follow",
+        "{} endpoints; {} checks planned, more follow once addresses are known",
         outline.endpoints.len(),
         outline.checks.len()
     );
@@ -43,6 +46,25 @@ pub fn human(outline: &Outline, manner: Manner) -> Vec<u8> {
 /// For a program: the outline as one document.
 pub fn json(outline: &Outline) -> io::Result<Vec<u8>> {
     json::to_bytes(outline)
+}
+
+/// For a program that reads lines: one object for each endpoint, then one for each check.
+pub fn ndjson(outline: &Outline) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let endpoints = outline.endpoints.iter().map(OutlineLine::Endpoint);
+    let checks = outline.checks.iter().map(OutlineLine::Check);
+    for line in endpoints.chain(checks) {
+        serde_json::to_writer(&mut bytes, &line)?;
+        bytes.push(b'\n');
+    }
+    Ok(bytes)
+}
+
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "lowercase")]
+enum OutlineLine<'a> {
+    Endpoint(&'a OutlineEndpoint),
+    Check(&'a Check),
 }
 
 /// The target under which the outline lists the controls.

@@ -3,7 +3,9 @@
 use std::io;
 
 use crate::model::observation::Observation;
-use crate::model::report::{FORMAT, Line, Measured, Origin, Report, Run, Vantage, Verdict};
+use crate::model::report::{
+    FORMAT, Line, Measured, Origin, Provenance, Report, Run, Vantage, Verdict,
+};
 use crate::output::destination::Destination;
 use crate::output::terminal::escape_json;
 use crate::output::{Sink, software};
@@ -11,12 +13,19 @@ use crate::output::{Sink, software};
 /// Writes `Line` values.
 pub struct Ndjson {
     destination: Destination,
+    provenance: Provenance,
+    /// Without observations.
+    quiet: bool,
 }
 
 impl Ndjson {
-    /// Writes to that destination.
-    pub const fn new(destination: Destination) -> Self {
-        Self { destination }
+    /// Writes to that destination; `quiet` leaves out the observations.
+    pub fn new(destination: Destination, quiet: bool) -> Self {
+        Self {
+            destination,
+            provenance: Provenance::default(),
+            quiet,
+        }
     }
 
     fn tell(&mut self, line: &Line) -> io::Result<()> {
@@ -25,10 +34,11 @@ impl Ndjson {
 }
 
 impl Sink for Ndjson {
-    fn started(&mut self, run: &Run, _: &Origin, measured: &Measured) -> io::Result<()> {
+    fn started(&mut self, run: &Run, origin: &Origin, measured: &Measured) -> io::Result<()> {
+        self.provenance = Provenance::of(run, origin, software());
         self.tell(&Line::Started {
+            provenance: Box::new(self.provenance.clone()),
             format: FORMAT.to_owned(),
-            software: software(),
             run: run.clone(),
             measured: Box::new(measured.clone()),
         })
@@ -39,27 +49,40 @@ impl Sink for Ndjson {
     }
 
     fn observation(&mut self, observation: &Observation) -> io::Result<()> {
-        self.tell(&Line::Observation(Box::new(observation.clone())))
+        if self.quiet {
+            return Ok(());
+        }
+        self.tell(&Line::Observation {
+            run_id: self.provenance.run_id.clone(),
+            observation: Box::new(observation.clone()),
+        })
     }
 
     fn verdict(&mut self, verdict: &Verdict) -> io::Result<()> {
-        self.tell(&Line::Verdict(Box::new(verdict.clone())))
+        self.tell(&Line::Verdict {
+            provenance: Box::new(self.provenance.clone()),
+            verdict: Box::new(verdict.clone()),
+        })
     }
 
     fn finished(&mut self, run: &Run, vantage: &Vantage) -> io::Result<()> {
         self.tell(&Line::Finished {
+            run_id: run.id.clone(),
             run: run.clone(),
-            vantage: vantage.clone(),
+            vantage: Box::new(vantage.clone()),
         })?;
         self.destination.finish()
     }
 }
 
-/// A whole report as the stream that its run would have written.
-pub fn whole(report: Report) -> io::Result<Vec<u8>> {
+/// A whole report as the stream that its run would have written; `quiet` leaves out the observations.
+pub fn whole(report: Report, quiet: bool) -> io::Result<Vec<u8>> {
+    let origin = report.vantage.origin();
+    let provenance = Box::new(Provenance::of(&report.run, &origin, report.software));
+    let run_id = report.run.id.clone();
     let started = Line::Started {
+        provenance: provenance.clone(),
         format: report.format,
-        software: report.software,
         run: Run {
             duration_s: 0.0,
             ..report.run.clone()
@@ -67,15 +90,23 @@ pub fn whole(report: Report) -> io::Result<Vec<u8>> {
         measured: Box::new(report.measured),
     };
     let mut bytes = to_bytes(&started)?;
-    for observation in report.observations {
-        bytes.extend(to_bytes(&Line::Observation(Box::new(observation)))?);
+    let observations = report.observations.into_iter().filter(|_| !quiet);
+    for observation in observations {
+        bytes.extend(to_bytes(&Line::Observation {
+            run_id: run_id.clone(),
+            observation: Box::new(observation),
+        })?);
     }
     for verdict in report.verdicts {
-        bytes.extend(to_bytes(&Line::Verdict(Box::new(verdict)))?);
+        bytes.extend(to_bytes(&Line::Verdict {
+            provenance: provenance.clone(),
+            verdict: Box::new(verdict),
+        })?);
     }
     bytes.extend(to_bytes(&Line::Finished {
+        run_id,
         run: report.run,
-        vantage: report.vantage,
+        vantage: Box::new(report.vantage),
     })?);
     Ok(bytes)
 }
@@ -90,6 +121,7 @@ fn to_bytes(line: &Line) -> io::Result<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::output::destination::Packing;
     use crate::output::human::samples;
 
     #[test]
@@ -97,7 +129,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("run.ndjson");
         let report = samples::blocked();
-        let mut sink = Ndjson::new(Destination::lines(&path).unwrap());
+        let mut sink = Ndjson::new(Destination::lines(&path, Packing::Plain).unwrap(), false);
         samples::play(&report, &mut sink).unwrap();
 
         let text = std::fs::read_to_string(&path).unwrap();
@@ -109,7 +141,7 @@ mod tests {
         assert!(matches!(&lines[0], Line::Started { format, .. } if format == FORMAT));
         assert!(matches!(lines.last(), Some(Line::Finished { .. })));
         let verdicts = lines.iter().filter_map(|line| match line {
-            Line::Verdict(verdict) => Some(verdict.as_ref()),
+            Line::Verdict { verdict, .. } => Some(verdict.as_ref()),
             _ => None,
         });
         assert!(verdicts.eq(report.verdicts.iter()));
@@ -120,10 +152,39 @@ mod tests {
     }
 
     #[test]
+    fn every_line_says_whose_it_is_and_a_quiet_stream_is_short() {
+        let mut report = samples::blocked();
+        report.vantage.tags = [("line".to_owned(), "mobile".to_owned())].into();
+        report.run.id = "r1".to_owned();
+        let text = |quiet| String::from_utf8(whole(report.clone(), quiet).unwrap()).unwrap();
+        let objects = |text: &str| -> Vec<serde_json::Value> {
+            let parsed = text.lines().map(serde_json::from_str);
+            parsed.collect::<Result<_, _>>().unwrap()
+        };
+        for line in objects(&text(false)) {
+            assert_eq!(line["run_id"], "r1");
+            if line["type"] == "verdict" || line["type"] == "started" {
+                assert_eq!(line["label"], "moscow-home");
+                assert_eq!(line["tags"]["line"], "mobile");
+                assert_eq!(line["started_at"], report.run.started_at.as_str());
+                assert_eq!(line["software"]["name"], "blockprobe");
+                assert_eq!(line["definitions"]["source"], "embedded");
+                assert!(line["asn"].is_null() && line["country"].is_null());
+            }
+        }
+        let quiet = objects(&text(true));
+        assert_eq!(quiet.len(), 2 + report.verdicts.len());
+    }
+
+    #[test]
     fn hostile_text_cannot_break_a_line() {
         let mut report = samples::blocked();
         report.verdicts[0].summary = "one\ntwo\r\u{2028}three\x1b[31m\u{9b}31m".to_owned();
-        let bytes = to_bytes(&Line::Verdict(Box::new(report.verdicts[0].clone()))).unwrap();
+        let bytes = to_bytes(&Line::Verdict {
+            provenance: Box::default(),
+            verdict: Box::new(report.verdicts[0].clone()),
+        })
+        .unwrap();
         let text = String::from_utf8(bytes).unwrap();
         let controls = text
             .chars()

@@ -18,12 +18,13 @@ pub fn report() -> Schema {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use serde_json::json;
 
     use super::*;
-    use crate::model::report::FORMAT;
     use crate::output::human::samples;
-    use crate::output::json;
+    use crate::output::{json, ndjson};
 
     #[test]
     fn the_schema_in_git_is_current() {
@@ -49,25 +50,17 @@ mod tests {
             .retain(|key, _| key.starts_with('$'));
         schema["$ref"] = json!("#/$defs/Line");
         let validator = jsonschema::validator_for(&schema).expect("a schema");
-        let report = samples::blocked();
-        let lines = [
-            Line::Started {
-                format: FORMAT.to_owned(),
-                software: report.software.clone(),
-                run: report.run.clone(),
-                measured: Box::new(report.measured.clone()),
-            },
-            Line::Observation(Box::new(report.observations[0].clone())),
-            Line::Verdict(Box::new(report.verdicts[0].clone())),
-            Line::Finished {
-                run: report.run.clone(),
-                vantage: report.vantage.clone(),
-            },
-        ];
-        for line in lines {
-            let value = serde_json::to_value(&line).unwrap();
-            assert!(validator.is_valid(&value), "{value}");
-        }
+        let stream = ndjson::whole(samples::blocked(), false).unwrap();
+        let kinds: BTreeSet<String> = String::from_utf8(stream)
+            .unwrap()
+            .lines()
+            .map(|line| {
+                let value: serde_json::Value = serde_json::from_str(line).unwrap();
+                assert!(validator.is_valid(&value), "{value}");
+                value["type"].to_string()
+            })
+            .collect();
+        assert_eq!(kinds.len(), 4, "{kinds:?}");
         assert!(!validator.is_valid(&json!({"type": "neither"})));
     }
 }

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::model::observation::Observation;
 use crate::model::report::{Measured, Origin, Run, Vantage, Verdict};
-use crate::output::Sink;
+use crate::output::{Sink, Waiting};
 use crate::wire::own::{Own, SCRUBBED};
 
 /// Fields that hold what somebody else wrote. A block page likes to tell its reader's public address, which behind a
@@ -204,6 +204,10 @@ impl Sink for Scrubbed {
 
     fn progress(&mut self, complete: usize, planned: usize) -> io::Result<()> {
         self.inner.progress(complete, planned)
+    }
+
+    fn waiting(&mut self, waiting: &Waiting) -> io::Result<()> {
+        self.inner.waiting(waiting)
     }
 
     fn observation(&mut self, observation: &Observation) -> io::Result<()> {

@@ -1,118 +1,42 @@
-//! The vocabulary in plain words, for people who never heard of a server name or an rcode.
+//! Failures, statuses and layers in plain words; the sentences of techniques stand in `model::plain`.
 
 use std::borrow::Cow;
 
 use crate::model::failure::Failure;
 use crate::model::observation::Operation;
-use crate::model::report::{EndpointStatus, Regime, Status, TechniqueReport};
-use crate::model::technique::{Interference, Technique, Trigger};
+use crate::model::report::{EndpointStatus, Regime, Status};
+use crate::model::technique::Trigger;
 
-/// What is done to a target, as the rest of "It is not reachable: ...". Starts in lower case, without a full stop.
-pub fn technique(technique: Technique) -> Cow<'static, str> {
-    match technique.trigger {
-        Trigger::DomainName => domain_name(technique.interference),
-        Trigger::Resolver => resolver(technique.interference),
-        trigger => Cow::Owned(format!(
-            "{} {}",
-            subject(trigger),
-            predicate(technique.interference)
-        )),
-    }
-}
-
-/// The same of what a verdict tells, where what it hits has words of its own.
-pub fn reported(report: &TechniqueReport) -> Cow<'static, str> {
-    if report.hits_calls_alone() {
-        return Cow::Owned(format!(
-            "its calls' connection requests (STUN) {}",
-            predicate(report.interference)
-        ));
-    }
-    technique(report.technique())
-}
-
-fn domain_name(interference: Interference) -> Cow<'static, str> {
-    Cow::Borrowed(match interference {
-        Interference::Nxdomain => "the provider's resolver says its names do not exist (DNS)",
-        Interference::NoAnswer => "the provider's resolver gives no address for its names (DNS)",
-        Interference::RefusedAnswer => "the provider's resolver refuses its names (DNS)",
-        Interference::Servfail => "the provider's resolver fails for its names (DNS)",
-        Interference::FalseAnswer => {
-            "the provider's resolver gives false addresses for its names (DNS)"
-        }
-        Interference::InjectedAnswer => {
-            "forged answers for its names arrive before the real ones (DNS)"
-        }
-        Interference::HijackedResolver => {
-            "somebody else answers for its names in the resolver's place (DNS)"
-        }
-        Interference::Drop => "questions for its names get no answer (DNS)",
-        Interference::Blockpage => "its names lead to a block page (DNS)",
-        other => {
-            return Cow::Owned(format!(
-                "questions for its names {} (DNS)",
-                predicate(other)
-            ));
-        }
-    })
-}
-
-fn resolver(interference: Interference) -> Cow<'static, str> {
-    Cow::Borrowed(match interference {
-        Interference::HijackedResolver => "somebody else answers in its place",
-        Interference::InjectedAnswer => "forged answers arrive before its own",
-        Interference::Drop => "it is cut off: nothing comes back",
-        Interference::Nxdomain
-        | Interference::NoAnswer
-        | Interference::RefusedAnswer
-        | Interference::Servfail => "it does not answer what it is asked",
-        Interference::FalseAnswer => "it gives false answers",
-        other => return Cow::Owned(format!("connections to it {}", predicate(other))),
-    })
-}
-
-/// What the censor looks at, as a plural subject.
-fn subject(trigger: Trigger) -> &'static str {
+/// The layer at which a censor looks, as a label.
+pub const fn layer(trigger: Trigger) -> &'static str {
     match trigger {
-        Trigger::DomainName => "questions for its names",
-        Trigger::Resolver => "connections to the resolver",
-        Trigger::Address => "connections to its addresses",
-        Trigger::AddressPort => "connections to its addresses on this port",
-        Trigger::ServerName => "connections that name it (TLS server name)",
-        Trigger::ServerNameAtAddress => {
-            "connections that name it at its own address (TLS server name)"
-        }
-        Trigger::TlsFingerprint => "connections that look like its app's (TLS fingerprint)",
-        Trigger::HttpHost => "requests that name it (HTTP host)",
-        Trigger::Quic => "QUIC connections",
-        Trigger::QuicServerName => "QUIC connections that name it",
-        Trigger::Protocol => "connections that speak its own protocol",
-        Trigger::Volume => "connections that carry more than a little",
-        Trigger::ConnectionRate => "connections made in quick succession",
-        Trigger::Everything => "connections to anything but a short list",
+        Trigger::DomainName | Trigger::Resolver => "DNS",
+        Trigger::Address | Trigger::AddressPort => "Address",
+        Trigger::ServerName | Trigger::ServerNameAtAddress | Trigger::TlsFingerprint => "TLS",
+        Trigger::HttpHost => "HTTP",
+        Trigger::Quic | Trigger::QuicServerName => "QUIC",
+        Trigger::Protocol => "Protocol",
+        Trigger::Volume | Trigger::ConnectionRate | Trigger::Everything => "Network",
     }
 }
 
-/// What the censor does, after a plural subject.
-fn predicate(interference: Interference) -> &'static str {
-    match interference {
-        Interference::Nxdomain => "are told that the name does not exist",
-        Interference::NoAnswer => "get an answer without addresses",
-        Interference::RefusedAnswer => "are refused an answer",
-        Interference::Servfail => "are told of a failure",
-        Interference::FalseAnswer => "are given false addresses",
-        Interference::InjectedAnswer => "get forged answers",
-        Interference::HijackedResolver => "are answered by somebody else",
-        Interference::Drop => "are met with silence",
-        Interference::Reset => "are cut (reset)",
-        Interference::Refuse => "are refused",
-        Interference::Unreachable => "are turned back on the way (ICMP)",
-        Interference::Close => "are closed before an answer",
-        Interference::Alert => "are broken off with a forged alert",
-        Interference::Intercept => "are intercepted with another certificate",
-        Interference::Blockpage => "are answered with a block page",
-        Interference::Throttle => "are slowed down",
-        Interference::Freeze => "stall after the first bytes",
+/// What was changed from one attempt to the next, for a technique's contrast.
+pub const fn varied(trigger: Trigger) -> &'static str {
+    match trigger {
+        Trigger::DomainName => "the resolver",
+        Trigger::Resolver => "the name",
+        Trigger::Address => "the address",
+        Trigger::AddressPort => "the port",
+        Trigger::ServerName => "the name in TLS (SNI)",
+        Trigger::ServerNameAtAddress => "the name in TLS (SNI), the server",
+        Trigger::TlsFingerprint => "the shape of the ClientHello",
+        Trigger::HttpHost => "the name in HTTP (Host)",
+        Trigger::Quic => "the transport",
+        Trigger::QuicServerName => "the name in QUIC (SNI)",
+        Trigger::Protocol => "the first message",
+        Trigger::Volume => "the amount of data",
+        Trigger::ConnectionRate => "the number of connections",
+        Trigger::Everything => "the destination",
     }
 }
 
@@ -126,13 +50,13 @@ pub fn failure(failure: &Failure) -> Cow<'_, str> {
         Failure::NetworkUnreachable => "no route to that network",
         Failure::NetworkDown => "the network is down",
         Failure::NetworkReset => "the network was reset",
-        Failure::TimedOut | Failure::GenericTimeout => "no answer in time",
-        Failure::Eof => "closed before an answer",
+        Failure::TimedOut | Failure::GenericTimeout => "no reply in time",
+        Failure::Eof => "closed without a reply",
         Failure::Interrupted => "interrupted",
         Failure::PermissionDenied => "forbidden by a firewall on this machine",
         Failure::AddressNotAvailable => "this machine has no such address",
-        Failure::AddressFamilyNotSupported => "this machine does not speak that family",
-        Failure::NoProtocolOption => "protocol not spoken there",
+        Failure::AddressFamilyNotSupported => "this machine lacks that address family",
+        Failure::NoProtocolOption => "protocol not supported there",
         Failure::MessageSize => "message too long for the path",
         Failure::NoBufferSpace => "this machine is out of buffers",
         Failure::InvalidArgument => "this machine refuses the address",
@@ -141,9 +65,9 @@ pub fn failure(failure: &Failure) -> Cow<'_, str> {
         Failure::DnsRefused => "the resolver refuses the name",
         Failure::DnsServfail => "the resolver fails for the name",
         Failure::DnsServerMisbehaving => "the resolver's answer makes no sense",
-        Failure::DnsWrongQueryId => "only answers to other questions came",
+        Failure::DnsWrongQueryId => "only answers with another id came",
         Failure::DnsBogon => "the resolver gives an impossible address",
-        Failure::DnsTemporaryFailure => "the resolver could not say",
+        Failure::DnsTemporaryFailure => "the resolver failed for the moment",
         Failure::SslInvalidHostname => "certificate of another name",
         Failure::SslUnknownAuthority => "certificate of an unknown issuer",
         Failure::SslInvalidCertificate => "certificate expired or malformed",
@@ -151,6 +75,25 @@ pub fn failure(failure: &Failure) -> Cow<'_, str> {
         Failure::QuicIncompatibleVersion => "no common version of QUIC",
         Failure::HttpRequestFailed => "the answer is not HTTP",
         Failure::Unknown(words) => return Cow::Owned(format!("unknown failure: {words}")),
+    })
+}
+
+/// The outcome of an attempt to which nothing came back.
+pub const SILENCE: &str = "no reply";
+
+/// The same in the words of the trade, for a line of evidence.
+pub fn brief(failure: &Failure) -> Cow<'_, str> {
+    Cow::Borrowed(match failure {
+        Failure::ConnectionReset => "reset (RST)",
+        Failure::ConnectionRefused => "refused (RST)",
+        Failure::TimedOut | Failure::GenericTimeout => SILENCE,
+        Failure::Eof => "closed without a reply",
+        Failure::DnsNxdomain => "NXDOMAIN",
+        Failure::DnsNoAnswer => "an answer without address",
+        Failure::DnsRefused => "REFUSED",
+        Failure::DnsServfail => "SERVFAIL",
+        Failure::DnsBogon => "impossible address",
+        other => return self::failure(other),
     })
 }
 
@@ -165,10 +108,18 @@ pub const fn symbol(status: Status) -> &'static str {
     }
 }
 
+/// A status as a person says it; the report says `accessible` where this says `works`.
+pub const fn status(status: Status) -> &'static str {
+    match status {
+        Status::Accessible => "works",
+        other => other.word(),
+    }
+}
+
 /// An endpoint's status, with its symbol.
 pub const fn endpoint_status(status: EndpointStatus) -> &'static str {
     match status {
-        EndpointStatus::Accessible => "✓ accessible",
+        EndpointStatus::Accessible => "✓ works",
         EndpointStatus::Blocked => "✗ blocked",
         EndpointStatus::Down => "↓ down",
         EndpointStatus::Inconclusive => "? inconclusive",
@@ -176,14 +127,22 @@ pub const fn endpoint_status(status: EndpointStatus) -> &'static str {
     }
 }
 
-/// The state of the line, and what that means for the verdicts.
+/// The state of the network, and what to do about it.
 pub const fn regime(regime: Regime) -> &'static str {
     match regime {
-        Regime::Open => "open, the controls answer",
-        Regime::CaptivePortal => "captive portal: log in to it first, nothing can be blamed before",
-        Regime::AllowList => "only a list of destinations passes, whatever the target",
-        Regime::DomesticOnly => "nothing outside the country passes, whatever the target",
-        Regime::Offline => "offline: not even the controls answer, so nothing can be blamed",
+        Regime::Open => "open: the controls answer",
+        Regime::CaptivePortal => {
+            "captive portal: it answers in place of every server. Log in first, then run again."
+        }
+        Regime::AllowList => {
+            "allow-list: only listed destinations pass, for every service. No service can be judged on its own."
+        }
+        Regime::DomesticOnly => {
+            "domestic only: nothing outside the country passes. No service can be judged on its own."
+        }
+        Regime::Offline => {
+            "offline: even the control servers do not answer. Check the connection, then run again."
+        }
     }
 }
 
@@ -212,47 +171,33 @@ pub fn rcode(rcode: u16) -> Cow<'static, str> {
     })
 }
 
+/// A time without the fraction of its second: `2026-11-30T19:21:24Z`.
+pub fn to_the_second(time: &str) -> Cow<'_, str> {
+    match time.split_once('.') {
+        Some((second, fraction)) => {
+            let zone = fraction.trim_start_matches(|it: char| it.is_ascii_digit());
+            Cow::Owned(format!("{second}{zone}"))
+        }
+        None => Cow::Borrowed(time),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::model::report::Confidence;
 
     #[test]
-    fn every_technique_has_words_of_its_own() {
-        let mut told = BTreeSet::new();
-        for &trigger in Trigger::ALL {
-            for &interference in Interference::ALL {
-                let words = technique(Technique::new(trigger, interference));
-                assert!(words.len() > 10, "{trigger:?}/{interference:?}: {words}");
-                assert!(words.starts_with(|first: char| first.is_lowercase() || first == 'Q'));
-                if trigger != Trigger::Resolver {
-                    assert!(told.insert(words.clone()), "{words} is told twice");
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn silent_stun_is_told_as_calls_and_beside_another_protocol_as_before() {
-        let mut report = TechniqueReport {
-            id: "protocol/drop".to_owned(),
-            trigger: Trigger::Protocol,
-            interference: Interference::Drop,
-            confidence: Confidence::Confirmed,
-            services: Vec::new(),
-            endpoints: vec!["stun://192.0.2.1:3478".to_owned()],
-            evidence: Vec::new(),
-            doubt: None,
-            seen: String::new(),
-        };
-        let calls = "its calls' connection requests (STUN) are met with silence";
-        assert_eq!(reported(&report), calls);
-        report
-            .endpoints
-            .push("whatsapp_noise://192.0.2.1:443".to_owned());
-        assert_eq!(reported(&report), technique(report.technique()));
+    fn a_time_is_shown_to_the_second() {
+        let times = [
+            "2026-11-30T19:21:24.099452245Z",
+            "2026-11-30T19:21:24Z",
+            "?",
+        ];
+        let shown = times.map(|time| to_the_second(time).into_owned());
+        assert_eq!(shown, ["2026-11-30T19:21:24Z", "2026-11-30T19:21:24Z", "?"]);
+        assert_eq!(to_the_second("1.5+02:00"), "1+02:00");
     }
 
     #[test]

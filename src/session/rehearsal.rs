@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use crate::lab::scenarios::Scenario;
 use crate::measure::socket::raise_descriptors;
 use crate::model::report::Origin;
-use crate::output::destination::Destination;
+use crate::output::destination::{Destination, Packing};
 use crate::output::json::Json;
 use crate::output::scrub::Scrubbed;
 use crate::output::{Silent, Sink};
@@ -48,7 +48,7 @@ pub fn play(scenario: &Scenario, report: Option<&Path>) -> io::Result<Outcome> {
         };
         let mut sink: Box<dyn Sink> = match report {
             Some(path) => {
-                let json = Json::new(Destination::whole(path)?);
+                let json = Json::new(Destination::whole(path, Packing::Plain)?);
                 Box::new(Scrubbed::new(&site.line.own, Box::new(json)))
             }
             None => Box::new(Silent),

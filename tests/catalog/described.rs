@@ -98,13 +98,15 @@ fn a_mistake_is_shown_where_it_is() {
     let text =
         format!("{TARGET}{OVER_TCP}send = {{ hex = \"57 4\" }}\nexpect = {{ regex = '(' }}\n");
     insta::assert_snapshot!(complaint(&text), @r#"
-    my.toml:12:16: `send`: `57 4` has an odd number of digits
+    error: `send`: `57 4` has an odd number of digits
+      --> my.toml:12:16
         |
      12 | send = { hex = "57 4" }
         |                ^^^^^^
     hint: write two digits for each byte: `57 41 06 03`
 
-    my.toml:13:20: `regex` is not valid: unclosed group
+    error: `regex` is not valid: unclosed group
+      --> my.toml:13:20
         |
      13 | expect = { regex = '(' }
         |                    ^^^

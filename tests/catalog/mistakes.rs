@@ -35,25 +35,29 @@ hosts = ["example.org", "1.2.3.4"]
 ports = [443, 70000]
 "#;
     insta::assert_snapshot!(complaint(text), @r#"
-    my.toml:7:1: unknown key `esential` in a service
+    error: unknown key `esential` in a service
+      --> my.toml:7:1
        |
      7 | esential = true
        | ^^^^^^^^
     hint: did you mean `essential`?
 
-    my.toml:9:12: unknown protocol `htps`
+    error: unknown protocol `htps`
+      --> my.toml:9:12
        |
      9 | protocol = "htps"
        |            ^^^^^^
     hint: did you mean `https`?
 
-    my.toml:10:25: `1.2.3.4` is no host name: it is an address
+    error: `1.2.3.4` is no host name: it is an address
+      --> my.toml:10:25
         |
      10 | hosts = ["example.org", "1.2.3.4"]
         |                         ^^^^^^^^^
     hint: put it into `addresses`
 
-    my.toml:11:15: port 70000 is not between 1 and 65535
+    error: port 70000 is not between 1 and 65535
+      --> my.toml:11:15
         |
      11 | ports = [443, 70000]
         |               ^^^^^
@@ -63,13 +67,15 @@ ports = [443, 70000]
 #[test]
 fn broken_syntax_does_not_hide_the_other_mistakes() {
     insta::assert_snapshot!(complaint("[[target]]\nid = \"T\"\nname = yes\n[[target.service]]\n"), @r#"
-    my.toml:2:6: id `T` has characters other than a-z, 0-9, `_` and `-`
+    error: id `T` has characters other than a-z, 0-9, `_` and `-`
+      --> my.toml:2:6
        |
      2 | id = "T"
        |      ^^^
     hint: for instance `t`
 
-    my.toml:3:8: not valid TOML: string values must be quoted, expected literal string
+    error: not valid TOML: string values must be quoted, expected literal string
+      --> my.toml:3:8
        |
      3 | name = yes
        |        ^^^
@@ -143,7 +149,7 @@ fn hosts_are_checked() {
     ] {
         refused(
             &format!("protocol = \"tls\"\nhosts = [\"{host}\"]\n"),
-            &["my.toml:9:10: ", words, "^"],
+            &["--> my.toml:9:10\n", words, "^"],
         );
     }
     let label = "a".repeat(64);
@@ -176,7 +182,7 @@ fn addresses_are_checked() {
     ] {
         refused(
             &format!("protocol = \"tls\"\naddresses = [\"{address}\"]\n"),
-            &["my.toml:9:14: ", words, "^"],
+            &["--> my.toml:9:14\n", words, "^"],
         );
     }
 }
@@ -186,7 +192,7 @@ fn ports_are_checked() {
     for port in ["0", "-1", "65536", "99999999999999999999"] {
         refused(
             &format!("protocol = \"tls\"\nhosts = [\"a.example\"]\nports = [{port}]\n"),
-            &["my.toml:10:10: port"],
+            &["error: port", "--> my.toml:10:10\n"],
         );
     }
     refused(
@@ -322,7 +328,10 @@ fn nothing_may_be_there_twice() {
         &format!(
             "{endpoint}[[target.service]]\nid = \"z\"\n[[target.service.endpoint]]\n{endpoint}"
         ),
-        &["my.toml:14:10: endpoint `tls://a.example:443` is here twice: service `s` has it"],
+        &[
+            "error: endpoint `tls://a.example:443` is here twice: service `s` has it",
+            "--> my.toml:14:10\n",
+        ],
     );
     refused(
         &format!("{endpoint}[[target.service]]\nid = \"s\"\n"),
@@ -347,10 +356,13 @@ fn what_is_empty_is_told() {
         complaint("[[target]]\nid = \"t\"\nname = \"T\"\n").contains("the target has no service")
     );
     let text = "[[target]]\nid = \"t\"\nname = \"T\"\n[[target.service]]\nid = \"s\"\n";
-    assert!(complaint(text).contains("my.toml:4:1: the service has no endpoint"));
+    assert!(complaint(text).contains("the service has no endpoint\n  --> my.toml:4:1\n"));
     refused(
         "protocol = \"tls\"\n",
-        &["my.toml:7:1: the endpoint has no host and no address"],
+        &[
+            "error: the endpoint has no host and no address",
+            "--> my.toml:7:1\n",
+        ],
     );
     refused(
         "protocol = \"tls\"\nhosts = []\n",
@@ -431,17 +443,24 @@ transports = ["udp"]
 "#;
     let complaint = complaint(text);
     for words in [
-        ":5:10: unknown region `abroad`",
-        ":6:12: a control cannot speak `turn`",
-        ":2:1: `host` is missing in a control",
-        ":8:6: `system` is the name of",
+        "error: unknown region `abroad`",
+        "error: a control cannot speak `turn`",
+        "error: `host` is missing in a control",
+        "error: `system` is the name of",
         "known are: `public`, `national`, `decoy`",
-        ":12:13: `addresses` is empty",
+        "error: `addresses` is empty",
         "`dot` needs the name",
         "did you mean `udp`?",
-        ":14:8: `path` means nothing here",
+        "error: `path` means nothing here",
         "resolver `r/udp/192.0.2.1` is already defined",
-        ":22:1: resolver `r` has another operator",
+        "error: resolver `r` has another operator",
+        "--> my.toml:5:10\n",
+        "--> my.toml:6:12\n",
+        "--> my.toml:2:1\n",
+        "--> my.toml:8:6\n",
+        "--> my.toml:12:13\n",
+        "--> my.toml:14:8\n",
+        "--> my.toml:22:1\n",
     ] {
         assert!(
             complaint.contains(words),
@@ -483,7 +502,7 @@ fn what_is_not_utf_8_is_told_with_its_place() {
     let errors = load("my.toml", b"[[target]]\nid = \"\xff\"\n").expect_err("not UTF-8");
     let shown = errors.to_string();
     assert!(
-        shown.contains("my.toml:2:7: not UTF-8: byte 0xff at offset 17"),
+        shown.contains("not UTF-8: byte 0xff at offset 17\n  --> my.toml:2:7\n"),
         "{shown}"
     );
 }
@@ -494,4 +513,23 @@ fn what_stands_under_a_misspelt_header_is_not_also_missing() {
         let complaint = complaint(text);
         assert!(!complaint.contains("no target"), "{complaint}");
     }
+}
+
+#[test]
+fn a_line_feed_in_a_name_begins_no_line_on_the_screen() {
+    let text =
+        format!("{TARGET}protocol = \"https\"\nhosts = [\"a.example\\r\\nerror: all is well\"]\n");
+    let shown = complaint(&text);
+    assert!(
+        shown.contains("a.example\\r\\nerror: all is well"),
+        "{shown}"
+    );
+    assert_eq!(
+        shown
+            .lines()
+            .filter(|line| line.starts_with("error: "))
+            .count(),
+        1,
+        "{shown}"
+    );
 }

@@ -348,9 +348,9 @@ fn who_speaks_the_protocol_and_is_vouched_for_by_nobody_works_and_is_doubted() {
             Telegram,
             Stage::Parsed,
             &[("error", "-404")],
-            Some("somebody else can say the same"),
+            Some("another server can send the same"),
         ),
-        (WhatsApp, Stage::Bound, &other_root, Some("the known root")),
+        (WhatsApp, Stage::Bound, &other_root, Some("The known root")),
         // The root did sign it: a wrong clock here says nothing of who answers.
         (
             WhatsApp,
@@ -363,7 +363,7 @@ fn who_speaks_the_protocol_and_is_vouched_for_by_nobody_works_and_is_doubted() {
             Telegram,
             Stage::Bound,
             &[("known_key", "none")],
-            Some("known as Telegram's"),
+            Some("no known Telegram key"),
         ),
         (Telegram, Stage::Bound, &[("known_key", "production")], None),
         // Definitions that name no root key ask for no such proof.
@@ -377,7 +377,7 @@ fn who_speaks_the_protocol_and_is_vouched_for_by_nobody_works_and_is_doubted() {
         let reason = verdict.reason.as_deref();
         let confidence = if doubt.is_some() {
             assert!(
-                reason.is_some_and(|it| it.starts_with("Of web the server")),
+                reason.is_some_and(|it| it.starts_with("web: The server")),
                 "{reason:?}"
             );
             Confidence::Likely

@@ -145,7 +145,8 @@ fn a_portal_that_takes_over_what_is_in_clear_is_a_portal_although_tls_passes() {
 fn a_run_that_was_cut_short_is_not_an_offline_line() {
     let ground = World::bare().ground();
     assert_eq!(ground.regime, Regime::Open);
-    assert!(ground.notes.iter().any(|note| note.contains("not known")));
+    let problem = blockprobe::analysis::problem::of(&ground);
+    assert!(problem.is_some_and(|it| it.contains("not known")));
 }
 
 #[test]

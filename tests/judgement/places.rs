@@ -1,4 +1,4 @@
-//! Services whose places are each reached by several ways: what is lost, what is impaired, and what nobody is answered by.
+//! Services whose places are each reachable by several ways: what is lost, what is impaired, and what nobody is answered by.
 
 use blockprobe::analysis::endpoint::Judged;
 use blockprobe::analysis::places::{Places, by_place};
@@ -164,7 +164,7 @@ fn a_transport_that_is_not_answered_at_places_that_work_is_told_and_accuses_nobo
             continue;
         };
         let words = format!(
-            "Of centres mtproto_obfuscated on port 443 is answered at {told}, and nothing tells why"
+            "centres: mtproto_obfuscated on port 443 gets an answer at {told}, for an unknown cause"
         );
         assert!(reason.contains(&words), "{reason}");
         assert_eq!(verdict.confidence, Confidence::Likely);
@@ -180,7 +180,7 @@ fn places_that_are_lost_or_reached_by_other_ways_alone_are_counted() {
                 [true, false, false],
                 [false, false, false],
             ],
-            "Of centres 2 of 3 places are reached by mtproto_obfuscated on port 443 only",
+            "centres: 2 of 3 places are reachable by mtproto_obfuscated on port 443 only",
         ),
         (
             [
@@ -188,21 +188,20 @@ fn places_that_are_lost_or_reached_by_other_ways_alone_are_counted() {
                 [true, true, false],
                 [true, false, false],
             ],
-            "Of centres 3 of 3 places are reached by some of the ways only",
+            "centres: 3 of 3 places are reachable by some of the ways only",
         ),
         (
             [[true; 3], [true; 3], [false; 3]],
-            "Of centres 2 of 3 places are reached by no way",
+            "centres: 2 of 3 places are reachable in no way",
         ),
         (
             [[true; 3], [true, true, false], [false; 3]],
-            "Of centres 1 of 3 places is reached by no way. Of centres 1 of 3 places is reached by mtproto_http on port 80 only",
+            "centres: 1 of 3 places is reachable in no way. centres: 1 of 3 places is reachable by mtproto_http on port 80 only",
         ),
     ] {
         let verdict = played(|place, way| fails[place][way]);
         silent(&verdict, Status::Degraded);
-        let summary =
-            "Target works here only in part: centres is impaired, and nothing measured tells why";
+        let summary = "Target works only in part: centres works in part. The cause is not known";
         assert_eq!(verdict.summary, summary);
         let reason = verdict.reason.unwrap();
         assert!(reason.starts_with(told), "{reason}");

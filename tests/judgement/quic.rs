@@ -467,7 +467,7 @@ fn silence_over_quic_on_a_line_that_loses_much_is_only_likely() {
     for scene in worlds {
         for (again, confidence, left) in [
             (2, Confidence::Confirmed, ""),
-            (6, Confidence::Likely, "are lost on this line"),
+            (6, Confidence::Likely, "loses many packets"),
         ] {
             let mut world = scene();
             world.connections(20, again);

@@ -477,7 +477,7 @@ fn where_stun_alone_is_silent_calls_are_told_and_no_protocol_of_its_own() {
     }
     let verdict = world.judge();
     assert_eq!(ids(&verdict), ["protocol/drop"]);
-    let words = "its calls' connection requests (STUN) are left without an answer";
+    let words = "The connection requests of its calls (STUN) get no reply";
     assert!(verdict.summary.ends_with(words), "{}", verdict.summary);
     let mut technique = verdict.techniques[0].clone();
     assert_eq!(technique.endpoints.len(), relays.len());
@@ -533,7 +533,7 @@ fn where_no_neutral_relay_is_heard_over_udp_calls_were_not_measured_and_that_is_
             assert_eq!(verdict.status, Status::Accessible);
             assert!(verdict.techniques.is_empty());
             let reason = verdict.reason.unwrap_or_default();
-            let sentence = "Of calls nothing was measured over UDP";
+            let sentence = "calls: calls were not measured";
             assert_eq!(!reason.contains(sentence), is_heard, "{reason}");
             let confidence = if is_heard {
                 Confidence::Confirmed

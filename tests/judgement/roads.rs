@@ -209,7 +209,7 @@ fn a_range_refused_nearer_than_controls_stand_is_confirmed() {
     assert_eq!(verdict.status, Status::Blocked);
     let seen = &verdict.techniques[0].seen;
     assert!(
-        seen.contains("after 3 hops, and others stand after 6"),
+        seen.contains("after 3 hops, and others connect at hop 6"),
         "{seen}"
     );
 }
@@ -314,7 +314,7 @@ fn where_a_control_in_between_does_not_stand_nobody_is_named() {
 fn a_range_of_which_packets_vanish_at_one_hop_is_likely_for_its_routes_may_be_withdrawn() {
     let verdict = expect_routes_may_be_withdrawn(&dead(lost, [(End::Never, 2); 3]), "address/drop");
     let seen = &verdict.techniques[0].seen;
-    assert!(seen.contains("With more than 2 hops"), "{seen}");
+    assert!(seen.contains("after hop 2;"), "{seen}");
 }
 
 /// What is said of it beside a report from where every address works, an hour earlier.
@@ -346,7 +346,7 @@ fn where_another_vantage_is_answered_a_road_that_is_lost_here_is_left_to_doubt()
         assert!(told.seen.contains("the same endpoints work"), "{told:#?}");
         let doubt = told.doubt.as_deref().unwrap();
         assert!(
-            doubt.contains("a road that this provider has lost"),
+            doubt.contains("a path that this provider has lost"),
             "{doubt}"
         );
         assert!(!doubt.contains("another vantage"), "{doubt}");
@@ -380,7 +380,7 @@ fn another_vantage_does_not_take_away_the_doubts_that_it_cannot_settle() {
         (
             forbidden,
             [(End::Told(3, PROHIBITED), 2); 3],
-            "Whose router",
+            "router's owner",
         ),
     ] {
         let verdict = settled(&dead(failed, roads));
@@ -407,7 +407,7 @@ fn another_vantage_blames_nobody_where_the_line_fails_or_a_limit_swallows() {
 fn packets_that_vanish_at_different_hops_are_likely_and_tell_the_doubt() {
     let roads = [(End::Never, 2), (End::Never, 3), (End::Never, 2)];
     let verdict = expect(&dead(lost, roads), "address/drop", Confidence::Likely);
-    assert!(verdict.techniques[0].seen.contains("With more than"));
+    assert!(verdict.techniques[0].seen.contains("Packets disappear"));
 }
 
 #[test]
@@ -441,7 +441,7 @@ fn silence_whose_road_tells_nothing_is_judged_without_it() {
         road(&mut world, address, address, 443, End::Never, 0);
     }
     let verdict = expect(&world, "address/drop", Confidence::Likely);
-    assert!(!verdict.techniques[0].seen.contains("With more than"));
+    assert!(!verdict.techniques[0].seen.contains("Packets disappear"));
 }
 
 #[test]
@@ -456,7 +456,7 @@ fn a_report_with_impossible_hops_is_judged_all_the_same() {
         }
     }
     let verdict = expect(&world, "address/drop", Confidence::Likely);
-    assert!(!verdict.techniques[0].seen.contains("With more than"));
+    assert!(!verdict.techniques[0].seen.contains("Packets disappear"));
 }
 
 /// Something else of the target stands at these addresses.
@@ -776,7 +776,7 @@ fn a_port_prohibited_by_a_router_on_the_way_is_named() {
             .doubt
             .as_deref()
             .unwrap()
-            .contains("Whose")
+            .contains("router's owner")
     );
 }
 

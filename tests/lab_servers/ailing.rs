@@ -10,6 +10,7 @@ use hickory_proto::rr::{DNSClass, RData, RecordType};
 use tokio::net::TcpStream;
 
 use crate::clients::{ask, ask_a, ca_file, curl, honest, openssl, system, told_of};
+use crate::needs;
 use crate::world::{catalog, open, place_of, resolver_at};
 
 #[tokio::test]
@@ -62,6 +63,9 @@ async fn every_other_answer_leads_elsewhere_to_the_same_server() {
 
 #[tokio::test]
 async fn a_block_page_comes_for_the_host_wherever_the_request_leads() {
+    if !needs::programs(&["curl"]) {
+        return;
+    }
     for (name, status) in [
         ("http_host_page", "200"),
         ("http_host_page_403", "403"),
@@ -82,6 +86,9 @@ async fn a_block_page_comes_for_the_host_wherever_the_request_leads() {
 
 #[tokio::test]
 async fn small_handshakes_are_reset_at_the_targets_servers_and_nowhere_else() {
+    if !needs::programs(&["openssl"]) {
+        return;
+    }
     let site = open("tls_fingerprint_reset").await;
     let ca = ca_file(&site);
     let ca = ca.path().display().to_string();
@@ -96,6 +103,9 @@ async fn small_handshakes_are_reset_at_the_targets_servers_and_nowhere_else() {
 
 #[tokio::test]
 async fn a_program_that_looks_into_tls_shows_its_own_certificate_for_every_name() {
+    if !needs::programs(&["curl"]) {
+        return;
+    }
     let site = open("local_proxy").await;
     for host in ["web.max.ru", "web.whatsapp.com"] {
         let (told, code) = curl(&site, "https", host, "/", &[]).await;
@@ -105,6 +115,9 @@ async fn a_program_that_looks_into_tls_shows_its_own_certificate_for_every_name(
 
 #[tokio::test]
 async fn on_a_clock_that_is_ahead_certificates_have_ended_and_dates_are_old() {
+    if !needs::programs(&["curl"]) {
+        return;
+    }
     let site = open("clock_a_year_ahead").await;
     let (told, code) = curl(&site, "https", "web.max.ru", "/", &[]).await;
     assert_eq!(code, 60);

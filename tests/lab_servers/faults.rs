@@ -6,6 +6,7 @@ use hickory_proto::rr::{DNSClass, RecordType};
 use tokio::net::TcpStream;
 
 use crate::clients::{ask, ask_a, curl, honest, system, told_of};
+use crate::needs;
 use crate::world::{open, place_of, resolver_at};
 
 #[tokio::test]
@@ -22,6 +23,9 @@ async fn offline_every_door_is_closed() {
 
 #[tokio::test]
 async fn a_captive_portal_redirects_http_and_cannot_prove_a_name() {
+    if !needs::programs(&["curl"]) {
+        return;
+    }
     let site = open("captive_portal").await;
     let host = "detectportal.firefox.com";
     let (told, _) = curl(&site, "http", host, "/success.txt", &[]).await;
@@ -61,6 +65,9 @@ async fn servers_that_are_down_refuse_and_their_neighbours_do_not() {
 
 #[tokio::test]
 async fn an_expired_certificate_is_refused_for_its_date_alone() {
+    if !needs::programs(&["curl"]) {
+        return;
+    }
     let site = open("expired_certificate").await;
     let (told, code) = curl(&site, "https", "api.oneme.ru", "/me", &[]).await;
     assert_eq!(code, 60, "{told}");
@@ -71,6 +78,9 @@ async fn an_expired_certificate_is_refused_for_its_date_alone() {
 
 #[tokio::test]
 async fn a_slow_server_answers_late_but_answers() {
+    if !needs::programs(&["curl"]) {
+        return;
+    }
     let site = open("slow_server").await;
     let began = Instant::now();
     let (told, code) = curl(&site, "https", "web.whatsapp.com", "/", &[]).await;
@@ -80,6 +90,9 @@ async fn a_slow_server_answers_late_but_answers() {
 
 #[tokio::test]
 async fn the_real_server_may_forbid() {
+    if !needs::programs(&["curl"]) {
+        return;
+    }
     let site = open("status_403").await;
     let (told, code) = curl(&site, "https", "web.whatsapp.com", "/", &[]).await;
     assert_eq!(code, 0);

@@ -5,6 +5,7 @@ use hickory_proto::op::ResponseCode;
 use hickory_proto::rr::{DNSClass, RecordType};
 
 use crate::clients::{ask, ask_a, ca_file, honest, system, told, told_of};
+use crate::needs;
 use crate::world::{open, resolver_at, run, text};
 
 #[tokio::test]
@@ -135,6 +136,9 @@ async fn a_retired_name_is_gone_at_every_resolver_and_nothing_essential_goes_wit
 
 #[tokio::test]
 async fn kdig_is_answered_over_every_transport() {
+    if !needs::programs(&["kdig"]) {
+        return;
+    }
     let site = open("open").await;
     let ca = ca_file(&site);
     let ca = format!("+tls-ca={}", ca.path().display());

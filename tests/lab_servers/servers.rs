@@ -9,10 +9,14 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::clients::{ca_file, curl, openssl};
+use crate::needs;
 use crate::world::{self, SUCCESS, open, place_of};
 
 #[tokio::test]
 async fn curl_reads_the_expected_page_over_http1_and_h2() {
+    if !needs::programs(&["curl"]) {
+        return;
+    }
     let site = open("open").await;
     for (version, line) in [("--http1.1", "HTTP/1.1 200"), ("--http2", "HTTP/2 200")] {
         let (told, code) = curl(&site, "https", "web.whatsapp.com", "/", &[version]).await;
@@ -24,6 +28,9 @@ async fn curl_reads_the_expected_page_over_http1_and_h2() {
 
 #[tokio::test]
 async fn curl_reads_the_expected_status_and_text_and_404_elsewhere() {
+    if !needs::programs(&["curl"]) {
+        return;
+    }
     let site = open("open").await;
     let (told, _) = curl(&site, "https", "api.oneme.ru", "/me", &[]).await;
     assert!(told.starts_with("HTTP/2 401"), "{told}");
@@ -34,6 +41,9 @@ async fn curl_reads_the_expected_status_and_text_and_404_elsewhere() {
 
 #[tokio::test]
 async fn curl_reads_a_control_byte_for_byte() {
+    if !needs::programs(&["curl"]) {
+        return;
+    }
     let site = open("open").await;
     let host = "detectportal.firefox.com";
     let (told, _) = curl(&site, "http", host, "/success.txt", &[]).await;
@@ -43,6 +53,9 @@ async fn curl_reads_a_control_byte_for_byte() {
 
 #[tokio::test]
 async fn openssl_trusts_a_private_root_only_by_its_own_certificate() {
+    if !needs::programs(&["openssl"]) {
+        return;
+    }
     let site = open("open").await;
     let place = place_of(&site, "1-courier.push.apple.com", 5223);
     let public = ca_file(&site);
@@ -75,6 +88,9 @@ fn pem_of(der: &[u8]) -> String {
 
 #[tokio::test]
 async fn openssl_finds_both_versions_of_tls() {
+    if !needs::programs(&["openssl"]) {
+        return;
+    }
     let site = open("open").await;
     let place = place_of(&site, "web.telegram.org", 443);
     let ca = ca_file(&site);

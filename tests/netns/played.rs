@@ -9,7 +9,7 @@ use std::time::Duration;
 use blockprobe::model::check::Ask;
 use blockprobe::model::observation::{Observation, TcpFacts};
 use blockprobe::model::report::{Confidence, Regime, Report, Status, Verdict};
-use blockprobe::output::human::{Detail, Manner, Told, render};
+use blockprobe::output::human::{Detail, Manner, render_report};
 use blockprobe::output::schema;
 use jsonschema::Validator;
 
@@ -182,14 +182,7 @@ impl Played {
             colour: false,
             detail: Detail::Plain,
         };
-        let told = Told {
-            run: &self.report.run,
-            vantage: &self.report.vantage,
-            verdicts: &self.report.verdicts,
-            observations: &self.report.observations,
-            measured: self.report.observations.len(),
-        };
-        render(&told, manner)
+        render_report(&mut self.report.clone(), manner)
     }
 
     /// What is said of a target.

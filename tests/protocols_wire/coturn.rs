@@ -11,7 +11,7 @@ use blockprobe::wire::handshake::{Handshake, Progress, Told};
 use blockprobe::wire::reading::Reading;
 use blockprobe::wire::stun::{Ask, Client};
 
-use crate::foreign::miss;
+use crate::needs;
 
 /// Longest wait for coturn to open its port or to answer, on a machine that does other things too.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -33,7 +33,7 @@ impl Coturn {
             .into_iter()
             .find(|path| Path::new(path).exists())
         else {
-            miss("coturn");
+            needs::skip("coturn");
             return None;
         };
         let coturn = (0..ATTEMPTS).find_map(|_| Self::try_start(program, arguments));

@@ -1,23 +1,11 @@
 //! What others wrote: found, started and spoken to, or loudly missed.
 
-use std::env;
 use std::io::{BufRead, BufReader, Write};
-use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use blockprobe::wire::text::hex;
 
-/// Where `.ci/run` puts Python packages.
-pub fn packages() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target/foreign/python")
-}
-
-/// Says that something is missing; a failure where `CI` is set.
-pub fn miss(what: &str) {
-    let words = format!("NOT TESTED: {what} is not here (.ci/run installs it)");
-    assert!(env::var_os("CI").is_none(), "{words}");
-    eprintln!("{words}");
-}
+use crate::needs;
 
 /// A Python script that is spoken to in lines of hexadecimal digits.
 pub struct Script {
@@ -34,7 +22,7 @@ impl Script {
             let look = format!("import importlib.util as u; exit(not u.find_spec('{module}'))");
             let tried = python().args(["-c", &look]).stderr(Stdio::null()).status();
             if !tried.is_ok_and(|status| status.success()) {
-                miss(&format!("Python's {module}"));
+                needs::skip(&format!("Python's {module}"));
                 return None;
             }
         }
@@ -85,6 +73,6 @@ impl Drop for Script {
 
 fn python() -> Command {
     let mut command = Command::new("python3");
-    command.env("PYTHONPATH", packages());
+    command.env("PYTHONPATH", needs::packages());
     command
 }

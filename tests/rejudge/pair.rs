@@ -104,7 +104,7 @@ fn a_relay_that_offers_no_tcp_is_no_trial_of_a_connection() {
     let (verdict, _) = settled(&here, &working(&[]), HOUR);
     assert_eq!(verdict.techniques[0].confidence, Confidence::Likely);
     let doubt = verdict.techniques[0].doubt.as_deref().unwrap();
-    assert!(doubt.contains("not repeated often enough"), "{doubt}");
+    assert!(doubt.contains("Too few connections"), "{doubt}");
 }
 
 #[test]

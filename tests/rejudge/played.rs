@@ -8,7 +8,7 @@ use blockprobe::analysis::again::judge_report;
 use blockprobe::cli::saved;
 use blockprobe::lab::scenarios::Scenario;
 use blockprobe::model::report::{Origin, Report};
-use blockprobe::output::destination::Destination;
+use blockprobe::output::destination::{Destination, Packing};
 use blockprobe::output::json::Json;
 use blockprobe::output::scrub::Scrubbed;
 use blockprobe::session::{self, Setup};
@@ -113,7 +113,7 @@ async fn run(scenario: &Scenario, timeout: Duration, path: &Path) {
     let mut line = site.line.clone();
     line.own.push(format!("{OWN}/24").parse().unwrap());
     line.notes.push(format!("There is a tunnel from {OWN}"));
-    let json = Json::new(Destination::whole(path).unwrap());
+    let json = Json::new(Destination::whole(path, Packing::Plain).unwrap());
     let mut sink = Scrubbed::new(&line.own, Box::new(json));
     let setup = Setup {
         catalog: site.catalog.clone(),

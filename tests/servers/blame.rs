@@ -5,11 +5,15 @@ use blockprobe::model::failure::Failure;
 use blockprobe::model::observation::Operation;
 use blockprobe::model::report::{EndpointStatus, Regime, Report, Status};
 
+use crate::needs;
 use crate::report::{climbs, endpoints, measure, verdict};
 use crate::site::{Site, World};
 
 #[tokio::test]
 async fn a_dead_resolver_is_blamed_on_nobody() {
+    if !needs::programs(&["unbound", "nginx"]) {
+        return;
+    }
     let mut site = Site::open(World::default());
     site.system.stop();
     names_are_not_resolved_here(&measure(&site).await);
@@ -17,6 +21,9 @@ async fn a_dead_resolver_is_blamed_on_nobody() {
 
 #[tokio::test]
 async fn a_silent_resolver_is_blamed_on_nobody() {
+    if !needs::programs(&["unbound", "nginx"]) {
+        return;
+    }
     let mut site = Site::open(World::default());
     site.system.halt();
     names_are_not_resolved_here(&measure(&site).await);
@@ -24,6 +31,9 @@ async fn a_silent_resolver_is_blamed_on_nobody() {
 
 #[tokio::test]
 async fn servers_that_are_down_are_blamed_on_nobody() {
+    if !needs::programs(&["unbound", "nginx"]) {
+        return;
+    }
     let mut site = Site::open(World::default());
     site.targets.stop();
     let report = measure(&site).await;
@@ -44,6 +54,9 @@ async fn servers_that_are_down_are_blamed_on_nobody() {
 
 #[tokio::test]
 async fn a_line_on_which_no_server_answers_is_offline() {
+    if !needs::programs(&["unbound", "nginx"]) {
+        return;
+    }
     let mut site = Site::open(World::default());
     site.targets.stop();
     site.controls.stop();
@@ -55,6 +68,9 @@ async fn a_line_on_which_no_server_answers_is_offline() {
 
 #[tokio::test]
 async fn a_line_on_which_only_resolvers_prove_themselves_is_up_and_tells_nothing() {
+    if !needs::programs(&["unbound", "nginx"]) {
+        return;
+    }
     let mut site = Site::open(World::default());
     site.targets.stop();
     site.controls.stop();
@@ -72,6 +88,9 @@ fn nothing_is_told(report: &Report) {
 
 #[tokio::test]
 async fn a_certificate_of_an_unknown_authority_is_neither_access_nor_blocking() {
+    if !needs::programs(&["unbound", "nginx"]) {
+        return;
+    }
     // One under the public roots, one under a private root, each alone in its service or essential.
     for (host, target) in [
         ("web.whatsapp.com", "whatsapp"),

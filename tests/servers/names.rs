@@ -3,32 +3,48 @@
 use blockprobe::model::catalog::Transport;
 use blockprobe::model::report::{Confidence, Regime, Report, Status};
 
+use crate::needs;
 use crate::report::{endpoints, measure, status, techniques, verdict};
 use crate::site::{Site, World};
 use crate::unbound::Lie;
 
 #[tokio::test]
 async fn names_that_are_denied_are_blocked_by_nxdomain() {
+    if !needs::programs(&["unbound", "nginx"]) {
+        return;
+    }
     blocked_by(Lie::AlwaysNxdomain, "domain_name/nxdomain").await;
 }
 
 #[tokio::test]
 async fn names_that_are_refused_are_blocked_by_a_refused_answer() {
+    if !needs::programs(&["unbound", "nginx"]) {
+        return;
+    }
     blocked_by(Lie::AlwaysRefuse, "domain_name/refused_answer").await;
 }
 
 #[tokio::test]
 async fn names_without_addresses_are_blocked_by_no_answer() {
+    if !needs::programs(&["unbound", "nginx"]) {
+        return;
+    }
     blocked_by(Lie::AlwaysNodata, "domain_name/no_answer").await;
 }
 
 #[tokio::test]
 async fn names_that_lead_to_a_bogon_are_blocked_by_a_false_answer() {
+    if !needs::programs(&["unbound", "nginx"]) {
+        return;
+    }
     blocked_by(Lie::Redirect("10.10.34.35"), "domain_name/false_answer").await;
 }
 
 #[tokio::test]
 async fn the_null_address_of_a_household_filter_is_blamed_on_nobody() {
+    if !needs::programs(&["unbound", "nginx"]) {
+        return;
+    }
     let report = with(Lie::AlwaysNull).await;
     let whatsapp = verdict(&report, "whatsapp");
     assert_eq!(whatsapp.status, Status::Inconclusive, "{whatsapp:#?}");
@@ -43,6 +59,9 @@ async fn the_null_address_of_a_household_filter_is_blamed_on_nobody() {
 
 #[tokio::test]
 async fn a_resolver_that_answers_for_all_others_is_seen_and_still_blocks_nothing_but_names() {
+    if !needs::programs(&["unbound", "nginx"]) {
+        return;
+    }
     let report = measure(&Site::open(World {
         lie: Some(Lie::AlwaysNxdomain),
         is_hijacked: true,
@@ -81,6 +100,9 @@ async fn a_resolver_that_answers_for_all_others_is_seen_and_still_blocks_nothing
 
 #[tokio::test]
 async fn a_lie_that_no_other_resolver_contradicts_is_not_called_blocking() {
+    if !needs::programs(&["unbound", "nginx"]) {
+        return;
+    }
     let mut site = Site::open(World {
         lie: Some(Lie::AlwaysNxdomain),
         ..World::default()

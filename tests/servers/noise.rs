@@ -21,6 +21,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::certificates;
+use crate::needs;
 use crate::nginx::{self, Door};
 use crate::program::{PortTaken, Program};
 
@@ -114,6 +115,9 @@ fn web_server(directory: &Path, place: SocketAddr) -> Result<(Program, SocketAdd
 
 #[test]
 fn a_server_whose_port_is_somebody_elses_says_so() {
+    if !needs::programs(&["nginx"]) {
+        return;
+    }
     let directory = tempfile::tempdir().unwrap();
     certificates::issue(directory.path(), "web", &["web.example".to_owned()]);
     // Bound and not listening: the port is taken, and nobody accepts there.
@@ -126,6 +130,9 @@ fn a_server_whose_port_is_somebody_elses_says_so() {
 
 #[tokio::test]
 async fn nginx_does_to_random_bytes_what_it_does_to_a_first_message() {
+    if !needs::programs(&["nginx"]) {
+        return;
+    }
     let directory = tempfile::tempdir().unwrap();
     certificates::issue(directory.path(), "web", &["web.example".to_owned()]);
     let (_nginx, place) = (0..ATTEMPTS)

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::needs;
+
 /// Longest wait for a server to open its ports, on a machine that does other things too.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// Between two looks at whether it has.
@@ -36,7 +38,7 @@ impl Program {
     ) -> Result<Self, PortTaken> {
         let log = directory.join(format!("{label}.log"));
         let file = File::create(&log).unwrap();
-        let child = Command::new(find(name))
+        let child = Command::new(needs::find(name).expect("the test asked for it before"))
             .args(arguments)
             .current_dir(directory)
             .stdin(Stdio::null())
@@ -58,10 +60,10 @@ impl Program {
 
     /// Halts it: its ports stay open and nothing answers there.
     pub fn halt(&mut self) {
-        let halted = Command::new("kill")
-            .args(["-STOP", &self.child.id().to_string()])
+        let halted = Command::new("sh")
+            .args(["-c", "kill -s STOP \"$0\"", &self.child.id().to_string()])
             .status()
-            .expect("every system has kill");
+            .expect("every system has a shell");
         assert!(halted.success(), "{} cannot be halted", self.name);
     }
 
@@ -98,20 +100,4 @@ impl Drop for Program {
     fn drop(&mut self) {
         self.stop();
     }
-}
-
-/// Where a program is; servers are often outside the search path of ordinary users.
-fn find(name: &'static str) -> PathBuf {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let usual = ["/usr/local/sbin", "/usr/sbin", "/sbin"].map(PathBuf::from);
-    std::env::split_paths(&path)
-        .chain(usual)
-        .map(|directory| directory.join(name))
-        .find(|candidate| candidate.is_file())
-        .unwrap_or_else(|| {
-            panic!(
-                "{name} is not installed, and this test measures it\n\
-                 hint: apt-get install -y --no-install-recommends unbound nginx"
-            )
-        })
 }

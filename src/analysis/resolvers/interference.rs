@@ -149,7 +149,7 @@ fn read<'a>(
         return None;
     }
     let doubt = if interference == Interference::Unreachable {
-        "Whose router it is cannot be seen from here"
+        "The router's owner is not known"
     } else {
         "A firewall of this network that lets only usual ports pass does the same, and so does an operator that gave this \
          transport up"
@@ -213,7 +213,9 @@ fn read_handshake<'a>(
     let doubt = match chance {
         Chance::Left(doubt) => Some(doubt),
         _ if is_certain => None,
-        _ => Some("The operator itself may treat this transport so; only another vantage can tell"),
+        _ => Some(
+            "The operator itself may treat this transport so, which only another vantage can settle",
+        ),
     };
     Some(Read {
         interference: matrix.manner.interference(),
@@ -301,12 +303,12 @@ fn is_control_query(observation: &Observation, id: &str) -> bool {
 
 const fn words(interference: Interference) -> &'static str {
     match interference {
-        Interference::Drop => "stays silent",
+        Interference::Drop => "gets no reply",
         Interference::Refuse => "is refused",
-        Interference::Unreachable => "is prohibited by a router on the way",
+        Interference::Unreachable => "is prohibited by a router on the path",
         Interference::Reset => "is reset",
         Interference::Close => "is closed without an answer",
-        Interference::Alert => "is broken off by an alert",
-        _ => "is answered by somebody else",
+        Interference::Alert => "ends with a TLS alert",
+        _ => "gets an answer from another server",
     }
 }

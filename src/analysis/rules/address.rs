@@ -129,7 +129,7 @@ pub fn reason(evidence: &Evidence, failed: &Observation) -> Option<String> {
     let share = strangers(evidence, manner);
     if share.is_everybodys() {
         return Some(format!(
-            "{} of {} controls fail so too: a part of the roads from here is down, or shut for everybody",
+            "{} of {} controls fail so too: some paths from here are down, or shut for everybody",
             share.met, share.of
         ));
     }
@@ -142,19 +142,19 @@ pub fn reason(evidence: &Evidence, failed: &Observation) -> Option<String> {
         return dead.chance(evidence).filter(|_| is_dead);
     };
     let how = match manner {
-        Manner::Silence => "Packets come as far as a server would stand",
+        Manner::Silence => "Packets get as far as a server would stand",
         Manner::Refusal => "Connections are refused where a server would stand",
         Manner::Unreachable | Manner::Prohibited => {
-            "Connections are turned down beside where a server would stand"
+            "Connections are rejected beside where a server would stand"
         }
     };
     Some(format!(
-        "{how} (hop {hops}; controls stand after {beyond}): servers that are down do so"
+        "{how} (hop {hops}; controls connect at hop {beyond}): servers that are down look the same"
     ))
 }
 
 /// Why silent addresses of a network are blamed on nobody.
-const LIMITED: &str = "Beside it another address of its network, which stood before, was silent too: a limit of connections by rate does so";
+const LIMITED: &str = "Another address of the same network connected before and was then silent too: a limit of connections by rate looks the same";
 
 const MANNERS: [Manner; 4] = [
     Manner::Silence,
@@ -241,7 +241,7 @@ impl<'a, 'b> Dead<'a, 'b> {
         };
         (roads.chance_of(own) >= chance).then(|| {
             format!(
-                "{} of {} addresses of the target {}, and {} of {} of the controls': which roads are down may be chance",
+                "{} of {} addresses of the target {}, and {} of {} of the controls': which paths are down may be chance",
                 own.met,
                 own.of,
                 self.manner.told(),
@@ -261,7 +261,7 @@ impl<'a, 'b> Dead<'a, 'b> {
             && !self.is_grouped(evidence);
         is_chance.then(|| {
             format!(
-                "They are {} of {} addresses and lie among the others: a few roads that are down for everybody, and to none of {} controls, would look the same",
+                "They are {} of {} addresses, in the same networks as the others: a few paths that are down for everybody, and to none of {} controls, would look the same",
                 own.met, own.of, roads.of
             )
         })
@@ -421,13 +421,13 @@ impl<'a, 'b> Dead<'a, 'b> {
             (Manner::Prohibited, _) => WHOSE_ROUTER,
             _ if is_at_home(self.manner, reach) => AT_HOME,
             (Manner::Silence | Manner::Unreachable, Reach::Short { .. }) => {
-                "Packets to networks whose operator has withdrawn their routes end at a border in the same way; only another vantage can tell"
+                "Networks whose operator has withdrawn their routes look the same, which only another vantage can settle"
             }
             (Manner::Refusal, Reach::Short { .. }) => {
-                "Servers that are down would have to stand nearer than all controls; only another vantage can tell"
+                "The servers might be down if they stand nearer than all controls, which only another vantage can settle"
             }
             _ => {
-                "That all of them are down everywhere at once can only be excluded from another vantage"
+                "The servers might be down everywhere: to rule it out, compare with another vantage (`--control`)"
             }
         };
         let mut doubts = vec![doubt.to_owned()];
@@ -450,12 +450,12 @@ impl<'a, 'b> Dead<'a, 'b> {
                     " (ICMP type {} code {} from {})",
                     error.kind,
                     error.code,
-                    offender.unwrap_or("a router that is not named")
+                    offender.unwrap_or("an unidentified router")
                 )
             })
             .unwrap_or_default();
         format!(
-            "{} addresses of the target {what} on every port tried{offender}, {alive} others answer, and so do the controls{}",
+            "{} addresses of the target {what} on every port tried{offender}; {alive} others answer, and so do the controls{}",
             self.addresses.len(),
             told(self.manner, reach)
         )
@@ -473,21 +473,21 @@ pub const fn is_at_home(manner: Manner, reach: Reach) -> bool {
 }
 
 /// The doubt that is then left.
-pub const AT_HOME: &str = "It happens before the first router is passed: a firewall of this machine or of its own network does the same";
+pub const AT_HOME: &str = "It happens before the first router: a firewall of this machine or of its own network looks the same";
 
 /// The doubt that is left where packets come as far as servers stand, or connections are turned down there.
-pub const AT_THE_SERVERS: &str = "It happens where a server would stand: the servers, or a firewall beside them, may turn this vantage away";
+pub const AT_THE_SERVERS: &str = "It happens where a server would stand: the servers, or a firewall beside them, may reject clients from here";
 /// The doubt that is left where nothing shows how far packets come.
-pub const NOT_SEEN_WHERE: &str = "It is not seen where it happens: the servers, or a firewall beside them, may turn this vantage away";
+pub const NOT_SEEN_WHERE: &str = "The place on the path is not known: the servers, or a firewall beside them, may reject clients from here";
 /// The doubt that is left where a router says that it prohibits them.
-pub const WHOSE_ROUTER: &str = "Whose router it is cannot be seen from here";
+pub const WHOSE_ROUTER: &str = "The router's owner is not known";
 
 /// What is left to doubt where a control fails so too.
 pub fn doubt_of(strangers: Share) -> Option<String> {
     (strangers.met > 0).then(|| {
         let fail = if strangers.met == 1 { "fails" } else { "fail" };
         format!(
-            "{} of {} controls {fail} so too: a part of the roads that is down for everybody would look the same",
+            "{} of {} controls {fail} so too: a failure of some paths for everybody would look the same",
             strangers.met, strangers.of
         )
     })
@@ -497,10 +497,10 @@ pub fn doubt_of(strangers: Share) -> Option<String> {
 pub fn told(manner: Manner, reach: Reach) -> String {
     match (manner, reach) {
         (Manner::Silence, Reach::Short { hops, beyond, .. }) => format!(
-            ". With more than {hops} hops to live nothing is heard of the packets any more, while others are heard further and stand after {beyond}"
+            ". Packets disappear after hop {hops}; packets to others get further and connect at hop {beyond}"
         ),
         (_, Reach::Short { hops, beyond, .. }) => {
-            format!(". It happens after {hops} hops, and others stand after {beyond}")
+            format!(". It happens after {hops} hops, and others connect at hop {beyond}")
         }
         (_, Reach::Whole { .. } | Reach::Unknown) => String::new(),
     }

@@ -30,7 +30,7 @@ use crate::model::report::Confidence;
 use crate::model::technique::{Interference, Technique, Trigger};
 
 /// The doubt that is left where it is not seen what becomes of the port at others' addresses.
-const SHUT: &str = "A firewall that lets only some ports pass for everybody would look the same";
+const SHUT: &str = "A firewall that allows only some ports for everybody would look the same";
 
 /// Addresses at which the same port must be silent.
 const PORTS_AT: usize = 2;
@@ -77,7 +77,7 @@ pub fn reason(evidence: &Evidence, failed: &Observation) -> Option<String> {
     let share = strangers(evidence, Manner::of(climb, failed)?, port);
     if share.is_everybodys() {
         return Some(format!(
-            "{} of {} controls on port {port} fail so too: it is shut for everybody",
+            "{} of {} controls on port {port} fail so too: the port is shut for everybody",
             share.met, share.of
         ));
     }
@@ -86,7 +86,7 @@ pub fn reason(evidence: &Evidence, failed: &Observation) -> Option<String> {
     let is_shut = elsewhere.any(|(_, reach)| matches!(reach, Reach::Short { .. }));
     is_shut.then(|| {
         format!(
-            "Packets to port {port} end on the way to others too: a firewall shuts it for everybody"
+            "Packets to port {port} end on the path to others too: a firewall shuts it for everybody"
         )
     })
 }
@@ -325,10 +325,10 @@ impl DeadPort<'_> {
     const fn doubt(&self) -> &'static str {
         match self.manner {
             Manner::Silence => {
-                "The servers may have given up this port; only another vantage can tell"
+                "The servers may have given up this port, which only another vantage can settle"
             }
             Manner::Refusal => {
-                "A gateway in front of the servers may answer for closed ports itself; only another vantage can tell"
+                "A gateway in front of the servers may answer for closed ports itself, which only another vantage can settle"
             }
             Manner::Unreachable | Manner::Prohibited => WHOSE_ROUTER,
         }
@@ -336,9 +336,9 @@ impl DeadPort<'_> {
 
     fn seen(&self, reach: Reach) -> String {
         let what = match self.manner {
-            Manner::Silence => "is silent",
+            Manner::Silence => "gets no reply",
             Manner::Refusal => "is refused",
-            Manner::Unreachable | Manner::Prohibited => "is prohibited by a router on the way",
+            Manner::Unreachable | Manner::Prohibited => "is prohibited by a router on the path",
         };
         format!(
             "Port {} {what} at {} {} in {TRIALS} trials each, while other ports of the same {} answer{}",

@@ -39,7 +39,7 @@ pub fn infer(evidence: &Evidence) -> Vec<Finding> {
         confidence: Confidence::Confirmed,
         endpoints,
         seen: format!(
-            "The block page of {} answers where the app's own protocol was due, in {} connections",
+            "The block page of {} answers in place of the app's own protocol, in {} connections",
             page.operator,
             ids.len()
         ),

@@ -114,15 +114,17 @@ fn sent_elsewhere(
     ids.extend(honest.evidence.iter().cloned());
     let seen = match &falsehood {
         Falsehood::Bogon(addresses) => format!(
-            "for {host} tells {}, which is no address of the public internet",
+            "answers for {host} with {}, which is no address of the public internet",
             addresses.join(", ")
         ),
         Falsehood::BlockPage(operator) => {
-            format!("for {host} tells an address known to serve the block page of {operator}")
+            format!(
+                "answers for {host} with an address known to serve the block page of {operator}"
+            )
         }
         Falsehood::Impostor(address, id) => {
             ids.push(id.clone());
-            format!("for {host} tells {address}, where somebody else answers")
+            format!("answers for {host} with {address}, where another server answers")
         }
     };
     Some(Finding {
@@ -140,7 +142,7 @@ fn sent_elsewhere(
             Some("Too few trials or too few other resolvers to exclude a passing error".to_owned())
         },
         seen: format!(
-            "The system's resolver {seen}, in {} of {} trials; {} tell other addresses",
+            "The system's resolver {seen}, in {} of {} tries; {} give other addresses",
             trials.len(),
             trials.len(),
             honest.tellers.join(", ")
@@ -149,7 +151,7 @@ fn sent_elsewhere(
 }
 
 /// The doubt that is left where one domain alone is sent there.
-const LONE: &str = "Only names of one domain are sent there: that server may be its operator's own with a bad certificate, or an address that it has given up";
+const LONE: &str = "Only names of one domain get this address: its operator's own server may have a bad certificate, or the address may be an old one";
 
 /// Whether names under several domains of the target are sent there: no operator's own server stands for them all by mistake.
 fn is_for_several(evidence: &Evidence, impostor: IpAddr) -> bool {

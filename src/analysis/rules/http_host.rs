@@ -18,6 +18,7 @@ use crate::analysis::everybody::Share;
 use crate::analysis::evidence::{Evidence, endpoints, is_amid, is_interrupted};
 use crate::analysis::matrix::TRIALS;
 use crate::analysis::rules::Finding;
+use crate::analysis::words;
 use crate::model::catalog::{BlockPage, Protocol};
 use crate::model::check::{Climb, Variation};
 use crate::model::failure::Failure;
@@ -243,7 +244,7 @@ fn read(cells: &Cells, is_known: bool) -> Option<(Trigger, Confidence, Option<&'
         return Some(if certain {
             (Trigger::HttpHost, Confidence::Confirmed, None)
         } else {
-            let doubt = "Fewer than three trials or controls: chance is not excluded";
+            let doubt = words::FEW_TRIALS_OR_CONTROLS;
             (Trigger::HttpHost, Confidence::Likely, Some(doubt))
         });
     }
@@ -256,7 +257,7 @@ fn read(cells: &Cells, is_known: bool) -> Option<(Trigger, Confidence, Option<&'
     if may_be_genuine || hits > 0 || free == 0 || !all(&cells.here) || !enough {
         return None;
     }
-    let doubt = "The server itself may treat this name so; only another vantage can tell";
+    let doubt = "The server itself may treat this name so, which only another vantage can settle";
     Some((Trigger::HttpHost, Confidence::Likely, Some(doubt)))
 }
 
@@ -270,7 +271,7 @@ fn hit(evidence: &Evidence, host: &str) -> BTreeSet<String> {
 
 fn seen(climb: &Climb, host: &str, cells: &Cells, known: Option<&BlockPage>) -> String {
     let what = match cells.manner {
-        Manner::Silence => "gets no answer".to_owned(),
+        Manner::Silence => "gets no reply".to_owned(),
         Manner::Reset => "is reset".to_owned(),
         Manner::Close => "is closed without an answer".to_owned(),
         Manner::Page(http) => page_words(http, known),
@@ -287,7 +288,7 @@ fn seen(climb: &Climb, host: &str, cells: &Cells, known: Option<&BlockPage>) -> 
         String::new()
     };
     format!(
-        "A request in clear that names {host} {what}, in {0} of {0} trials at {1}; with an innocuous Host {others} of {2} met \
+        "An unencrypted HTTP request with host {host} {what}, in {0} of {0} tries at {1}; with an innocuous Host {others} of {2} met \
          something else there. At controls' addresses the name met the same in {hits} of {3} trials, the innocuous one \
          never{in_two}",
         cells.trials.len(),
@@ -300,14 +301,11 @@ fn seen(climb: &Climb, host: &str, cells: &Cells, known: Option<&BlockPage>) -> 
 fn page_words(http: &HttpFacts, known: Option<&BlockPage>) -> String {
     let status = http.status;
     match (known, http.redirect_host(), http.title.as_deref()) {
-        (Some(page), _, _) => format!(
-            "is answered with the block page of {} (status {status})",
-            page.operator
-        ),
-        (None, Some(host), _) => format!("is sent to {host} (status {status})"),
+        (Some(page), _, _) => format!("gets the block page of {} (status {status})", page.operator),
+        (None, Some(host), _) => format!("is redirected to {host} (status {status})"),
         (None, None, Some(title)) => {
-            format!("is answered with a page called \"{title}\" (status {status})")
+            format!("gets a page with the title \"{title}\" (status {status})")
         }
-        (None, None, None) => format!("is answered with status {status}"),
+        (None, None, None) => format!("gets status {status}"),
     }
 }

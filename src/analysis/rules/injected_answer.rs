@@ -117,11 +117,11 @@ fn same_forgery(evidence: &Evidence, host: &str, forgeries: &Forgeries) -> Optio
         endpoints: endpoints_of(evidence, host),
         evidence: ids,
         doubt: Some(
-            "Its own race was not heard: it says what was forged for another name of the target"
+            "The forged answer for this name itself was not seen: the answer equals one forged for another name of the target"
                 .to_owned(),
         ),
         seen: format!(
-            "The answer for {host} is the one that was forged on the way for another name"
+            "The answer for {host} equals the one that a middlebox forged for another name"
         ),
     })
 }
@@ -228,7 +228,7 @@ fn seen(host: &str, forged: &[&Answer], decoy: Option<&Answer>) -> String {
             .resolver
             .map_or_else(String::new, |resolver| resolver.address.ip().to_string());
         parts.push(format!(
-            "{address}, where no resolver is, answered for {host} and stays silent for control names"
+            "{address}, where there is no resolver, answered for {host} and gave no reply for control names"
         ));
     }
     parts.join("; ")

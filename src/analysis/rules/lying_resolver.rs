@@ -2,7 +2,7 @@
 //!
 //! What it infers: the resolver treats this name differently, because of the name.
 //! Evidence: the same question failed in the same way in every trial; the same resolver answered control names; other
-//! resolvers know the name (two operators in clear, or one over a protected transport, or TLS proved the address).
+//! resolvers know the name (two operators in clear, or one over an encrypted transport, or TLS proved the address).
 //! A trial in which nothing came back does not count where a resolver says of the name that it is not there, nor does a
 //! control's question that was lost then.
 //! What else could explain it: a retired name (then nobody knows it: no finding); a dead resolver (then controls fail
@@ -38,7 +38,7 @@ const TRIALS_OF_SILENCE: usize = 4;
 const OPERATORS: usize = 2;
 
 /// Doubt about a denial that nobody here may meet.
-pub const RESOLVES_HERE: &str = "This system's own lookups resolve the name all the same: by its files, a cache or another resolver, so that applications here may not meet it";
+pub const RESOLVES_HERE: &str = "This system's own lookups resolve the name (by its files, a cache or another resolver), so apps here may not be affected";
 
 /// One finding for each host that is denied.
 pub fn infer(evidence: &Evidence) -> Vec<Finding> {
@@ -182,10 +182,10 @@ fn interference(failure: &Failure, answer: &Answer) -> Option<Interference> {
 
 fn doubt(answer: &Answer, honest: &Honest, enough: bool) -> Option<String> {
     if !enough {
-        return Some("The question was not repeated often enough to exclude chance".to_owned());
+        return Some("Too few queries to exclude chance".to_owned());
     }
     if honest.honesty == Honesty::Single {
-        return Some("Only one other resolver was reached, and in clear".to_owned());
+        return Some("Only one other resolver was reached, without encryption".to_owned());
     }
     whose(answer)
 }
@@ -193,7 +193,7 @@ fn doubt(answer: &Answer, honest: &Honest, enough: bool) -> Option<String> {
 /// A resolver on this machine or in its own network may be a filter of its owner's.
 pub fn whose(answer: &Answer) -> Option<String> {
     answer.resolver.is_some_and(|resolver| resolver.is_local).then(|| {
-        "The resolver stands on this machine or in its own network: a filter of its owner's would do the same".to_owned()
+        "The resolver runs on this machine or in its own network: a filter of its owner looks the same".to_owned()
     })
 }
 
@@ -276,25 +276,25 @@ fn seen(
 ) -> String {
     let who = answer
         .resolver
-        .map_or("The system's own view".to_owned(), |resolver| {
-            format!("The system's resolver ({})", resolver.address.ip())
+        .map_or("The system's own lookup".to_owned(), |resolver| {
+            format!("The system's DNS resolver ({})", resolver.address.ip())
         });
     let what = match interference {
         Interference::Nxdomain => "says that the name does not exist",
         Interference::NoAnswer => "answers without any address",
         Interference::RefusedAnswer => "refuses to answer",
-        Interference::Servfail => "says that it failed",
-        _ => "stays silent",
+        Interference::Servfail => "reports a failure (SERVFAIL)",
+        _ => "gives no reply",
     };
     let proof = match honest.honesty {
         Honesty::Proven => "and a server at the address they give proved by TLS to be that host",
-        Honesty::Protected => "over a protected transport",
+        Honesty::Protected => "over an encrypted transport",
         Honesty::Agreed => "from several operators",
-        Honesty::Single => "in clear",
+        Honesty::Single => "without encryption",
     };
     let national = national_agrees(evidence, host, answer);
     format!(
-        "{who} {what} for {host} in {trials} of {trials} trials, while it answers control names; {} know the name, {proof}{}",
+        "{who} {what} for {host} in {trials} of {trials} tries. It answers control names. {} know the name, {proof}{}",
         honest.tellers.join(", "),
         if national {
             "; the national system's resolver says the same as the system's"

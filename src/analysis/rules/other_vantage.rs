@@ -237,10 +237,10 @@ impl Group {
     ) -> Vec<String> {
         let seen_there = if self.same.is_empty() {
             Some(
-                "The other vantage was led to other addresses of the same hosts: those tried here may be down",
+                "The other vantage used other addresses of the same hosts: those tried here may be down",
             )
         } else if enough == 0 {
-            Some("The connections were not repeated often enough to exclude chance")
+            Some("Too few connections to exclude chance")
         } else {
             None
         };
@@ -248,7 +248,7 @@ impl Group {
         let knows_none =
             technique.trigger == Trigger::Address && technique.interference != Interference::Refuse;
         let lost = if knows_none {
-            ", or a road that this provider has lost,"
+            ", or a path that this provider has lost,"
         } else {
             ""
         };
@@ -312,9 +312,9 @@ impl Group {
             ids.extend(trials(address).iter().take(TRIALS).map(|it| it.id.clone()));
         }
         let what = match technique.interference {
-            Interference::Drop => "left without an answer",
+            Interference::Drop => "silent",
             Interference::Refuse => "refused",
-            _ => "told to be unreachable",
+            _ => "unreachable (ICMP)",
         };
         Some(Finding {
             technique,
@@ -456,12 +456,12 @@ fn denied(
 ) -> Option<Finding> {
     let failure = answer.observation.failure()?;
     let (interference, what) = match failure {
-        Failure::DnsNxdomain => (Interference::Nxdomain, "is denied"),
+        Failure::DnsNxdomain => (Interference::Nxdomain, "does not exist"),
         Failure::DnsNoAnswer => (Interference::NoAnswer, "has no address"),
         Failure::DnsRefused => (Interference::RefusedAnswer, "is refused"),
         Failure::DnsServfail => (Interference::Servfail, "fails"),
         Failure::GenericTimeout if answer.resolver.is_some() => {
-            (Interference::Drop, "gets no answer")
+            (Interference::Drop, "gets no reply")
         }
         _ => return None,
     };
@@ -495,7 +495,7 @@ fn denied(
         endpoints: endpoints_of(evidence, host),
         evidence: trials.iter().map(|trial| trial.id.clone()).collect(),
         doubt: resolves_here.then(|| RESOLVES_HERE.to_owned()).or_else(|| whose(answer)).or_else(|| {
-            let gone = "No resolver that was asked from here knows the name: it may have been given up since, or be answered by region";
+            let gone = "No resolver that was asked from here knows the name: it may be retired, or exist only in some regions";
             let or_fails = ", or its own name servers may fail";
             Some(format!("{gone}{}", if is_in_vain(interference) { or_fails } else { "" }))
         }),
@@ -636,7 +636,7 @@ fn answered_by_somebody(evidence: &Evidence, other: &OtherVantage) -> Vec<Findin
             if trials.len() < TRIALS {
                 doubts.insert(
                     0,
-                    "The handshake was not repeated often enough to exclude chance".to_owned(),
+                    "Too few handshakes to exclude chance".to_owned(),
                 );
             }
             if stranger.interference() == Interference::Intercept {
@@ -653,11 +653,11 @@ fn answered_by_somebody(evidence: &Evidence, other: &OtherVantage) -> Vec<Findin
                 evidence: trials.iter().chain(contrasts).map(|it| it.id.clone()).collect(),
                 doubt: Some(doubts.join(". ")),
                 seen: format!(
-                    "With {name} in the ClientHello {} comes from {} in {} of {} trials; an innocuous name there, and {name} at \
+                    "TLS handshakes with SNI {name}: {} comes from {} in {} of {} tries; an innocuous name there, and {name} at \
                      controls' addresses, are answered otherwise. {}",
                     match stranger {
                         Stranger::Alert(number) => format!("alert {number}"),
-                        _ => "somebody else's answer".to_owned(),
+                        _ => "another server's answer".to_owned(),
                     },
                     climb.address.ip(),
                     trials.len(),
@@ -710,7 +710,7 @@ fn proved(other: &OtherVantage) -> String {
 /// What is left to doubt of a server that proved there to be who it is asked to be.
 fn meanwhile(other: &OtherVantage) -> String {
     format!(
-        "The other vantage looked {}, from elsewhere: the servers may have failed meanwhile, or treat those who come from here so",
+        "The other vantage looked {}, from elsewhere: the servers may have failed meanwhile, or treat clients from here so",
         other.when()
     )
 }

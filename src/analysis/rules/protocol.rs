@@ -22,6 +22,7 @@ use crate::analysis::everybody::Share;
 use crate::analysis::evidence::{Evidence, endpoints, is_amid, is_interrupted};
 use crate::analysis::matrix::TRIALS;
 use crate::analysis::rules::Finding;
+use crate::analysis::words;
 use crate::model::catalog::{Endpoint, Protocol};
 use crate::model::check::{Ask, Climb, Variation};
 use crate::model::custom::Custom;
@@ -307,12 +308,12 @@ fn finding(
         if let Some(doubt) = at_controls.doubt() {
             (Confidence::Likely, Some(doubt))
         } else if cells.iter().all(Cells::is_dead_at_home) {
-            let doubt = "Random bytes meet the same at its own servers: they may be down, and neutral servers may treat these bytes so";
+            let doubt = "Random bytes fail in the same way at its own servers: they may be down, and neutral servers may treat these bytes so";
             (Confidence::Likely, Some(doubt.to_owned()))
         } else if hits >= TRIALS && trials >= TRIALS {
             (Confidence::Confirmed, None)
         } else {
-            let doubt = "Fewer than three trials or controls: chance is not excluded";
+            let doubt = words::FEW_TRIALS_OR_CONTROLS;
             (Confidence::Likely, Some(doubt.to_owned()))
         }
     } else if is_stun && !here.is_empty() && (free == 0 || here.len() >= ADDRESSES) {
@@ -324,7 +325,7 @@ fn finding(
         // Whoever looks at the cookie on the way does so to neutral servers too.
         let is_looked_for = hits > 0 && free == 0;
         let doubt = silence(&all).doubt().or_else(|| {
-            let doubt = "The relays themselves may know the older form alone: no neutral server showed the same";
+            let doubt = "The relays themselves may know the older form alone: no neutral server failed in the same way";
             (!is_looked_for).then(|| doubt.to_owned())
         });
         match doubt {
@@ -337,7 +338,7 @@ fn finding(
             Manner::Reset | Manner::Close => "hang up on",
         };
         let doubt = format!(
-            "The servers themselves may {what} this message; only another vantage can tell"
+            "The servers themselves may {what} this message, which only another vantage can settle"
         );
         (Confidence::Likely, Some(doubt))
     } else {
@@ -392,7 +393,7 @@ fn seen(
     columns: usize,
 ) -> String {
     let what = match manner {
-        Manner::Silence => "gets no answer",
+        Manner::Silence => "gets no reply",
         Manner::Reset => "is reset",
         Manner::Close => "is closed without an answer",
     };

@@ -98,7 +98,7 @@ fn by_name(evidence: &Evidence, climb: &Climb, matrix: &Matrix) -> Option<Findin
         evidence: ids,
         doubt: (!doubts.is_empty()).then(|| doubts.join(". ")),
         seen: format!(
-            "With {name} inside QUIC the handshake failed in {0} of {0} trials at {1}; with an innocuous name of the same length \
+            "QUIC handshakes with SNI {name} failed in {0} of {0} tries at {1}; with an innocuous name of the same length \
              {2} of {3} got an answer there. At QUIC controls' addresses {name} met the same in {4} of {5} trials, the \
              innocuous name never",
             matrix.trials.len(),
@@ -130,9 +130,9 @@ fn is_even(evidence: &Evidence, matrix: &Matrix, is_everywhere: bool) -> bool {
 /// What silence on this line may be instead.
 fn doubt_of_silence(evidence: &Evidence, silence: Silence) -> Option<String> {
     silence.doubt().or_else(|| {
-        evidence.is_line_unsteady().then(|| {
-            "Many packets are lost on this line: that these were too is not excluded".to_owned()
-        })
+        evidence
+            .is_line_unsteady()
+            .then(|| "This network loses many packets, and these may be lost by chance".to_owned())
     })
 }
 
@@ -162,10 +162,10 @@ fn by_version(evidence: &Evidence, climb: &Climb, matrix: &Matrix) -> Option<Fin
     let of_the_line = if counts.iter().any(|count| *count < TRIALS) {
         Some("Fewer than three trials: chance is not excluded")
     } else if evidence.ground.is_narrow {
-        Some("Large packets may not pass on this line, and answers over QUIC are large")
+        Some("Large packets may not pass on this network, and QUIC answers are large")
     } else if evidence.ground.quic == Quic::Passes {
         Some(
-            "QUIC passes elsewhere on this line: the server's front may answer for versions that nobody behind it serves",
+            "QUIC works elsewhere on this network: the server's front end may offer versions that its back end does not serve",
         )
     } else {
         None
@@ -234,7 +234,7 @@ fn by_line(evidence: &Evidence) -> Option<Finding> {
         endpoints: hit,
         evidence: ids,
         doubt: Some(
-            "Networks often block UDP 443 for everybody, and on some lines large datagrams do not pass, as QUIC's are"
+            "Networks often block UDP 443 for everybody, and some lose large datagrams such as QUIC's"
                 .to_owned(),
         ),
         seen: format!(

@@ -25,6 +25,7 @@ use crate::analysis::evidence::{Evidence, endpoints, is_interrupted};
 use crate::analysis::innocuous::{Chance, Innocuous};
 use crate::analysis::matrix::{Manner, Matrix, Passed, TRIALS, handshake};
 use crate::analysis::rules::Finding;
+use crate::analysis::words;
 use crate::model::catalog::{Endpoint, Protocol};
 use crate::model::check::{Climb, Variation, parent_of};
 use crate::model::failure::Failure;
@@ -199,11 +200,11 @@ impl Strays {
             |(climb, _): &(&Climb, &Observation)| climb.address.is_ipv4() == home.is_ipv4();
         match at_times.unwrap_or(0) {
             0 if !controls.iter().any(is_alike) => Chance::Left(
-                "No control was asked over this family: the name may be looked at there wherever it leads",
+                "No control was tried over this address family: the name may trigger at every address there",
             ),
             0 => there,
             1 => Chance::Left(
-                "Another handshake with the target's servers failed so and passed when it was tried again: chance is not excluded",
+                "Another handshake with the target's servers failed in the same way and passed when tried again: chance is not excluded",
             ),
             _ => Chance::Enough,
         }
@@ -259,7 +260,8 @@ fn fails_at_times(evidence: &Evidence, first: &Observation) -> Option<Interferen
 }
 
 /// What only another vantage settles.
-pub const ITS_OWN: &str = "The server itself may treat this name so; only another vantage can tell";
+pub const ITS_OWN: &str =
+    "The server itself may treat this name so, which only another vantage can settle";
 /// That a name is intercepted is certain, and by whom is not.
 pub const WHOSE_BOX: &str = "Whoever runs this machine or its network may open TLS by the name (a company's proxy, parental control): \
                          whose box it is cannot be seen from here";
@@ -295,7 +297,7 @@ pub fn read(matrix: &Matrix) -> Option<Reading> {
         }
         let has_own = matrix.trials.is_empty() || matrix.trials.len() >= TRIALS;
         return if !has_own || hits < TRIALS {
-            let doubt = "Fewer than three trials or controls: chance is not excluded";
+            let doubt = words::FEW_TRIALS_OR_CONTROLS;
             reading(Trigger::ServerName, Confidence::Likely, Some(doubt))
         } else if here.none() {
             let doubt = "At the target's own address an innocuous name fails too: the address may be filtered as well, or \
@@ -371,19 +373,19 @@ fn meets(evidence: &Evidence, endpoint: &Endpoint, manner: Manner) -> bool {
 fn seen(name: &str, climb: &Climb, matrix: &Matrix) -> String {
     let first = matrix.trials.first().copied();
     let what = match matrix.manner {
-        Manner::Silence => first.map_or("nothing comes back".to_owned(), silence),
+        Manner::Silence => first.map_or("there is no reply".to_owned(), silence),
         Manner::Reset => first.map_or("the connection is reset".to_owned(), |it| {
             format!("the connection is reset {}", delay(it))
         }),
-        Manner::Close => "the connection is closed without a word".to_owned(),
-        Manner::Alert(number) => format!("alert {number} comes"),
-        Manner::Impostor => "somebody else's certificate comes".to_owned(),
+        Manner::Close => "the connection is closed without an answer".to_owned(),
+        Manner::Alert(number) => format!("TLS alert {number} comes back"),
+        Manner::Impostor => "another server's certificate comes back".to_owned(),
     };
     let here = matrix.row(Variation::ServerName);
     let split = matrix.row(Variation::Split);
     let hits = matrix.hits().count();
     let at_home = if matrix.trials.is_empty() {
-        "at controls' addresses, since its own cannot be reached".to_owned()
+        "at control servers, because its own addresses cannot be reached".to_owned()
     } else {
         format!(
             "in {0} of {0} trials at {1}; with an innocuous name of the same length {2} of {3} got an answer there",
@@ -395,14 +397,14 @@ fn seen(name: &str, climb: &Climb, matrix: &Matrix) -> String {
     };
     let in_two = if split.passed > 0 {
         format!(
-            ". Sent in two pieces, cut inside the name, it passed in {} of {}",
+            ". Split in two inside the name, it passed in {} of {}",
             split.passed, split.of
         )
     } else {
         String::new()
     };
     format!(
-        "With {name} in the ClientHello {what}, {at_home}. At controls' addresses {name} met the same in {hits} of {} trials, \
+        "TLS handshakes with SNI {name}: {what}, {at_home}. At controls' addresses {name} met the same in {hits} of {} trials, \
          the innocuous name never{in_two}",
         matrix.columns.len()
     )
@@ -418,8 +420,8 @@ fn silence(failed: &Observation) -> String {
         .and_then(|step| step.tcp.as_deref())
         .and_then(|tcp| tcp.unacked);
     match (received, unacked) {
-        (0, Some(1..)) => "it is never acknowledged".to_owned(),
-        (0, _) => "it is acknowledged and never answered".to_owned(),
+        (0, Some(1..)) => "the ClientHello is never acknowledged".to_owned(),
+        (0, _) => "the ClientHello is acknowledged and gets no reply".to_owned(),
         (bytes, _) => format!("the answer stalls after {bytes} bytes"),
     }
 }
@@ -431,7 +433,7 @@ fn delay(failed: &Observation) -> String {
         .map_or(0.0, |step| step.t - step.t0);
     let waited = handshake(failed).map_or(0.0, |step| step.t - step.t0);
     let when = if waited < 0.8 * rtt {
-        "on the spot"
+        "at once"
     } else {
         "after a round trip"
     };

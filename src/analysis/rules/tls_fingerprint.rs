@@ -99,7 +99,7 @@ impl Told {
                 .collect(),
             evidence: self.evidence,
             doubt: Some(
-                "All its servers may refuse such clients themselves, as one operator sets them up: neutral servers take them"
+                "One operator may refuse such clients at all its servers: neutral servers take them"
                     .to_owned(),
             ),
             seen: format!(

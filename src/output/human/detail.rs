@@ -1,72 +1,31 @@
-//! What the verdicts rest on, for `-v`: endpoints, techniques, and the observations they name.
+//! Everything that the verdicts rest on, for `-vv`: each endpoint, and the steps of each observation.
 
 use std::collections::BTreeSet;
 
 use crate::model::check::{Ask, Check};
 use crate::model::observation::{DnsFacts, Observation, Step};
-use crate::model::report::{
-    EndpointReport, EndpointStatus, ServiceReport, Status, TechniqueReport, Verdict,
-};
+use crate::model::report::{EndpointReport, EndpointStatus, ServiceReport, Status};
 use crate::output::human::Told;
-use crate::output::human::layout::{self, Page, pad};
+use crate::output::human::layout::{Page, pad};
+use crate::output::human::rows;
 use crate::output::terminal::{escape, escape_short};
 use crate::output::words;
 
 /// A person reads no more than this; a program reads the report.
 const MOST_OBSERVATIONS: usize = 200;
 
-/// Before the name of a service.
-const INDENT: usize = 2;
-
-/// Columns that names of services take at least, with the gap after them.
-const NAMES: usize = 24;
-
-/// Between a name and a status.
-const GAP: usize = 2;
-
-/// `? inconclusive`.
-const STATUS: usize = 14;
-
 /// Longest title, answer or list of answers that is shown.
 const LONGEST: usize = 60;
 
-/// Services and endpoints of every target, and its techniques.
-pub fn verdicts(page: &mut Page, verdicts: &[Verdict]) {
-    for verdict in verdicts {
-        page.blank();
-        let heading = page.bold(&super::name(verdict));
-        page.line(&heading);
-        let names: Vec<String> = verdict.services.iter().map(named).collect();
-        let longest = names.iter().map(|name| layout::width(name)).max();
-        let column = longest
-            .map_or(NAMES, |longest| (longest + GAP).max(NAMES))
-            .min(page.width().saturating_sub(INDENT + STATUS));
-        for (service, name) in verdict.services.iter().zip(&names) {
-            let mut status = page.status(service.status);
-            // A name that is too long goes on under itself, as in the table.
-            for part in layout::wrap(name, column.saturating_sub(GAP)) {
-                let line = format!("{}{}{status}", " ".repeat(INDENT), pad(&part, column));
-                page.line(&line);
-                status.clear();
-            }
-            for reported in &service.endpoints {
-                endpoint(page, reported);
-            }
-        }
-        for reported in &verdict.techniques {
-            technique(page, reported);
+/// Every endpoint of every service.
+pub fn services(page: &mut Page, services: &[ServiceReport]) {
+    let column = rows::column(page, services);
+    for service in services {
+        rows::heading(page, service, column);
+        for reported in &service.endpoints {
+            endpoint(page, reported);
         }
     }
-}
-
-/// A service by its name, and what it is to its target.
-fn named(service: &ServiceReport) -> String {
-    let role = match (service.essential, service.alternative) {
-        (true, _) => " (essential)",
-        (false, true) => " (alternative)",
-        (false, false) => "",
-    };
-    format!("{}{role}", escape(&service.service))
 }
 
 fn endpoint(page: &mut Page, endpoint: &EndpointReport) {
@@ -93,23 +52,7 @@ fn endpoint(page: &mut Page, endpoint: &EndpointReport) {
     page.beside(&label, &painted(page, &text));
 }
 
-fn technique(page: &mut Page, technique: &TechniqueReport) {
-    let heading = format!("{}, {}", escape(&technique.id), technique.confidence.word());
-    let heading = page.bold(&heading);
-    page.indented(2, &heading);
-    let seen = page.sentence(&technique.seen);
-    page.indented(4, &seen);
-    if let Some(doubt) = &technique.doubt {
-        page.indented(4, &format!("doubt left: {}", escape(doubt)));
-    }
-    if !technique.evidence.is_empty() {
-        let evidence: Vec<_> = technique.evidence.iter().map(|id| escape(id)).collect();
-        let evidence = page.dim(&format!("evidence: {}", evidence.join(" ")));
-        page.indented(4, &evidence);
-    }
-}
-
-/// The observations that a technique names, and those of endpoints that failed without one.
+/// The observations that a technique cites, and those of endpoints that failed without one.
 pub fn evidence(page: &mut Page, told: &Told<'_>) {
     let named: BTreeSet<&str> = told
         .verdicts
@@ -155,14 +98,14 @@ pub fn evidence(page: &mut Page, told: &Told<'_>) {
     let heading = page.bold("Evidence");
     page.line(&heading);
     for observation in wanted.iter().take(MOST_OBSERVATIONS) {
-        tell(page, observation);
+        self::observation(page, observation);
     }
     if let Some(more) = wanted.len().checked_sub(MOST_OBSERVATIONS + 1) {
         page.indented(2, &format!("and {} more: -f json", more + 1));
     }
 }
 
-fn tell(page: &mut Page, observation: &Observation) {
+fn observation(page: &mut Page, observation: &Observation) {
     let id = pad(&escape(&observation.id), 6);
     let line = format!("{id} {}", question(&observation.check));
     page.indented(2, &line);
@@ -177,7 +120,7 @@ fn tell(page: &mut Page, observation: &Observation) {
         page.beside(&format!("         {times}  {rung}  "), &outcome(step));
     }
     if let Some(reason) = &observation.not_run {
-        let line = page.dim(&format!("not further: {}", escape(reason)));
+        let line = page.dim(&format!("stopped: {}", escape(reason)));
         page.indented(9, &line);
     }
 }
@@ -185,7 +128,7 @@ fn tell(page: &mut Page, observation: &Observation) {
 /// What was asked, in a line.
 fn question(check: &Check) -> String {
     match &check.ask {
-        Ask::Lookup { name } => format!("{} at the system's own resolver", escape(name)),
+        Ask::Lookup { name } => format!("{} by this machine's own lookup", escape(name)),
         Ask::Query {
             resolver,
             name,
@@ -197,7 +140,7 @@ fn question(check: &Check) -> String {
             let name = name.map_or_else(String::new, |name| format!(" as {}", escape(name)));
             let hops = climb
                 .hops
-                .map_or_else(String::new, |hops| format!(" with {hops} hops to live"));
+                .map_or_else(String::new, |hops| format!(" with TTL {hops}"));
             format!("{} {}{name}{hops}", climb.protocol.word(), climb.address)
         }
     }
@@ -213,7 +156,7 @@ fn outcome(step: &Step) -> String {
     parts.extend(step.dns.as_ref().map(|dns| answers(dns)));
     if let Some(tcp) = &step.tcp {
         parts.extend(tcp.icmp.iter().map(|icmp| {
-            let offender = icmp.offender.as_deref().unwrap_or("somebody");
+            let offender = icmp.offender.as_deref().unwrap_or("an unknown machine");
             format!("ICMP {}/{} from {}", icmp.kind, icmp.code, escape(offender))
         }));
     }
@@ -254,15 +197,15 @@ fn answers(dns: &DnsFacts) -> String {
                 .collect();
             let oddity = match (&reply.malformed, reply.id_matches) {
                 (Some(_), _) => " (malformed)",
-                (None, false) => " (another question's)",
+                (None, false) => " (another id)",
                 (None, true) => "",
             };
-            let told = format!("{} {}", words::rcode(reply.rcode), values.join(" "));
-            format!("{}{oddity}", escape_short(told.trim_end(), LONGEST))
+            let text = format!("{} {}", words::rcode(reply.rcode), values.join(" "));
+            format!("{}{oddity}", escape_short(text.trim_end(), LONGEST))
         })
         .collect();
     if replies.is_empty() {
-        format!("{} sent, nothing came back", dns.sent)
+        format!("{} sent, no reply", dns.sent)
     } else {
         replies.join(" | ")
     }

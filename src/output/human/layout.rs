@@ -3,8 +3,9 @@
 use anstyle::{AnsiColor, Style};
 use unicode_width::UnicodeWidthStr;
 
-use crate::model::report::Status;
-use crate::output::human::Manner;
+use crate::model::report::{EndpointStatus, Status};
+use crate::output::human::evidence::Mark;
+use crate::output::human::{Detail, Manner};
 use crate::output::terminal::escape;
 use crate::output::words;
 
@@ -17,11 +18,15 @@ const NARROWEST: usize = 40;
 /// Text beside a label has at least so many columns; where they are not left it stands under the label.
 const ROOM: usize = 22;
 
+/// Narrower than this, two texts do not stand side by side.
+const SIDE_BY_SIDE: usize = 76;
+
 /// Grows line by line.
 pub struct Page {
     text: String,
     width: usize,
     colour: bool,
+    detail: Detail,
     gutter: usize,
 }
 
@@ -32,6 +37,7 @@ impl Page {
             text: String::new(),
             width: manner.width.clamp(NARROWEST, WIDEST),
             colour: manner.colour,
+            detail: manner.detail,
             gutter,
         }
     }
@@ -39,6 +45,11 @@ impl Page {
     /// Columns of the page.
     pub const fn width(&self) -> usize {
         self.width
+    }
+
+    /// How much is shown.
+    pub const fn detail(&self) -> Detail {
+        self.detail
     }
 
     /// Columns of the gutter.
@@ -88,11 +99,52 @@ impl Page {
         }
     }
 
-    /// A sentence beside the gutter, told what it is.
-    pub fn labelled(&mut self, label: &str, text: &str) {
-        let label = self.dim(&format!("{label}:"));
-        let text = format!("{label} {}", escape(text));
-        self.entry("", &text);
+    /// Two texts side by side after a label, the left one so many columns wide; one below the other where the page is narrow.
+    pub fn columns(&mut self, label: &str, left: &str, column: usize, right: &str) {
+        let indent = width(label);
+        if self.width < SIDE_BY_SIDE || right.is_empty() {
+            self.beside(label, left);
+            if !right.is_empty() {
+                self.indented(indent + 2, right);
+            }
+            return;
+        }
+        let lefts = wrap(left, column.saturating_sub(2));
+        let rights = wrap(right, self.width.saturating_sub(indent + column));
+        for at in 0..lefts.len().max(rights.len()) {
+            let cell = |cells: &[String]| cells.get(at).cloned().unwrap_or_default();
+            let label = if at == 0 { label } else { "" };
+            let line = format!(
+                "{}{}{}",
+                pad(label, indent),
+                pad(&cell(&lefts), column),
+                cell(&rights)
+            );
+            self.line(&line);
+        }
+    }
+
+    /// The mark of an endpoint.
+    pub fn endpoint(&self, status: EndpointStatus) -> String {
+        let style = match status {
+            EndpointStatus::Accessible => status_style(Status::Accessible),
+            EndpointStatus::Blocked => status_style(Status::Blocked),
+            EndpointStatus::Down => status_style(Status::Down),
+            EndpointStatus::Inconclusive => status_style(Status::Inconclusive),
+            EndpointStatus::NotRun => Style::new().dimmed(),
+        };
+        let label = words::endpoint_status(status);
+        self.paint(label.split(' ').next().unwrap_or_default(), style)
+    }
+
+    /// Marks of attempts.
+    pub fn mark(&self, mark: Mark, text: &str) -> String {
+        let colour = match mark {
+            Mark::Failed => AnsiColor::Red,
+            Mark::Passed => AnsiColor::Green,
+            Mark::Other => AnsiColor::Cyan,
+        };
+        self.paint(text, colour.on_default())
     }
 
     /// Text further in, wrapped under itself.
@@ -134,6 +186,12 @@ impl Page {
         self.paint(&status_label(status), status_style(status))
     }
 
+    /// The same in the word of the report, for lines that programs may read.
+    pub fn contract(&self, status: Status) -> String {
+        let label = format!("{} {}", words::symbol(status), status.word());
+        self.paint(&label, status_style(status))
+    }
+
     /// Headings and names.
     pub fn bold(&self, text: &str) -> String {
         self.paint(text, Style::new().bold())
@@ -168,9 +226,9 @@ impl Page {
     }
 }
 
-/// A symbol and the word of the report.
+/// A symbol and the word for a person.
 pub fn status_label(status: Status) -> String {
-    format!("{} {}", words::symbol(status), status.word())
+    format!("{} {}", words::symbol(status), words::status(status))
 }
 
 /// The colour of a status.

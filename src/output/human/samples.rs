@@ -3,10 +3,13 @@
 use std::io;
 
 use crate::model::catalog::{Definitions, Protocol, Transport};
-use crate::model::check::{Ask, Check, Climb, Hello, Payload, RecordType, Role, Round};
+use crate::model::check::{
+    Ask, Check, Climb, Contrast, Hello, Payload, RecordType, Role, Round, Variation,
+};
 use crate::model::failure::Failure;
 use crate::model::observation::{
-    DnsAnswer, DnsFacts, DnsReply, HttpFacts, Observation, Operation, Step, TlsFacts,
+    CertificateFacts, DnsAnswer, DnsFacts, DnsReply, HttpFacts, Observation, Operation, Step,
+    TlsFacts,
 };
 use crate::model::report::{
     Confidence, EndpointReport, EndpointStatus, FORMAT, Measured, Regime, Report, ResolverReport,
@@ -36,6 +39,7 @@ pub fn all() -> Vec<Report> {
         offline(),
         portal(),
         interrupted(),
+        contrasted(),
         hostile("\x1b[31m\u{202e}title\r\n"),
     ]
 }
@@ -114,6 +118,85 @@ pub fn blocked() -> Report {
     report
 }
 
+/// TLS with the name of FaceTime's push is reset, at its own server and at a control, where another name passes.
+pub fn contrasted() -> Report {
+    let mut report = accessible();
+    let technique = Technique::new(Trigger::ServerName, Interference::Reset);
+    let verdict = &mut report.verdicts[2];
+    verdict.status = Status::Blocked;
+    let mut found = self::technique(technique, Confidence::Confirmed, None);
+    found.endpoints = vec!["https://push.facetime.example/".to_owned()];
+    found.services = vec!["web".to_owned()];
+    found.evidence = (1..=9).map(|at| format!("o{at}")).collect();
+    verdict.techniques = vec![found];
+    verdict.services[1].status = Status::Blocked;
+    let handshake = |at: u32, varies: Option<Variation>, failure: Failure| {
+        let mut seen = climb("");
+        seen.id = format!("o{at}");
+        seen.check.subject = "facetime".to_owned();
+        seen.check.endpoints = Vec::new();
+        seen.check.trial = at;
+        seen.check.contrast = varies.map(|varies| Contrast {
+            of: "o1".to_owned(),
+            varies,
+        });
+        let is_own = matches!(varies, None | Some(Variation::Nothing));
+        seen.check.role = if is_own { Role::Target } else { Role::Control };
+        if is_own {
+            seen.check.endpoints = vec!["https://push.facetime.example/".to_owned()];
+        }
+        if let Ask::Climb(climb) = &mut seen.check.ask {
+            let is_harmless = varies == Some(Variation::Both);
+            let name = if is_harmless {
+                "nnnn.example"
+            } else {
+                "push.facetime.example"
+            };
+            climb.server_name = Some(name.to_owned());
+            if !is_own {
+                climb.address = format!("203.0.113.{at}:443").parse().expect("an address");
+            }
+        }
+        seen.steps.truncate(2);
+        let is_answered = failure == Failure::SslInvalidHostname;
+        seen.steps[1].failure = Some(failure);
+        if let Some(tls) = &mut seen.steps[1].tls {
+            tls.clear_text = None;
+            tls.chain = if is_answered {
+                vec![certificate()]
+            } else {
+                Vec::new()
+            };
+        }
+        seen
+    };
+    let reset = |at, varies| handshake(at, varies, Failure::ConnectionReset);
+    let passed = |at| handshake(at, Some(Variation::Both), Failure::SslInvalidHostname);
+    report.observations = vec![
+        reset(1, None),
+        reset(2, Some(Variation::Nothing)),
+        reset(3, Some(Variation::Nothing)),
+        reset(4, Some(Variation::Address)),
+        passed(5),
+        reset(6, Some(Variation::Address)),
+        passed(7),
+        reset(8, Some(Variation::Address)),
+        passed(9),
+    ];
+    report
+}
+
+fn certificate() -> CertificateFacts {
+    CertificateFacts {
+        sha256: Some("00".repeat(32)),
+        subject: "CN=control.example".to_owned(),
+        issuer: "CN=Root".to_owned(),
+        not_before: "2026-01-01T00:00:00Z".to_owned(),
+        not_after: "2027-01-01T00:00:00Z".to_owned(),
+        names: Vec::new(),
+    }
+}
+
 /// Nothing answers.
 pub fn offline() -> Report {
     unjudged(
@@ -146,6 +229,9 @@ pub fn hostile(text: &str) -> Report {
     let mut report = blocked();
     report.vantage.label = Some(text.to_owned());
     report.vantage.notes = vec![text.to_owned()];
+    report.vantage.problem = Some(text.to_owned());
+    report.vantage.asn = Some(text.to_owned());
+    report.vantage.country = Some(text.to_owned());
     report.vantage.address_families.push(text.to_owned());
     for resolver in &mut report.vantage.resolvers {
         text.clone_into(&mut resolver.name);
@@ -175,11 +261,26 @@ pub fn hostile(text: &str) -> Report {
     strange.not_run = Some(text.to_owned());
     strange.steps[1].failure = Some(Failure::Unknown(text.to_owned()));
     strange.check.endpoints = vec![text.to_owned()];
+    strange.check.contrast = Some(Contrast {
+        of: text.to_owned(),
+        varies: Variation::Both,
+    });
+    if let Ask::Climb(climb) = &mut strange.check.ask {
+        climb.host = Some(text.to_owned());
+        climb.server_name = Some(text.to_owned());
+    }
     let mut asked = query();
+    asked.check.ask = Ask::Query {
+        resolver: text.to_owned(),
+        name: text.to_owned(),
+        record: RecordType::A,
+        chaos: false,
+    };
     if let Some(dns) = &mut asked.steps[0].dns {
         text.clone_into(&mut dns.replies[0].answers[0].value);
     }
     report.observations = vec![asked, strange];
+    report.vantage.techniques = report.verdicts[0].techniques.clone();
     report
 }
 
