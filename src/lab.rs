@@ -38,7 +38,7 @@ use crate::lab::atlas::Atlas;
 use crate::lab::authority::Signer;
 use crate::lab::door::Face;
 use crate::lab::life::Life;
-use crate::lab::ports::{Place, PortMap};
+use crate::lab::ports::{Claim, Place, PortMap};
 use crate::lab::scenarios::{HOSTILE, SCENARIOS, Scenario};
 use crate::lab::server::{BACKLOG, Server};
 use crate::lab::talk::Way;
@@ -76,6 +76,8 @@ pub struct Site {
     servers: Life,
     /// Closed ports and silent addresses: bound, so that nobody else takes them.
     _held: Vec<Socket>,
+    /// The right to the numbers of its ports.
+    _claim: Claim,
 }
 
 impl Site {
@@ -128,7 +130,9 @@ pub async fn open_behind(
     let town = Town::new(scenario, catalog, &atlas);
     let tcp: BTreeSet<Place> = town.doors.keys().copied().collect();
     let udp: BTreeSet<Place> = town.datagrams.keys().copied().collect();
-    let [(tcp_ports, streams), (udp_ports, datagrams)] = ports::bind_both(&tcp, &udp, &stand)?;
+    let claim = Claim::take(IpAddr::V4(atlas::FIRST));
+    let [(tcp_ports, streams), (udp_ports, datagrams)] =
+        ports::bind_both(&tcp, &udp, &stand, &claim)?;
     let catalog = rewrite::catalog(catalog, scenario.name, &atlas, &tcp_ports, &udp_ports)?;
     let line = line_of_a_resident(town.claims_ipv6 || has_ipv6)?;
     let servers = Life::default();
@@ -153,6 +157,7 @@ pub async fn open_behind(
         atlas,
         servers,
         _held: held,
+        _claim: claim,
     })
 }
 
