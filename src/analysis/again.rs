@@ -52,7 +52,7 @@ impl Judge {
             observations,
         );
         match &self.other {
-            Some(other) => ground.beside(other),
+            Some(other) => ground.beside(other, &self.catalog),
             None => ground,
         }
     }

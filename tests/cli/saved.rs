@@ -326,7 +326,7 @@ fn a_control_is_read_from_a_file_and_fetched_from_an_address() {
             assert_eq!(code(&judged), 0, "{}", stderr(&judged));
             let notes = document(&stdout(&judged))["vantage"]["notes"].to_string();
             assert!(
-                notes.contains("Compared with the control vantage (here)"),
+                notes.contains("Compared with the report of vantage `here` (measured"),
                 "{notes}"
             );
         }
