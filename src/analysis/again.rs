@@ -11,8 +11,12 @@ use crate::analysis::control::OtherVantage;
 use crate::analysis::ground::Ground;
 use crate::model::catalog::{Catalog, Definitions, Region};
 use crate::model::check::GROUND;
-use crate::model::observation::{Observation, Operation, Stage};
+use crate::model::observation::{OUT_OF_FILES, Observation, Operation, Stage};
 use crate::model::report::{Measured, Origin, Report, Status, Vantage, Verdict};
+
+/// A fact of this machine, which must not look like one of the network.
+const FEW_FILES: &str = "Some checks could not be made: this machine allows too few open files. Raise the limit (ulimit -n \
+     4096) and run again";
 
 /// Whoever judges one run: by what was measured, when, and what another vantage saw.
 pub struct Judge {
@@ -69,8 +73,18 @@ impl Judge {
     }
 }
 
-/// What targets' servers say of this vantage: the country they take it to be in.
-pub fn remarks(catalog: &Catalog, target: &str, observations: &[Observation]) -> BTreeSet<String> {
+/// What a run says of itself and what targets' servers say of this vantage, by the observations of one subject.
+pub fn remarks(catalog: &Catalog, subject: &str, observations: &[Observation]) -> BTreeSet<String> {
+    let is_out = |it: &Observation| it.not_run.as_deref() == Some(OUT_OF_FILES);
+    let is_out = observations.iter().any(is_out);
+    let few = is_out.then(|| FEW_FILES.to_owned());
+    few.into_iter()
+        .chain(places(catalog, subject, observations))
+        .collect()
+}
+
+/// The country that targets' servers take this vantage to be in.
+fn places(catalog: &Catalog, target: &str, observations: &[Observation]) -> BTreeSet<String> {
     let name = catalog.targets.iter().find(|it| it.id == target);
     let name = name.map_or(target, |it| it.name.as_str());
     let exchanges = observations
@@ -158,7 +172,8 @@ pub fn judge_report(report: &mut Report, control: Option<Report>) -> Result<(), 
     }
     let catalog = &judge.catalog;
     let targets = verdicts.iter().map(|verdict| verdict.target.as_str());
-    let told = targets
+    let told = std::iter::once(GROUND)
+        .chain(targets)
         .flat_map(|id| remarks(catalog, id, of(id)))
         .collect();
     let origin = report.vantage.origin();

@@ -11,11 +11,13 @@ use crate::cli::signals::{self, INTERRUPTED};
 use crate::cli::trouble::Trouble;
 use crate::cli::{pick, saved, tell};
 use crate::lab;
+use crate::measure::files::{self, TooFew};
+use crate::measure::limits::Limits;
 use crate::measure::network::{self, Options};
 use crate::model::catalog::Catalog;
 use crate::model::line::Line;
 use crate::model::report::{Origin, Regime, Status};
-use crate::session::{self, Setup};
+use crate::session::{self, Setup, rehearsal};
 
 /// Measures and tells; the exit status.
 ///
@@ -35,6 +37,11 @@ pub fn run(arguments: &RunArguments) -> Result<u8, Trouble> {
 
 async fn measure(arguments: &RunArguments) -> Result<u8, Trouble> {
     let cancel = CancellationToken::new();
+    let needed = match &arguments.lab {
+        Some(_) => rehearsal::DESCRIPTORS,
+        None => Limits::default().descriptors_least,
+    };
+    files::need(needed).map_err(|few| few_files(&few))?;
     // The servers of a lab live as long as this.
     let site = match &arguments.lab {
         Some(name) => Some(open_lab(name).await?),
@@ -80,6 +87,11 @@ async fn measure(arguments: &RunArguments) -> Result<u8, Trouble> {
         statuses: &statuses,
         fail_on: &arguments.fail_on,
     }))
+}
+
+/// Nothing can be measured rightly with so few open files.
+pub fn few_files(few: &TooFew) -> Trouble {
+    Trouble::new(few).hint(few.hint())
 }
 
 async fn open_lab(name: &str) -> Result<lab::Site, Trouble> {

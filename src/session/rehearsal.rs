@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use crate::lab::scenarios::Scenario;
-use crate::measure::socket::raise_descriptors;
+use crate::measure::files;
 use crate::model::report::Origin;
 use crate::output::destination::Destination;
 use crate::output::json::Json;
@@ -23,7 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const CONCURRENCY: usize = 1024;
 
 /// Descriptors of one scenario: its listeners, and both ends of what talks.
-const DESCRIPTORS: u64 = 4096;
+pub const DESCRIPTORS: u64 = 4096;
 
 /// Plays a scenario with the catalog that is built in, and writes the report to a file if one is given. In a runtime of
 /// its own, on this thread: what one leaves behind does not disturb the next.
@@ -31,7 +31,7 @@ const DESCRIPTORS: u64 = 4096;
 /// # Errors
 /// When the lab cannot be opened on this machine, or the report cannot be written.
 pub fn play(scenario: &Scenario, report: Option<&Path>) -> io::Result<Outcome> {
-    raise_descriptors(DESCRIPTORS);
+    files::need(DESCRIPTORS).map_err(io::Error::other)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
