@@ -13,6 +13,7 @@ pub mod ndjson;
 pub mod progress;
 pub mod schema;
 pub mod scrub;
+pub mod selftest;
 pub mod terminal;
 pub mod words;
 

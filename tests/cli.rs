@@ -8,6 +8,8 @@ use serde_json::Value;
 mod ending;
 #[path = "cli/saved.rs"]
 mod saved;
+#[path = "cli/selftest.rs"]
+mod selftest;
 
 /// A scenario in which every target is silent or slow enough for a run to be met in the middle.
 const SLOW: &str = "slow_server";

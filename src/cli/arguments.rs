@@ -42,6 +42,21 @@ Examples:
 
 Exit status: as of `run`, and 2 where a report cannot be read";
 
+const SELFTEST_EXAMPLES: &str = "\
+Examples:
+  blockprobe selftest                          every scenario
+  blockprobe selftest open russia_2026         these two
+  blockprobe selftest -q -o selftest.xml       for CI: JUnit in a file, failures on the screen
+  blockprobe selftest --jobs 4                 four at once, on a busy machine
+
+A scenario that came out wrong is played once more, alone, before it is called wrong.
+
+Exit status:
+  0    every scenario came out as expected
+  1    one did not, also when it was played alone
+  2    wrong usage or output, or too few open files allowed
+  130  interrupted";
+
 /// Is this messenger blocked here, how is it blocked, and how sure are we?
 #[derive(Debug, Parser)]
 #[command(
@@ -74,6 +89,7 @@ pub enum Command {
     #[command(after_help = ANALYZE_EXAMPLES)]
     Analyze(AnalyzeArguments),
     /// Play every censor of the lab on this machine, and see each one named
+    #[command(after_help = SELFTEST_EXAMPLES)]
     Selftest(SelftestArguments),
     /// Print the JSON Schema of the report or of the definitions
     Schema(SchemaArguments),
@@ -203,6 +219,18 @@ pub struct SelftestArguments {
     /// Only tell which scenarios there are
     #[arg(long, conflicts_with = "scenarios")]
     pub list: bool,
+    /// Play so many scenarios at once; by default fewer where the machine is busy
+    #[arg(short, long, value_name = "N", env = "BLOCKPROBE_JOBS", hide_env_values = true, value_parser = jobs)]
+    pub jobs: Option<usize>,
+    /// Output format [default: human]
+    #[arg(short, long, value_name = "FORMAT", conflicts_with = "list")]
+    pub format: Option<SelftestFormat>,
+    /// Write the result to this file too; its suffix is its format: .json, .xml (JUnit), .txt
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "list")]
+    pub output: Option<PathBuf>,
+    /// Show only scenarios that came out wrong at first, and the counts
+    #[arg(short, long, conflicts_with = "list")]
+    pub quiet: bool,
     /// Save what was seen: one report for each scenario, in this directory
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, conflicts_with = "list")]
     pub save: Option<PathBuf>,
@@ -236,6 +264,17 @@ pub enum Format {
     Json,
     /// One object a line, as it comes
     Ndjson,
+}
+
+/// How the result of a selftest is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SelftestFormat {
+    /// For people
+    Human,
+    /// One document, at the end
+    Json,
+    /// JUnit XML, for build servers
+    Junit,
 }
 
 /// How a plan is told.
@@ -304,6 +343,13 @@ fn concurrency(text: &str) -> Result<usize, String> {
         .ok()
         .filter(|checks| (1..=8192).contains(checks))
         .ok_or_else(|| "a number from 1 to 8192 is needed".to_owned())
+}
+
+fn jobs(text: &str) -> Result<usize, String> {
+    text.parse()
+        .ok()
+        .filter(|jobs| (1..=256).contains(jobs))
+        .ok_or_else(|| "a number from 1 to 256 is needed".to_owned())
 }
 
 fn status(text: &str) -> Result<Status, String> {
