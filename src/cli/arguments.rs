@@ -143,7 +143,7 @@ pub struct RunArguments {
     #[arg(long, value_name = "STATUS", value_delimiter = ',', value_parser = status)]
     pub fail_on: Vec<Status>,
     /// Measure a scenario of the lab on this machine instead of the network; `selftest --list` tells their names
-    #[arg(long, value_name = "SCENARIO", conflicts_with_all = ["definitions", "resolver", "ca_file"])]
+    #[arg(long, value_name = "SCENARIO", conflicts_with_all = ["resolver", "ca_file"])]
     pub lab: Option<String>,
     /// No progress; for people, one line a target
     #[arg(short, long, conflicts_with = "verbose")]
@@ -434,7 +434,6 @@ mod tests {
         for line in [
             "blockprobe -4 -6",
             "blockprobe -q -v",
-            "blockprobe --lab open -d x.toml",
             "blockprobe --fail-on broken",
             "blockprobe --lab open --resolver 192.0.2.1",
         ] {

@@ -1,10 +1,10 @@
 //! `blockprobe run`: measure now.
 
+use std::path::Path;
 use std::sync::atomic::Ordering;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::catalog;
 use crate::cli::arguments::RunArguments;
 use crate::cli::reader::Reader;
 use crate::cli::signals::{self, INTERRUPTED};
@@ -44,7 +44,7 @@ async fn measure(arguments: &RunArguments) -> Result<u8, Trouble> {
     files::need(needed).map_err(|few| few_files(&few))?;
     // The servers of a lab live as long as this.
     let site = match &arguments.lab {
-        Some(name) => Some(open_lab(name).await?),
+        Some(name) => Some(open_lab(name, arguments.definitions.as_deref()).await?),
         None => None,
     };
     let (mut catalog, mut line) = match &site {
@@ -94,7 +94,7 @@ pub fn few_files(few: &TooFew) -> Trouble {
     Trouble::new(few).hint(few.hint())
 }
 
-async fn open_lab(name: &str) -> Result<lab::Site, Trouble> {
+async fn open_lab(name: &str, definitions: Option<&Path>) -> Result<lab::Site, Trouble> {
     let Some(scenario) = lab::find(name) else {
         let known: Vec<String> = lab::scenarios()
             .iter()
@@ -102,7 +102,7 @@ async fn open_lab(name: &str) -> Result<lab::Site, Trouble> {
             .collect();
         return Err(pick::unknown("scenario", name, &known));
     };
-    lab::open(scenario, &catalog::embedded())
+    lab::open(scenario, &pick::catalog(definitions)?)
         .await
         .map_err(|error| {
             Trouble::new(format!("cannot open the lab: {error}"))
