@@ -11,7 +11,7 @@ use crate::cli::signals::{self, INTERRUPTED};
 use crate::cli::trouble::Trouble;
 use crate::cli::{pick, saved, tell};
 use crate::lab;
-use crate::measure::files::{self, TooFew};
+use crate::measure::files;
 use crate::measure::limits::Limits;
 use crate::measure::network::{self, Options};
 use crate::model::catalog::Catalog;
@@ -37,11 +37,9 @@ pub fn run(arguments: &RunArguments) -> Result<u8, Trouble> {
 
 async fn measure(arguments: &RunArguments) -> Result<u8, Trouble> {
     let cancel = CancellationToken::new();
-    let needed = match &arguments.lab {
-        Some(_) => rehearsal::DESCRIPTORS,
-        None => Limits::default().descriptors_least,
-    };
-    files::need(needed).map_err(|few| few_files(&few))?;
+    if arguments.lab.is_none() {
+        enough_files(Limits::default().descriptors_least)?;
+    }
     // The servers of a lab live as long as this.
     let site = match &arguments.lab {
         Some(name) => Some(open_lab(name, arguments.definitions.as_deref()).await?),
@@ -89,9 +87,12 @@ async fn measure(arguments: &RunArguments) -> Result<u8, Trouble> {
     }))
 }
 
-/// Nothing can be measured rightly with so few open files.
-pub fn few_files(few: &TooFew) -> Trouble {
-    Trouble::new(few).hint(few.hint())
+/// Refuses to begin where this machine allows fewer open files: nothing can be measured rightly then.
+///
+/// # Errors
+/// Says how many are needed, and how to allow them.
+pub fn enough_files(needed: u64) -> Result<(), Trouble> {
+    files::need(needed).map_err(|few| Trouble::new(few).hint(few.hint()))
 }
 
 async fn open_lab(name: &str, definitions: Option<&Path>) -> Result<lab::Site, Trouble> {
@@ -102,12 +103,12 @@ async fn open_lab(name: &str, definitions: Option<&Path>) -> Result<lab::Site, T
             .collect();
         return Err(pick::unknown("scenario", name, &known));
     };
-    lab::open(scenario, &pick::catalog(definitions)?)
-        .await
-        .map_err(|error| {
-            Trouble::new(format!("cannot open the lab: {error}"))
-                .hint("it needs the addresses 127.0.0.0/8 and a few hundred open files")
-        })
+    let catalog = pick::catalog(definitions)?;
+    enough_files(rehearsal::descriptors(scenario, &catalog))?;
+    lab::open(scenario, &catalog).await.map_err(|error| {
+        Trouble::new(format!("cannot open the lab: {error}"))
+            .hint("it needs the addresses 127.0.0.0/8")
+    })
 }
 
 /// The definitions and this machine's network; the system's resolvers come first.

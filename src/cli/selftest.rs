@@ -17,7 +17,6 @@ use crate::cli::trouble::Trouble;
 use crate::cli::{pick, run, tell};
 use crate::lab::scenarios::Scenario;
 use crate::lab::{self};
-use crate::measure::files;
 use crate::output::destination::Destination;
 use crate::output::selftest::{self as told, Ending, Play, Selftest, junit};
 use crate::session::rehearsal;
@@ -34,7 +33,7 @@ pub fn run(arguments: &SelftestArguments) -> Result<u8, Trouble> {
     if arguments.child {
         return serve(save);
     }
-    files::need(rehearsal::DESCRIPTORS).map_err(|few| run::few_files(&few))?;
+    run::enough_files(rehearsal::DESCRIPTORS)?;
     let scenarios = chosen(&arguments.scenarios)?;
     let format = format(arguments)?;
     let file = arguments.output.as_deref().map(opened).transpose()?;
