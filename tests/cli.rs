@@ -6,6 +6,8 @@ use serde_json::Value;
 
 #[path = "cli/ending.rs"]
 mod ending;
+#[path = "cli/lab.rs"]
+mod lab;
 #[path = "cli/saved.rs"]
 mod saved;
 #[path = "cli/selftest.rs"]
