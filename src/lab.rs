@@ -10,6 +10,7 @@ pub mod hostile;
 pub mod inspector;
 pub mod life;
 pub mod misfortune;
+pub mod own;
 pub mod ports;
 pub mod quic;
 pub mod resolver;
@@ -38,7 +39,7 @@ use crate::lab::atlas::Atlas;
 use crate::lab::authority::Signer;
 use crate::lab::door::Face;
 use crate::lab::life::Life;
-use crate::lab::ports::{Place, PortMap};
+use crate::lab::ports::{Claim, Place, PortMap};
 use crate::lab::scenarios::{HOSTILE, SCENARIOS, Scenario};
 use crate::lab::server::{BACKLOG, Server};
 use crate::lab::talk::Way;
@@ -55,6 +56,12 @@ pub fn scenarios() -> &'static [Scenario] {
 pub fn find(name: &str) -> Option<&'static Scenario> {
     let mut all = SCENARIOS.iter().chain(HOSTILE);
     all.find(|it| it.name == name)
+}
+
+/// How many sockets the servers of a scenario take.
+pub fn sockets(scenario: &Scenario, catalog: &Catalog) -> usize {
+    let town = Town::new(scenario, catalog, &Atlas::new(catalog, true));
+    town.doors.len() + town.datagrams.len()
 }
 
 /// An internet that is open: its servers live as long as it does, and are gone when the runtime next turns.
@@ -76,6 +83,8 @@ pub struct Site {
     servers: Life,
     /// Closed ports and silent addresses: bound, so that nobody else takes them.
     _held: Vec<Socket>,
+    /// The right to the numbers of its ports.
+    _claim: Claim,
 }
 
 impl Site {
@@ -128,9 +137,12 @@ pub async fn open_behind(
     let town = Town::new(scenario, catalog, &atlas);
     let tcp: BTreeSet<Place> = town.doors.keys().copied().collect();
     let udp: BTreeSet<Place> = town.datagrams.keys().copied().collect();
-    let [(tcp_ports, streams), (udp_ports, datagrams)] = ports::bind_both(&tcp, &udp, &stand)?;
+    let claim = Claim::take(IpAddr::V4(atlas::FIRST));
+    let [(tcp_ports, streams), (udp_ports, datagrams)] =
+        ports::bind_both(&tcp, &udp, &stand, &claim)?;
+    let mut line = line_of_a_resident(town.claims_ipv6 || has_ipv6)?;
+    line.notes = own::notes(scenario, catalog);
     let catalog = rewrite::catalog(catalog, scenario.name, &atlas, &tcp_ports, &udp_ports)?;
-    let line = line_of_a_resident(town.claims_ipv6 || has_ipv6)?;
     let servers = Life::default();
     let told = |places: &[(Place, Socket)], ports: &PortMap| -> Vec<SocketAddr> {
         let numbered = |(address, port): &Place| {
@@ -153,6 +165,7 @@ pub async fn open_behind(
         atlas,
         servers,
         _held: held,
+        _claim: claim,
     })
 }
 

@@ -7,7 +7,7 @@ use std::pin::pin;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
@@ -30,6 +30,7 @@ pub mod certificate;
 pub mod checks;
 pub mod classify;
 pub mod datagram;
+pub mod files;
 pub mod limits;
 pub mod network;
 pub mod page;
@@ -41,6 +42,8 @@ pub mod trust;
 
 /// Descriptors one check uses at most: a socket, the second descriptor of it, and those of a repetition over TCP.
 const DESCRIPTORS_PER_CHECK: u64 = 3;
+/// And where the servers are in this process too, as those of the lab are.
+const DESCRIPTORS_AT_BOTH_ENDS: u64 = 4;
 
 /// A step without an outcome for so long counts as silent: ordinary answers take far less.
 const SILENT_AFTER: Duration = Duration::from_secs(1);
@@ -116,10 +119,14 @@ impl Engine {
         limits: Limits,
     ) -> Self {
         let run = Arc::new(Semaphore::new(concurrency.clamp(1, Semaphore::MAX_PERMITS)));
-        let descriptors = socket::raise_descriptors(limits.descriptors);
+        let descriptors = files::raise(limits.descriptors).saturating_sub(files::open());
         // Where little is allowed, little is spared: a quarter, so that the rest still measures side by side.
         let spare = limits.descriptors_spare.min(descriptors / 4);
-        let checks = descriptors.saturating_sub(spare) / DESCRIPTORS_PER_CHECK;
+        let each = match line.playground.as_slice() {
+            [] => DESCRIPTORS_PER_CHECK,
+            _ => DESCRIPTORS_AT_BOTH_ENDS,
+        };
+        let checks = descriptors.saturating_sub(spare) / each;
         let resolvers = catalog.resolvers.iter();
         Self(Arc::new(Room {
             line: line.clone(),
@@ -210,10 +217,21 @@ impl Room {
         };
     }
 
-    /// Runs the check as soon as there are descriptors for it.
+    /// Runs the check as soon as there are descriptors for it. Where there are none although they were counted (others take
+    /// them too), it begins again until there are some, and gives up in the end.
     async fn admitted(&self, context: &Context) -> Result<(), Stopped> {
-        let _open = self.open.acquire().await;
-        checks::run(context).await
+        let began = Instant::now();
+        loop {
+            let open = self.open.acquire().await;
+            let ended = checks::run(context).await;
+            drop(open);
+            let is_over = began.elapsed() >= self.limits.descriptors_wait;
+            if !context.trace.is_out_of_files() || is_over {
+                return ended;
+            }
+            tokio::time::sleep(self.limits.descriptors_pause).await;
+            context.trace.start_over();
+        }
     }
 }
 

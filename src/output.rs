@@ -16,6 +16,7 @@ pub mod ndjson;
 pub mod progress;
 pub mod schema;
 pub mod scrub;
+pub mod selftest;
 pub mod summary;
 pub mod tee;
 pub mod terminal;

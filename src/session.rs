@@ -363,7 +363,9 @@ impl<'a> Journeys<'a> {
             return Ok(false);
         }
         self.judged_ground = Some(self.ground_so_far()?);
-        self.ground.seen = Seen::default();
+        let seen = std::mem::take(&mut self.ground.seen).into_observations();
+        let told = again::remarks(&self.setup.catalog, GROUND, &seen);
+        self.remarks.extend(told);
         Ok(true)
     }
 

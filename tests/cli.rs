@@ -8,8 +8,12 @@ use serde_json::Value;
 mod ending;
 #[path = "cli/files.rs"]
 mod files;
+#[path = "cli/lab.rs"]
+mod lab;
 #[path = "cli/saved.rs"]
 mod saved;
+#[path = "cli/selftest.rs"]
+mod selftest;
 #[path = "cli/words.rs"]
 mod words;
 

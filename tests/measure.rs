@@ -8,6 +8,8 @@ mod described;
 mod engine;
 #[path = "measure/exchanges.rs"]
 mod exchanges;
+#[path = "measure/files.rs"]
+mod files;
 #[path = "measure/pages.rs"]
 mod pages;
 #[path = "measure/queries.rs"]

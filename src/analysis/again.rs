@@ -12,8 +12,12 @@ use crate::analysis::ground::Ground;
 use crate::analysis::problem;
 use crate::model::catalog::{Catalog, Definitions, Region};
 use crate::model::check::GROUND;
-use crate::model::observation::{Observation, Operation, Stage};
+use crate::model::observation::{OUT_OF_FILES, Observation, Operation, Stage};
 use crate::model::report::{Measured, Origin, Report, Status, Vantage, Verdict};
+
+/// A fact of this machine, which must not look like one of the network.
+const FEW_FILES: &str = "Some checks could not be made: this machine allows too few open files. Raise the limit (ulimit -n \
+     4096) and run again";
 
 /// Whoever judges one run: by what was measured, when, and what another vantage saw.
 pub struct Judge {
@@ -49,6 +53,11 @@ impl Judge {
         self.other = Some(other);
     }
 
+    /// The catalog of what was measured.
+    pub fn into_catalog(self) -> Catalog {
+        self.catalog
+    }
+
     /// What was measured, as it was given.
     pub fn into_measured(self) -> Measured {
         Measured {
@@ -69,7 +78,7 @@ impl Judge {
             observations,
         );
         match &self.other {
-            Some(other) => ground.beside(other),
+            Some(other) => ground.beside(other, &self.catalog),
             None => ground,
         }
     }
@@ -86,8 +95,18 @@ impl Judge {
     }
 }
 
-/// What targets' servers say of this vantage: the country they take it to be in.
-pub fn remarks(catalog: &Catalog, target: &str, observations: &[Observation]) -> BTreeSet<String> {
+/// What a run says of itself and what targets' servers say of this vantage, by the observations of one subject.
+pub fn remarks(catalog: &Catalog, subject: &str, observations: &[Observation]) -> BTreeSet<String> {
+    let is_out = |it: &Observation| it.not_run.as_deref() == Some(OUT_OF_FILES);
+    let is_out = observations.iter().any(is_out);
+    let few = is_out.then(|| FEW_FILES.to_owned());
+    few.into_iter()
+        .chain(places(catalog, subject, observations))
+        .collect()
+}
+
+/// The country that targets' servers take this vantage to be in.
+fn places(catalog: &Catalog, target: &str, observations: &[Observation]) -> BTreeSet<String> {
     let name = catalog.targets.iter().find(|it| it.id == target);
     let name = name.map_or(target, |it| it.name.as_str());
     let exchanges = observations
@@ -177,7 +196,8 @@ pub fn judge_report(report: &mut Report, control: Option<Report>) -> Result<(), 
     }
     let catalog = &judge.catalog;
     let targets = verdicts.iter().map(|verdict| verdict.target.as_str());
-    let told = targets
+    let told = std::iter::once(GROUND)
+        .chain(targets)
         .flat_map(|id| remarks(catalog, id, of(id)))
         .collect();
     let origin = report.vantage.origin();
@@ -193,7 +213,7 @@ pub fn judge_report(report: &mut Report, control: Option<Report>) -> Result<(), 
 /// One measurement counts once: a log may hold a line twice, and the copy must not pass for another trial. A copy has the
 /// id of another observation, or the check of another one: a run makes each check once.
 pub struct Subjects {
-    subjects: BTreeMap<String, Vec<Observation>>,
+    kept: BTreeMap<String, Vec<Observation>>,
     /// Where in the report each of them stood.
     places: BTreeMap<String, Vec<usize>>,
     copies: Vec<(usize, Observation)>,
@@ -213,7 +233,7 @@ impl Subjects {
         let mut observations: Vec<Option<Observation>> =
             observations.into_iter().map(Some).collect();
         let mut sorted = Self {
-            subjects: BTreeMap::new(),
+            kept: BTreeMap::new(),
             places: BTreeMap::new(),
             copies: Vec::new(),
         };
@@ -227,30 +247,26 @@ impl Subjects {
             }
             let subject = observation.check.subject.clone();
             sorted.places.entry(subject.clone()).or_default().push(at);
-            sorted
-                .subjects
-                .entry(subject)
-                .or_default()
-                .push(observation);
+            sorted.kept.entry(subject).or_default().push(observation);
         }
         sorted
     }
 
     /// All of one subject.
     pub fn about(&self, subject: &str) -> &[Observation] {
-        self.subjects.get(subject).map_or(&[], Vec::as_slice)
+        self.kept.get(subject).map_or(&[], Vec::as_slice)
     }
 
     /// All of one subject, taken out.
     pub fn take(&mut self, subject: &str) -> Vec<Observation> {
         self.places.remove(subject);
-        self.subjects.remove(subject).unwrap_or_default()
+        self.kept.remove(subject).unwrap_or_default()
     }
 
     /// Everything, copies too, in the report's own order.
     pub fn into_observations(self) -> Vec<Observation> {
         let places = self.places.into_values().flatten();
-        let kept = places.zip(self.subjects.into_values().flatten());
+        let kept = places.zip(self.kept.into_values().flatten());
         let mut all: Vec<(usize, Observation)> = kept.chain(self.copies).collect();
         all.sort_by_key(|(at, _)| *at);
         all.into_iter()

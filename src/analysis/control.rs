@@ -3,6 +3,8 @@
 //! Its report is judged again like any other, so that both are judged by the same rules. It speaks only where its own line
 //! was open and where it is not too far away in time: what failed or worked long ago says nothing of now.
 
+pub mod compared;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -10,6 +12,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::analysis::again::{Judge, Subjects};
+use crate::analysis::control::compared::Compared;
 use crate::analysis::evidence::{Evidence, Honest, Honesty, endpoints, is_proof};
 use crate::analysis::ground::Ground;
 use crate::model::catalog::{Catalog, Endpoint, Target};
@@ -28,6 +31,7 @@ const OLDEST_S: u64 = 86_400;
 /// Another vantage's report of the same targets, judged.
 #[derive(Clone, Debug)]
 pub struct OtherVantage {
+    label: Option<String>,
     name: String,
     /// Seconds from its run to ours; negative if it looked after us.
     before_s: i64,
@@ -40,6 +44,7 @@ pub struct OtherVantage {
 struct Seen {
     /// Its resolver answered for nobody: names that fail there say nothing.
     is_unresolved: bool,
+    catalog: Catalog,
     ground: Ground,
     targets: BTreeMap<String, SeenTarget>,
 }
@@ -170,11 +175,13 @@ impl OtherVantage {
         // Servers tell the time: a clock that runs ahead must not make an old report a fresh one.
         let apart = started_at.as_second().saturating_sub(theirs.as_second());
         Ok(Self {
+            label: report.vantage.label,
             name,
             before_s: apart.saturating_add(ground.clock_error_s),
             is_itself: report.run.id == run,
             seen: Arc::new(Seen {
                 is_unresolved: ground.answers_nobody(&judge.catalog),
+                catalog: judge.into_catalog(),
                 ground,
                 targets,
             }),
@@ -221,9 +228,8 @@ impl OtherVantage {
         format!("{count} {unit}{plural} {side} this run")
     }
 
-    /// What the user is told of it.
-    pub fn note(&self) -> String {
-        let when = self.when();
+    /// What the user reads of it in the notes of a run that measures this catalog.
+    pub fn note(&self, ours: &Catalog) -> String {
         if self.is_itself {
             "The control report is not used: it is a report of this same run".to_owned()
         } else if self.seen.ground.regime != Regime::Open {
@@ -237,10 +243,9 @@ impl OtherVantage {
                 "The control report is not used: it was measured more than a day {side} this run"
             )
         } else {
-            format!(
-                "Compared with {}, measured {when}: what changed since is not known",
-                self.name
-            )
+            let seen = self.seen.targets.values();
+            let verdicts = seen.filter_map(|it| it.verdict.as_ref());
+            Compared::new(ours, &self.seen.catalog, verdicts).note(self)
         }
     }
 

@@ -194,9 +194,9 @@ impl Ground {
 
     /// The same ground, with another vantage's report beside it; the user is told how far that one is used.
     #[must_use]
-    pub fn beside(mut self, other: &OtherVantage) -> Self {
+    pub fn beside(mut self, other: &OtherVantage, catalog: &Catalog) -> Self {
         let other = other.by_clock(self.clock_error_s);
-        self.notes.push(other.note());
+        self.notes.push(other.note(catalog));
         self.other = Some(other);
         self
     }

@@ -98,7 +98,7 @@ pub struct RunArguments {
     /// Simulate a network on this machine instead of measuring the real one
     ///
     /// Nothing is sent to the internet. `blockprobe selftest --list` shows the scenarios.
-    #[arg(long, value_name = "SCENARIO", conflicts_with_all = ["definitions", "resolver", "ca_file"], help_heading = WHAT, env = "BLOCKPROBE_LAB", hide_env_values = true)]
+    #[arg(long, value_name = "SCENARIO", conflicts_with_all = ["resolver", "ca_file"], help_heading = WHAT, env = "BLOCKPROBE_LAB", hide_env_values = true)]
     pub lab: Option<String>,
     /// Use IPv4 only
     #[arg(short = '4', conflicts_with = "ipv6_only", help_heading = WHAT, env = "BLOCKPROBE_IPV4_ONLY", hide_env_values = true, value_parser = BoolishValueParser::new())]
@@ -228,6 +228,18 @@ pub struct SelftestArguments {
     /// Show the scenarios and stop
     #[arg(long, conflicts_with = "scenarios")]
     pub list: bool,
+    /// Play N scenarios at a time [default: by the number of cores, fewer where the machine is busy]
+    #[arg(short, long, value_name = "N", env = "BLOCKPROBE_JOBS", hide_env_values = true, value_parser = jobs)]
+    pub jobs: Option<usize>,
+    /// Output format [default: human]
+    #[arg(short, long, value_name = "FORMAT", conflicts_with = "list")]
+    pub format: Option<SelftestFormat>,
+    /// Also write the result to this file; its suffix decides the format: .json, .xml (JUnit), .txt
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "list")]
+    pub output: Option<PathBuf>,
+    /// Show only scenarios that came out wrong at first, and the counts
+    #[arg(short, long, conflicts_with = "list")]
+    pub quiet: bool,
     /// Save one report per scenario in this directory
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, conflicts_with = "list")]
     pub save: Option<PathBuf>,
@@ -291,6 +303,17 @@ pub enum Format {
     Ndjson,
     /// One row for each target and technique
     Csv,
+}
+
+/// Output formats of a selftest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SelftestFormat {
+    /// Text for people
+    Human,
+    /// One JSON document, written at the end
+    Json,
+    /// JUnit XML, for build servers
+    Junit,
 }
 
 /// Output formats of a plan.
@@ -405,6 +428,13 @@ fn tag(text: &str) -> Result<(String, String), String> {
         })
 }
 
+fn jobs(text: &str) -> Result<usize, String> {
+    text.parse()
+        .ok()
+        .filter(|jobs| (1..=256).contains(jobs))
+        .ok_or_else(|| "a number from 1 to 256 is needed".to_owned())
+}
+
 /// A status by its word; the words are offered by completion and in the message where none fits.
 fn status() -> impl TypedValueParser<Value = Status> {
     let words = Status::ALL.iter().map(|status| status.word());
@@ -511,7 +541,6 @@ mod tests {
         for line in [
             "blockprobe -4 -6",
             "blockprobe -q -v",
-            "blockprobe --lab open -d x.toml",
             "blockprobe --fail-on broken",
             "blockprobe --lab open --resolver 192.0.2.1",
         ] {

@@ -1,13 +1,13 @@
 //! `blockprobe run`: measure now.
 
 use std::io::{self, IsTerminal};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
-use crate::catalog;
 use crate::cli::arguments::RunArguments;
 use crate::cli::fetch::Means;
 use crate::cli::reader::Reader;
@@ -15,12 +15,14 @@ use crate::cli::signals;
 use crate::cli::trouble::Trouble;
 use crate::cli::{TROUBLE, pick, saved, tell};
 use crate::lab;
+use crate::measure::files;
+use crate::measure::limits::Limits;
 use crate::measure::network::{self, Options};
 use crate::model::catalog::Catalog;
 use crate::model::line::Line;
 use crate::model::report::{Origin, Regime, Status, Vantage};
 use crate::output::words;
-use crate::session::{self, Outcome, Setup};
+use crate::session::{self, Outcome, Setup, rehearsal};
 
 /// Measures and tells; the exit status.
 ///
@@ -45,9 +47,12 @@ async fn measure(arguments: &RunArguments) -> Result<u8, Trouble> {
         io::stdout().is_terminal(),
     )?;
     let cancel = CancellationToken::new();
+    if arguments.lab.is_none() {
+        enough_files(Limits::default().descriptors_least)?;
+    }
     // The servers of a lab live as long as this.
     let site = match &arguments.lab {
-        Some(name) => Some(open_lab(name).await?),
+        Some(name) => Some(open_lab(name, &arguments.definitions).await?),
         None => None,
     };
     let (mut catalog, mut line) = match &site {
@@ -151,14 +156,22 @@ pub fn problem(vantage: &Vantage) -> Option<String> {
         .or_else(|| regime().map(str::to_owned))
 }
 
-async fn open_lab(name: &str) -> Result<lab::Site, Trouble> {
+/// Refuses to begin where this machine allows fewer open files: nothing can be measured rightly then.
+///
+/// # Errors
+/// Says how many are needed, and how to allow them.
+pub fn enough_files(needed: u64) -> Result<(), Trouble> {
+    files::need(needed).map_err(|few| Trouble::new(few).hint(few.hint()))
+}
+
+async fn open_lab(name: &str, definitions: &[PathBuf]) -> Result<lab::Site, Trouble> {
     let scenario = pick::scenario(name)?;
-    lab::open(scenario, &catalog::embedded())
-        .await
-        .map_err(|error| {
-            Trouble::new(format!("cannot open the lab: {error}"))
-                .hint("it needs the addresses 127.0.0.0/8 and a few hundred open files")
-        })
+    let catalog = pick::catalog(definitions)?;
+    enough_files(rehearsal::descriptors(scenario, &catalog))?;
+    lab::open(scenario, &catalog).await.map_err(|error| {
+        Trouble::new(format!("cannot open the lab: {error}"))
+            .hint("it needs the addresses 127.0.0.0/8")
+    })
 }
 
 /// The definitions and this machine's network; the system's resolvers come first.

@@ -1,8 +1,12 @@
 //! Binds the lab's sockets: every port of the catalog becomes one free port of this machine, the same everywhere.
+//!
+//! The only lab of a machine has the same numbers in every run (443 becomes 20443), so that its reports can be compared.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::ops::RangeInclusive;
 
 use socket2::{Domain, Protocol, Socket, Type};
 
@@ -15,33 +19,92 @@ pub type Place = (IpAddr, u16);
 /// How often another number is tried where somebody on this machine holds the first.
 const ATTEMPTS: usize = 64;
 
+/// Where stable numbers begin, in order of preference. The kernel gives none of them to others by default.
+const BASES: [u16; 4] = [20_000, 10_000, 40_000, 50_000];
+/// How many numbers follow each beginning.
+const SPAN: u16 = 10_000;
+/// The range from which the kernel gives port 0 a number: first and last, by default 32768 and 60999.
+const EPHEMERAL: &str = "/proc/sys/net/ipv4/ip_local_port_range";
+
 /// What the ports of one transport became, and the socket at each place.
 pub type Bound = (PortMap, Vec<(Place, Socket)>);
 
-/// Binds a socket at every place. The sockets are not listening yet: a bound port that does not listen is a
-/// closed port that nobody else can take. `stand` tells where the server of an address really stands.
+/// The right of one lab on this machine to the stable numbers, for as long as this lives. All other labs have random ones.
+#[derive(Debug)]
+pub struct Claim {
+    bases: Vec<u16>,
+    /// A datagram socket: nothing lingers of it when its process ends, however it ends.
+    _lock: Option<UdpSocket>,
+}
+
+impl Claim {
+    /// Takes the right, if no other lab of this machine has it. The address is one that the lab gives to no server.
+    pub fn take(address: IpAddr) -> Self {
+        let lock = UdpSocket::bind((address, BASES[0])).ok();
+        let ephemeral = fs::read_to_string(EPHEMERAL).unwrap_or_default();
+        Self {
+            bases: lock.as_ref().map_or_else(Vec::new, |_| bases(&ephemeral)),
+            _lock: lock,
+        }
+    }
+
+    /// No right: every number is random.
+    pub const fn none() -> Self {
+        Self {
+            bases: Vec::new(),
+            _lock: None,
+        }
+    }
+
+    /// Numbers that a port may become, the preferred one first.
+    fn numbers(&self, original: u16) -> impl Iterator<Item = u16> {
+        self.bases.iter().map(move |base| base + original % SPAN)
+    }
+}
+
+/// The beginnings whose numbers the kernel does not hand out; the first one where it hands out all.
+fn bases(ephemeral: &str) -> Vec<u16> {
+    let mut ends = ephemeral.split_whitespace().map(str::parse::<u16>);
+    let range: RangeInclusive<u16> = match (ends.next(), ends.next()) {
+        (Some(Ok(first)), Some(Ok(last))) => first..=last,
+        _ => 32_768..=60_999,
+    };
+    let is_apart = |base: &u16| base + SPAN <= *range.start() || base > range.end();
+    let apart: Vec<u16> = BASES.into_iter().filter(is_apart).collect();
+    if apart.is_empty() {
+        vec![BASES[0]]
+    } else {
+        apart
+    }
+}
+
+/// Binds a socket at every place, at random numbers. The sockets are not listening yet: a bound port that does not listen
+/// is a closed port that nobody else can take. `stand` tells where the server of an address really stands.
 pub fn bind(
     kind: Type,
     places: &BTreeSet<Place>,
     stand: impl Fn(IpAddr) -> IpAddr,
 ) -> io::Result<Bound> {
-    let [bound] = bind_all([(kind, places)], stand)?;
+    let [bound] = bind_all([(kind, places)], stand, &Claim::none())?;
     Ok(bound)
 }
 
 /// The same for TCP and UDP together: a port that both have becomes one number, because a server that is asked over one
-/// transport is asked over the other at the same port.
+/// transport is asked over the other at the same port. With a claim the numbers are the stable ones where they are free.
 pub fn bind_both(
     streams: &BTreeSet<Place>,
     datagrams: &BTreeSet<Place>,
     stand: impl Fn(IpAddr) -> IpAddr,
+    claim: &Claim,
 ) -> io::Result<[Bound; 2]> {
-    bind_all([(Type::STREAM, streams), (Type::DGRAM, datagrams)], stand)
+    let kinds = [(Type::STREAM, streams), (Type::DGRAM, datagrams)];
+    bind_all(kinds, stand, claim)
 }
 
 fn bind_all<const KINDS: usize>(
     kinds: [(Type, &BTreeSet<Place>); KINDS],
     stand: impl Fn(IpAddr) -> IpAddr,
+    claim: &Claim,
 ) -> io::Result<[Bound; KINDS]> {
     let mut bound: [Bound; KINDS] = std::array::from_fn(|_| Bound::default());
     let all = kinds.iter().flat_map(|(_, places)| places.iter());
@@ -57,7 +120,14 @@ fn bind_all<const KINDS: usize>(
             .iter()
             .map(|(at, address)| (kinds[*at].0, stand(*address)))
             .collect();
-        let (number, sockets) = bind_alike(&stands, &taken)?;
+        let stable = claim
+            .numbers(original)
+            .filter(|number| !taken.contains(number))
+            .find_map(|number| Some((number, bind_at(&stands, number)?)));
+        let (number, sockets) = match stable {
+            Some(bound) => bound,
+            None => bind_alike(&stands, &taken)?,
+        };
         taken.insert(number);
         for ((at, address), socket) in wanted.into_iter().zip(sockets) {
             let (ports, bound) = &mut bound[at];
@@ -68,6 +138,17 @@ fn bind_all<const KINDS: usize>(
     Ok(bound)
 }
 
+/// A socket at each of these with this number; `None` where one of them is taken.
+fn bind_at(stands: &[(Type, IpAddr)], number: u16) -> Option<Vec<Socket>> {
+    let bound = |(kind, address): &(Type, IpAddr)| {
+        let address = SocketAddr::new(*address, number);
+        // Connections of the lab before this one linger for a minute; they must not take its numbers away.
+        let (_, socket) = bind_one(*kind, address, *kind == Type::STREAM).ok()?;
+        Some(socket)
+    };
+    stands.iter().map(bound).collect()
+}
+
 /// One free number for all of these, and a socket bound to it at each.
 fn bind_alike(stands: &[(Type, IpAddr)], taken: &BTreeSet<u16>) -> io::Result<(u16, Vec<Socket>)> {
     let mut refusal = io::Error::from(io::ErrorKind::AddrInUse);
@@ -75,7 +156,7 @@ fn bind_alike(stands: &[(Type, IpAddr)], taken: &BTreeSet<u16>) -> io::Result<(u
         let mut number = 0;
         let mut sockets = Vec::with_capacity(stands.len());
         for (kind, address) in stands {
-            match bind_one(*kind, SocketAddr::new(*address, number)) {
+            match bind_one(*kind, SocketAddr::new(*address, number), false) {
                 Ok((port, socket)) => {
                     number = port;
                     sockets.push(socket);
@@ -94,7 +175,7 @@ fn bind_alike(stands: &[(Type, IpAddr)], taken: &BTreeSet<u16>) -> io::Result<(u
     Err(refusal)
 }
 
-fn bind_one(kind: Type, address: SocketAddr) -> io::Result<(u16, Socket)> {
+fn bind_one(kind: Type, address: SocketAddr, again: bool) -> io::Result<(u16, Socket)> {
     let protocol = if kind == Type::STREAM {
         Protocol::TCP
     } else {
@@ -105,6 +186,7 @@ fn bind_one(kind: Type, address: SocketAddr) -> io::Result<(u16, Socket)> {
         socket.set_only_v6(true)?;
     }
     socket.set_nonblocking(true)?;
+    socket.set_reuse_address(again)?;
     socket.bind(&address.into())?;
     let bound = socket.local_addr()?.as_socket();
     let port = bound.map_or(address.port(), |it| it.port());
@@ -113,6 +195,8 @@ fn bind_one(kind: Type, address: SocketAddr) -> io::Result<(u16, Socket)> {
 
 #[cfg(test)]
 mod tests {
+    use std::net::TcpStream;
+
     use super::*;
 
     fn places() -> BTreeSet<Place> {
@@ -141,11 +225,63 @@ mod tests {
     fn a_port_of_both_transports_has_one_number() {
         let alone = BTreeSet::from([("127.64.9.3".parse().unwrap(), 3478)]);
         let datagrams: BTreeSet<Place> = places().into_iter().chain(alone).collect();
-        let [(tcp, streams), (udp, sockets)] = bind_both(&places(), &datagrams, here).unwrap();
+        let [(tcp, streams), (udp, sockets)] =
+            bind_both(&places(), &datagrams, here, &Claim::none()).unwrap();
         assert_eq!((streams.len(), sockets.len()), (4, 5));
         assert_eq!((tcp[&80], tcp[&443]), (udp[&80], udp[&443]));
         assert!(!tcp.contains_key(&3478));
         assert!(!tcp.values().any(|number| *number == udp[&3478]));
+    }
+
+    #[test]
+    fn the_only_lab_has_the_same_numbers_in_every_run() {
+        // An address of this test's own: other tests open labs at the same time.
+        let claim = Claim::take("127.64.255.255".parse().unwrap());
+        let places: BTreeSet<Place> = ["127.64.9.4", "127.64.9.5"]
+            .iter()
+            .flat_map(|it| [(it.parse().unwrap(), 443), (it.parse().unwrap(), 5222)])
+            .collect();
+        for _ in 0..2 {
+            let [(tcp, streams), (udp, _)] = bind_both(&places, &places, here, &claim).unwrap();
+            assert_eq!((tcp[&443], tcp[&5222]), (20_443, 25_222));
+            assert_eq!(tcp, udp);
+            // A connection that its server ends lingers there.
+            let (_, server) = streams.into_iter().next().unwrap();
+            server.listen(1).unwrap();
+            let address = server.local_addr().unwrap().as_socket().unwrap();
+            let client = TcpStream::connect(address).unwrap();
+            drop(server.accept().unwrap());
+            drop(client);
+        }
+    }
+
+    #[test]
+    fn the_second_of_two_labs_has_other_numbers() {
+        let address: IpAddr = "127.64.255.254".parse().unwrap();
+        let first = Claim::take(address);
+        let second = Claim::take(address);
+        assert_eq!(first.numbers(443).next(), Some(20_443));
+        assert_eq!(second.numbers(443).next(), None);
+        drop(first);
+        assert_eq!(Claim::take(address).numbers(443).next(), Some(20_443));
+    }
+
+    #[test]
+    fn a_number_that_is_taken_becomes_the_next() {
+        let claim = Claim::take("127.64.255.253".parse().unwrap());
+        let place: Place = ("127.64.9.6".parse().unwrap(), 443);
+        let _other = UdpSocket::bind((place.0, 20_443)).unwrap();
+        let alone = BTreeSet::from([place]);
+        let [_, (udp, _)] = bind_both(&BTreeSet::new(), &alone, here, &claim).unwrap();
+        assert_eq!(udp[&443], 10_443);
+    }
+
+    #[test]
+    fn stable_numbers_are_none_that_the_kernel_hands_out() {
+        assert_eq!(bases("32768\t60999\n"), [20_000, 10_000]);
+        assert_eq!(bases("15000 35000"), [40_000, 50_000]);
+        assert_eq!(bases("1024 65535"), [20_000]);
+        assert_eq!(bases("nonsense"), [20_000, 10_000]);
     }
 
     #[test]

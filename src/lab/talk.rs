@@ -77,7 +77,7 @@ pub fn described(customs: Vec<Custom>) -> Answerer {
         match asked {
             Some(custom) => {
                 heard.clear();
-                Reply::Answer(custom::honest_answer(custom).into_owned())
+                Reply::Answer(custom::honest_answer(custom))
             }
             None if heard.len() < longest => Reply::NeedMore,
             None => Reply::NotOurs,

@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use quinn_proto::ConnectionError;
 use rustls::{AlertDescription, CertificateError};
 
+use crate::measure::files;
 use crate::model::failure::Failure;
 use crate::model::observation::IcmpError;
 use crate::wire::http3::Wrong;
@@ -188,6 +189,7 @@ fn os_failure(code: i32, error: &io::Error) -> Failure {
         libc::EMSGSIZE => Failure::MessageSize,
         libc::ENOBUFS => Failure::NoBufferSpace,
         libc::EINVAL => Failure::InvalidArgument,
+        _ if files::is_out_of_files(error) => files::failure(),
         _ => unknown(&error.to_string()),
     }
 }

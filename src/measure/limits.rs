@@ -77,6 +77,13 @@ pub struct Limits {
     pub descriptors: u64,
     /// Descriptors left for files, pipes and libraries.
     pub descriptors_spare: u64,
+    /// A run that cannot have so many descriptors is refused: some twenty are the program's own, and connections that
+    /// resolvers answer on stay open.
+    pub descriptors_least: u64,
+    /// A check for which this machine has no descriptor is tried again for so long: longer than any check that holds some.
+    pub descriptors_wait: Duration,
+    /// And so long lies between.
+    pub descriptors_pause: Duration,
 }
 
 impl Default for Limits {
@@ -113,6 +120,9 @@ impl Default for Limits {
             patience_talk: Duration::from_millis(350),
             descriptors: 8192,
             descriptors_spare: 64,
+            descriptors_least: 64,
+            descriptors_wait: Duration::from_secs(20),
+            descriptors_pause: Duration::from_millis(100),
         }
     }
 }
@@ -126,6 +136,8 @@ mod tests {
         let limits = Limits::default();
         assert!(limits.dns_resend.iter().all(|at| *at < limits.dns_give_up));
         assert!(limits.dns_give_up + limits.dns_listen < limits.check);
+        assert!(limits.check < limits.descriptors_wait);
+        assert!(limits.descriptors_least < limits.descriptors);
         assert!(limits.connect + limits.tls < limits.check);
         assert!(limits.connect + limits.exchange < limits.check);
         assert!(limits.quic + limits.http < limits.check);

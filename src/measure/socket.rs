@@ -5,7 +5,6 @@ use std::mem;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::socket::{
     ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, setsockopt, sockopt,
 };
@@ -110,21 +109,6 @@ pub fn tcp_facts(socket: BorrowedFd<'_>) -> TcpFacts {
         bytes_acked: long(120).map(|bytes| bytes.saturating_sub(1)),
         bytes_received: long(128),
         icmp: Vec::new(),
-    }
-}
-
-/// Raises the soft limit of descriptors towards the hard one, and says what it is then.
-pub fn raise_descriptors(cap: u64) -> u64 {
-    let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else {
-        return 256;
-    };
-    let wanted = hard.min(cap);
-    if soft >= wanted {
-        return soft.min(cap);
-    }
-    match setrlimit(Resource::RLIMIT_NOFILE, wanted, hard) {
-        Ok(()) => wanted,
-        Err(_) => soft,
     }
 }
 

@@ -4,8 +4,9 @@ use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::measure::files;
 use crate::model::failure::Failure;
-use crate::model::observation::{Operation, Step};
+use crate::model::observation::{OUT_OF_FILES, Operation, Step};
 
 /// A step failed, and the trace holds how: nothing is left to do but to end the climb.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -154,6 +155,16 @@ impl Trace {
         }
     }
 
+    /// Whether the check stopped because this machine had no open files left.
+    pub fn is_out_of_files(&self) -> bool {
+        self.lock().not_run.as_deref() == Some(OUT_OF_FILES)
+    }
+
+    /// Forgets everything, for a check that begins again.
+    pub fn start_over(&self) {
+        *self.lock() = Record::default();
+    }
+
     /// Takes the steps and the reason for having stopped, and lets go of everything that was sampled.
     pub fn take(&self) -> (Vec<Step>, Option<String>) {
         let mut record = self.lock();
@@ -188,6 +199,10 @@ impl Trace {
                 }
                 (_, failure) => failure,
             };
+            if failure.as_ref() == Some(&files::failure()) {
+                record.not_run = Some(OUT_OF_FILES.to_owned());
+                return;
+            }
             let step = record.close(running.operation, running.t0, now, failure);
             record.steps.push(step);
         }
@@ -312,6 +327,25 @@ mod tests {
         assert_eq!(trace.snapshot()[0].failure, Some(Failure::DnsNxdomain));
         trace.interrupt(Failure::Interrupted);
         assert_eq!(trace.take().0[0].failure, Some(Failure::DnsNxdomain));
+    }
+
+    #[tokio::test]
+    async fn a_step_without_files_is_no_step_and_can_begin_again() {
+        let trace = Trace::new(Clock::start(), LONG);
+        let none_left = async { Err::<(), _>(std::io::Error::from_raw_os_error(libc::EMFILE)) };
+        trace
+            .step(Operation::TcpConnect, LONG, none_left)
+            .await
+            .unwrap_err();
+        assert!(trace.is_out_of_files());
+        trace.start_over();
+        assert!(!trace.is_out_of_files());
+        let none_left = async { Err::<(), _>(std::io::Error::from_raw_os_error(libc::ENFILE)) };
+        trace
+            .step(Operation::Resolve, LONG, none_left)
+            .await
+            .unwrap_err();
+        assert_eq!(trace.take(), (vec![], Some(OUT_OF_FILES.to_owned())));
     }
 
     #[tokio::test]

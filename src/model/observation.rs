@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 use crate::model::check::Check;
 use crate::model::failure::Failure;
 
+/// Why a check was not run where this machine had no open files left for it.
+pub const OUT_OF_FILES: &str = "this machine ran out of open files";
+
 /// What one check saw: one ladder, one failure, that of its last step.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Observation {

@@ -7,7 +7,8 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use crate::lab::scenarios::Scenario;
-use crate::measure::socket::raise_descriptors;
+use crate::measure::files;
+use crate::model::catalog::Catalog;
 use crate::model::report::Origin;
 use crate::output::destination::{Destination, Packing};
 use crate::output::json::Json;
@@ -22,8 +23,16 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Checks at once, as in an ordinary run.
 const CONCURRENCY: usize = 1024;
 
-/// Descriptors of one scenario: its listeners, and both ends of what talks.
-const DESCRIPTORS: u64 = 4096;
+/// Descriptors of one scenario of the built-in definitions: its listeners, and both ends of what talks.
+pub const DESCRIPTORS: u64 = 4096;
+/// Of these, those of both ends.
+const TALKING: u64 = 2500;
+
+/// Descriptors of a scenario of any definitions.
+pub fn descriptors(scenario: &Scenario, catalog: &Catalog) -> u64 {
+    let listening = u64::try_from(lab::sockets(scenario, catalog)).unwrap_or(u64::MAX);
+    DESCRIPTORS.max(listening.saturating_add(TALKING))
+}
 
 /// Plays a scenario with the catalog that is built in, and writes the report to a file if one is given. In a runtime of
 /// its own, on this thread: what one leaves behind does not disturb the next.
@@ -31,7 +40,7 @@ const DESCRIPTORS: u64 = 4096;
 /// # Errors
 /// When the lab cannot be opened on this machine, or the report cannot be written.
 pub fn play(scenario: &Scenario, report: Option<&Path>) -> io::Result<Outcome> {
-    raise_descriptors(DESCRIPTORS);
+    files::need(DESCRIPTORS).map_err(io::Error::other)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
@@ -57,4 +66,22 @@ pub fn play(scenario: &Scenario, report: Option<&Path>) -> io::Result<Outcome> {
     });
     runtime.shutdown_background();
     outcome
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_scenario_of_the_built_in_definitions_has_enough_descriptors() {
+        let catalog = catalog::embedded();
+        for scenario in lab::scenarios() {
+            assert_eq!(
+                descriptors(scenario, &catalog),
+                DESCRIPTORS,
+                "{}",
+                scenario.name
+            );
+        }
+    }
 }

@@ -3,7 +3,7 @@
 //! An answer is right as soon as the bytes so far hold everything that is expected, and no byte after them changes that: so
 //! the verdict never depends on the pieces in which an answer comes.
 
-use std::borrow::Cow;
+pub mod sample;
 
 use regex::bytes::{Regex, RegexBuilder};
 use regex_syntax::ParserBuilder;
@@ -197,14 +197,40 @@ impl Handshake for Client {
 }
 
 /// What a server that the definitions describe says: everything they expect that can be made up.
-pub fn honest_answer(custom: &Custom) -> Cow<'_, [u8]> {
+pub fn honest_answer(custom: &Custom) -> Vec<u8> {
+    let made_up = made_up(custom);
+    let is_right = |answer: &&Vec<u8>| is_met(custom, answer);
+    let right = made_up.iter().find(is_right).or(made_up.first());
+    right.cloned().unwrap_or_default()
+}
+
+/// Whether these bytes are all that the definitions expect.
+pub fn is_met(custom: &Custom, answer: &[u8]) -> bool {
+    Pattern::new(custom).unmet(answer).is_empty()
+}
+
+/// Answers that may be right, the plainest first.
+fn made_up(custom: &Custom) -> Vec<Vec<u8>> {
     let Custom {
-        prefix, contains, ..
+        prefix,
+        contains,
+        regex,
+        ..
     } = custom;
-    if prefix.is_empty() && contains.is_empty() {
-        return Cow::Borrowed(b"ready\r\n");
-    }
-    Cow::Owned([prefix.0.as_slice(), &contains.0].concat())
+    let (prefix, contains) = (prefix.0.as_slice(), contains.0.as_slice());
+    let plain = match (prefix, contains) {
+        ([], []) => b"ready\r\n".to_vec(),
+        _ => [prefix, contains].concat(),
+    };
+    let sample = regex.as_deref().and_then(sample::sample);
+    let sample = sample.unwrap_or_default();
+    let sample = sample.as_slice();
+    vec![
+        plain,
+        [prefix, sample, contains].concat(),
+        [sample, contains].concat(),
+        [prefix, contains, sample].concat(),
+    ]
 }
 
 #[cfg(test)]

@@ -342,7 +342,7 @@ fn a_control_is_read_from_a_file_and_fetched_from_an_address() {
             let report = if told.is_array() { &told[0] } else { &told };
             let notes = report["vantage"]["notes"].to_string();
             assert!(
-                notes.contains("Compared with the control vantage (here)"),
+                notes.contains("Compared with the report of vantage `here` (measured"),
                 "{notes}"
             );
         }

@@ -12,6 +12,7 @@ use tokio::time::timeout;
 use crate::measure::checks::Context;
 use crate::measure::checks::dns::bogons;
 use crate::measure::classify::lookup_failure;
+use crate::measure::files;
 use crate::measure::trace::Stopped;
 use crate::model::failure::Failure;
 use crate::model::observation::{DnsAnswer, DnsFacts, DnsReply, Operation};
@@ -52,7 +53,15 @@ pub async fn run(context: &Context, name: &str) -> Result<(), Stopped> {
         let (sender, receiver) = oneshot::channel();
         // A thread of its own and not the runtime's pool, which would keep the program from ending.
         thread::Builder::new().stack_size(STACK).spawn(move || {
-            let _ = sender.send(resolved(&name));
+            let found = resolved(&name).map_err(|error| {
+                // The C library keeps it to itself, and says that the name cannot be resolved.
+                if files::are_used_up() {
+                    io::Error::from_raw_os_error(libc::EMFILE)
+                } else {
+                    error
+                }
+            });
+            let _ = sender.send(found);
             drop(permit);
         })?;
         let outcome = receiver.await.map_err(|_| Failure::DnsTemporaryFailure)?;

@@ -108,7 +108,10 @@ async fn link(context: &Context, resolver: &Resolver) -> Result<Option<Link>, St
         }
         Ok(None) => Ok(None),
         Err(stopped) => {
-            *state = State::Failed(context.trace.finished());
+            // What this machine lacks for a moment says nothing of the resolver.
+            if !context.trace.is_out_of_files() {
+                *state = State::Failed(context.trace.finished());
+            }
             Err(stopped)
         }
     }

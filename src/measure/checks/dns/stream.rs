@@ -43,7 +43,7 @@ pub async fn ask_dot(
     let stream = tcp::connect(context, address, &place).await?;
     let passed = stream.passed();
     let stream = Box::pin(tls::handshake(context, &place, stream, wish)).await?;
-    resolve(context, &place, &passed, inquiry, stream).await
+    Box::pin(resolve(context, &place, &passed, inquiry, stream)).await
 }
 
 async fn resolve(
