@@ -1,7 +1,7 @@
 //! What a run does and waits for, on standard error, for a person at a terminal.
 
 use std::io;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use unicode_width::UnicodeWidthStr;
@@ -27,7 +27,6 @@ const MARGIN: usize = 10;
 /// Shows beside another sink what the run does, and clears it before that one writes its last.
 pub struct Progress {
     bar: ProgressBar,
-    begun: Instant,
     counts: (usize, usize),
     known: Vec<String>,
     inner: Box<dyn Sink>,
@@ -38,7 +37,6 @@ impl Progress {
     pub fn new(inner: Box<dyn Sink>) -> Self {
         Self {
             bar: ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden()),
-            begun: Instant::now(),
             counts: (0, 0),
             known: Vec::new(),
             inner,
@@ -54,7 +52,7 @@ impl Progress {
     }
 
     fn show(&self, waiting: &Waiting) {
-        if self.bar.is_finished() || self.begun.elapsed() < DELAY {
+        if self.bar.is_finished() || self.bar.elapsed() < DELAY {
             return;
         }
         if self.bar.is_hidden() {
@@ -124,7 +122,7 @@ fn in_short(verdict: &Verdict) -> String {
 
 impl Sink for Progress {
     fn started(&mut self, run: &Run, origin: &Origin, measured: &Measured) -> io::Result<()> {
-        self.begun = Instant::now();
+        self.bar.reset_elapsed();
         self.bar.set_style(style());
         let written = self.inner.started(run, origin, measured);
         self.watched(written)

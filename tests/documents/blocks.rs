@@ -72,6 +72,8 @@ fn every_example_of_the_help_texts_runs() {
     for file in ["signal.toml", "own.toml", "a.toml", "b.toml"] {
         fs::write(place.work().join(file), EXAMPLE).unwrap();
     }
+    let another = EXAMPLE.replace("signal", "wire").replace("Signal", "Wire");
+    fs::write(place.work().join("b.toml"), another).unwrap();
     for command in [
         "",
         "run",

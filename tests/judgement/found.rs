@@ -377,7 +377,7 @@ fn who_speaks_the_protocol_and_is_vouched_for_by_nobody_works_and_is_doubted() {
         let reason = verdict.reason.as_deref();
         let confidence = if doubt.is_some() {
             assert!(
-                reason.is_some_and(|it| it.starts_with("web: The server")),
+                reason.is_some_and(|it| it.starts_with("web: The ") && it.contains("server")),
                 "{reason:?}"
             );
             Confidence::Likely
