@@ -174,7 +174,7 @@ impl World {
         for at in 0..60 {
             self.control("isp", 1);
             let last = self.ground.last_mut().unwrap();
-            last.check.id.push_str(&format!("~{at}"));
+            last.check.id = format!("{}~{at}", last.check.id);
             if at < again {
                 last.steps[0].dns.as_mut().unwrap().sent = 2;
             }
