@@ -236,7 +236,7 @@ fn a_firewall_that_lets_only_the_webs_ports_pass_is_no_censor() {
         let facetime = played.verdict("facetime");
         let told = facetime.reason.as_deref().unwrap_or_default();
         assert!(
-            facetime.confidence < Confidence::Confirmed && told.contains("measured over UDP"),
+            facetime.confidence < Confidence::Confirmed && told.contains("calls were not measured"),
             "{}",
             played.tell()
         );

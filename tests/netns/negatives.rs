@@ -28,7 +28,7 @@ fn on_an_open_line_everything_works() {
         let whatsapp = played.verdict("whatsapp");
         let told = whatsapp.reason.as_deref().unwrap_or_default();
         assert!(
-            whatsapp.confidence == Confidence::Likely && told.contains("the known root"),
+            whatsapp.confidence == Confidence::Likely && told.contains("known root"),
             "{}",
             played.tell()
         );

@@ -154,7 +154,7 @@ fn servers_that_were_stopped_are_not_refused_on_the_way() {
             .expect_nobody_accused()
             .expect("telegram", Status::Inconclusive, &[])
             .expect_accessible(OTHERS);
-        let told = played.tell();
+        let told = on_one_line(&played.tell());
         assert!(
             told.contains("refused where a server would stand"),
             "{told}"
@@ -175,7 +175,7 @@ fn servers_that_are_silent_themselves_are_not_swallowed_on_the_way() {
             .expect_nobody_accused()
             .expect("telegram", Status::Inconclusive, &[])
             .expect_accessible(OTHERS);
-        let told = played.tell();
+        let told = on_one_line(&played.tell());
         assert!(told.contains("as far as a server would stand"), "{told}");
     });
 }
@@ -365,4 +365,9 @@ fn servers_that_were_stopped_are_not_accused_on_a_lossy_road() {
             }
         }
     });
+}
+
+/// The screen without its line breaks, which may fall anywhere in a sentence.
+fn on_one_line(screen: &str) -> String {
+    screen.split_whitespace().collect::<Vec<_>>().join(" ")
 }
