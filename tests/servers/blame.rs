@@ -140,7 +140,7 @@ async fn a_certificate_of_an_unknown_authority_is_neither_access_nor_blocking() 
 fn names_are_not_resolved_here(report: &Report) {
     assert_eq!(report.vantage.regime, Regime::Open);
     nobody_is_blamed(report);
-    let note = "The system's resolver does not answer for control names either";
+    let note = "The system's DNS resolver does not answer for control names either";
     assert!(
         report.vantage.notes.iter().any(|it| it == note),
         "{:?}",
