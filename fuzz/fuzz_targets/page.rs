@@ -2,7 +2,7 @@
 #![no_main]
 
 use blockprobe::measure::limits::Limits;
-use blockprobe::measure::page::{Page, title};
+use blockprobe::measure::page::{Page, Privacy, title};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
@@ -17,7 +17,7 @@ fuzz_target!(|bytes: &[u8]| {
         Err(_) => head,
     };
     let limits = Limits::default();
-    let mut page = Page::new(Some("needle".to_owned()), &limits);
+    let mut page = Page::new(Some("needle".to_owned()), Privacy::default(), &limits);
     page.begin(head.body(()).unwrap().into_parts().0);
     let _ = page.read(bytes);
     let facts = page.facts().unwrap();
